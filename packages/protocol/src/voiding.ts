@@ -1,0 +1,87 @@
+/**
+ * What voids a token by will, and the algebra that decides it.
+ *
+ * Everything a token depends on is a subject with a generation: the identity, the access key it
+ * was issued under, the resource, the token itself. A cut-off says the lowest generation of a
+ * subject that still counts. A token is void when, for any of its subjects, the generation it
+ * carries is below that subject's cut-off. The subjects are independent: any one voids, none can
+ * make good what another voided.
+ *
+ * Deletion is the cut-off at infinity (`deletedGeneration`): no token carries it, so none passes.
+ * Cut-offs of one subject only rise, so applying events twice, late or in another order gives the
+ * same table. Times take no part: `iat` has whole seconds and two clocks, generations do not tie.
+ */
+import type { CheckedClaims } from './claims.ts'
+
+/** The things whose cut-off can void a token. */
+export type SubjectKind = 'identity' | 'access-key' | 'resource' | 'token'
+
+/**
+ * One thing a token depends on.
+ *
+ * `subject` is the identity's id, the access key's slot, the resource's id or the token's `jti`.
+ */
+export interface VoidingSubject {
+  readonly kind: SubjectKind
+  readonly resourceId: string
+  readonly subject: string
+}
+
+/** A subject and the lowest of its generations that still counts. */
+export interface CutOff extends VoidingSubject {
+  /** 2..2^32-1; `deletedGeneration` when nothing counts any more. */
+  readonly generation: number
+}
+
+/**
+ * A cut-off as the feed carries it.
+ */
+export interface RevocationEvent extends CutOff {
+  /** Position in the feed, from 1, in the order of commits. */
+  readonly seq: number
+  /** When the last token it could void has expired, milliseconds since the Unix epoch. */
+  readonly forgetAtMs: number
+}
+
+/** The cut-off that no generation reaches: what was deleted or denied. */
+export const deletedGeneration = 0xffff_ffff
+
+/** A subject of one token, with the generation that the token carries of it. */
+export interface CarriedGeneration extends VoidingSubject {
+  readonly carried: number
+}
+
+/**
+ * Lists what a token depends on. Resources and tokens have no generations of their own: a token
+ * carries 0 of them, below any cut-off.
+ */
+export function subjectsOf(token: CheckedClaims): readonly CarriedGeneration[] {
+  const { claims, resourceId, identityId, accessKey } = token
+  const subjects: CarriedGeneration[] = [
+    { kind: 'identity', resourceId, subject: identityId, carried: claims.gen },
+    { kind: 'resource', resourceId, subject: resourceId, carried: 0 },
+    { kind: 'token', resourceId, subject: claims.jti, carried: 0 },
+  ]
+  if (accessKey !== undefined) {
+    const { slot, generation } = accessKey
+    subjects.push({ kind: 'access-key', resourceId, subject: slot, carried: generation })
+  }
+  return subjects
+}
+
+/**
+ * Decides whether cut-offs void a token, and by which subject.
+ *
+ * @param subjects - what the token depends on, from `subjectsOf`.
+ * @param lowestLive - the cut-off of a subject, 0 where there is none.
+ * @returns the kind of the first subject that voids it, `undefined` when none does.
+ */
+export function voidedBy(
+  subjects: readonly CarriedGeneration[],
+  lowestLive: (subject: VoidingSubject) => number,
+): SubjectKind | undefined {
+  for (const subject of subjects) {
+    if (subject.carried < lowestLive(subject)) return subject.kind
+  }
+  return undefined
+}
