@@ -1,0 +1,63 @@
+import { writeFileSync } from 'node:fs'
+import { loadavg } from 'node:os'
+import { parseArgs } from 'node:util'
+import { type Bench, type Claim, type Series, startLoad } from './harness.ts'
+import { measurePeers } from './peers.ts'
+import { createReport, printReport, printSeries, readMachineFacts } from './report.ts'
+
+/**
+ * Runs the scripts of the bench, all of them or those named, and prints a table of their claims.
+ *
+ *     node bench/dist/run.js [--rounds 5] [--seconds 2] [--json FILE] [--gate] [name ...]
+ *
+ * It ends with 0 whatever was measured; with `--gate` a missed claim makes it 1. Linux only, since
+ * costs are read from `/proc`.
+ */
+const scripts: Readonly<Record<string, (bench: Bench) => Promise<Claim[]>>> = {
+  peers: measurePeers,
+}
+
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: {
+    rounds: { type: 'string', default: '5' },
+    seconds: { type: 'string', default: '2' },
+    json: { type: 'string' },
+    gate: { type: 'boolean', default: false },
+  },
+})
+
+const loadAverageBefore = loadavg()[0] ?? Number.NaN
+const load = startLoad()
+const claims: Claim[] = []
+const allSeries: Series[] = []
+const note = (text: string) => void process.stdout.write(`${text}\n`)
+const bench: Bench = {
+  pace: {
+    rounds: Number(values.rounds),
+    warmUpMs: 400,
+    measureMs: Number(values.seconds) * 1000,
+  },
+  load,
+  note,
+  report: (series) => {
+    allSeries.push(series)
+    note(printSeries(series))
+  },
+}
+
+try {
+  for (const name of positionals.length === 0 ? Object.keys(scripts) : positionals) {
+    const measure = scripts[name]
+    if (measure === undefined) throw new Error(`no script is called ${name}`)
+    note(`${name}: minimum / median / maximum per request`)
+    claims.push(...(await measure(bench)))
+  }
+} finally {
+  load.stop()
+}
+
+const report = createReport(readMachineFacts(loadAverageBefore), claims, allSeries)
+note(`\n${printReport(report)}`)
+if (values.json !== undefined) writeFileSync(values.json, `${JSON.stringify(report, null, 2)}\n`)
+if (values.gate && report.claims.some(({ isMet }) => !isMet)) process.exitCode = 1
