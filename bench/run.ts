@@ -1,7 +1,11 @@
 import { writeFileSync } from 'node:fs'
 import { loadavg } from 'node:os'
 import { parseArgs } from 'node:util'
+import { measureCreate } from './create.ts'
+import { measureFootprint } from './footprint.ts'
 import { type Bench, type Claim, type Series, startLoad } from './harness.ts'
+import { measureIntrospect } from './introspect.ts'
+import { measureIssue } from './issue.ts'
 import { measurePeers } from './peers.ts'
 import { createReport, printReport, printSeries, readMachineFacts } from './report.ts'
 
@@ -15,6 +19,10 @@ import { createReport, printReport, printSeries, readMachineFacts } from './repo
  */
 const scripts: Readonly<Record<string, (bench: Bench) => Promise<Claim[]>>> = {
   peers: measurePeers,
+  issue: measureIssue,
+  create: measureCreate,
+  introspect: measureIntrospect,
+  footprint: measureFootprint,
 }
 
 const { values, positionals } = parseArgs({
