@@ -2,6 +2,7 @@
  * A reporter for logs: what failed, what was skipped and why, what tests had to say, and the
  * closing lines. A thousand tests that pass print nothing.
  */
+import { AssertionError } from 'node:assert'
 import { relative } from 'node:path'
 import type { TestEvent } from 'node:test/reporters'
 import { inspect } from 'node:util'
@@ -29,8 +30,13 @@ function failure(names: readonly string[], test: TestFailure): string {
   // A parent fails because a child did, and the child has been printed.
   if ('failureType' in error && error.failureType === 'subtestsFailed') return ''
   const place = test.file === undefined ? '' : `${relative('', test.file)}:${test.line}`
-  const text = inspect(error.cause ?? error).replaceAll('\n', '\n    ')
+  const text = describeError(error.cause ?? error).replaceAll('\n', '\n    ')
   return `\nfailed: ${names.join(' > ')}\n    ${place}\n    ${text}\n\n`
+}
+
+/** An assertion says everything in its message; its properties would say it again. */
+function describeError(error: unknown): string {
+  return error instanceof AssertionError ? (error.stack ?? error.message) : inspect(error)
 }
 
 function omission(names: readonly string[], test: TestPass): string {
