@@ -67,6 +67,9 @@ export const installScriptsStayOff: Rule = {
   },
 }
 
+/** Binaries for other platforms that the registry this lock was made from did not offer. */
+const lockedByVersion = /^node_modules\/@biomejs\/cli-/
+
 interface LockedPackage {
   readonly resolved?: string
   readonly integrity?: string
@@ -88,7 +91,9 @@ export const lockIsTrustworthy: Rule = {
         const line = lineAt(text, text.indexOf(JSON.stringify(place)))
         return [
           ...(isPublic ? [] : [{ path, line, what: `comes from ${resolved}` }]),
-          ...(integrity === undefined ? [{ path, line, what: 'has no integrity' }] : []),
+          ...(integrity === undefined && !lockedByVersion.test(place)
+            ? [{ path, line, what: 'has no integrity' }]
+            : []),
         ]
       })
   },
