@@ -33,8 +33,8 @@ export const roomsImportLeftwards: Rule = {
       [`${server}contract/a.ts`]: '',
       [`${server}chat/b.ts`]: "const main = await import('../main.ts')\n",
       [`${server}attic/c.ts`]: '',
-      [`${server}loose.ts`]: '',
-      [`${server}parley.ts`]: "import './chat/b.ts'\n",
+      [`${server}operations.ts`]: "import './chat/b.ts'\nimport './main.ts'\n",
+      [`${server}parley.ts`]: "import './chat/b.ts'\nimport './operations.ts'\n",
       [`${server}main.ts`]: "import './parley.ts'\n",
       [`${server}print-reference.ts`]: "import './contract/a.ts'\n",
     },
@@ -44,7 +44,7 @@ export const roomsImportLeftwards: Rule = {
       `${server}tokens/model.test.ts:1: tokens may not import chat, which stands right of it`,
       `${server}chat/b.ts:1: chat may not import main.ts, which stands right of it`,
       `${server}attic/c.ts:1: attic is not in the order of ARCHITECTURE.md`,
-      `${server}loose.ts:1: loose.ts is not in the order of ARCHITECTURE.md`,
+      `${server}operations.ts:2: parley.ts may not import main.ts, which stands right of it`,
     ],
   },
 }
@@ -69,9 +69,10 @@ function checkRoom(tree: Tree, path: string, order: readonly string[]): readonly
   })
 }
 
-/** The folder under `src`, or the file's name where it stands in none. */
+/** The folder under `src`. Files that stand in none are the entries or the composition root. */
 function roomOf(path: string): string {
-  return path.slice(server.length).split('/')[0] ?? ''
+  const [room = '', ...rest] = path.slice(server.length).split('/')
+  return rest.length > 0 || entries.includes(room) ? room : 'parley.ts'
 }
 
 function rankOf(room: string, order: readonly string[]): number {
