@@ -22,7 +22,7 @@ export const limits: Readonly<Record<LimitName, number>> = {
   /** Length of a `customId`, in characters. ACS Identity 2025-03-02-preview. */
   customIdCharactersMin: 1,
   customIdCharactersMax: 256,
-  /** How far a signed request's date may lie from the server's clock, in milliseconds, both ways. */
+  /** How far a signed request's date may lie from the server's clock, milliseconds, both ways. */
   signedDateSkewMsMax: 5 * 60 * 1000,
   /** Tokens in one introspection request. */
   introspectedTokensMax: 1000,

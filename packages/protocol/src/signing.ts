@@ -13,7 +13,7 @@ export interface SignedRequestHeader {
 }
 
 const authorizationPattern =
-  /^HMAC-SHA256 SignedHeaders=([A-Za-z0-9-]+(?:;[A-Za-z0-9-]+){0,15})&Signature=([A-Za-z0-9+/]{43}=)$/
+  /^HMAC-SHA256 SignedHeaders=([A-Za-z\d-]+(?:;[A-Za-z\d-]+){0,15})&Signature=([A-Za-z\d+/]{43}=)$/
 
 /**
  * Reads an HMAC `Authorization` header.
