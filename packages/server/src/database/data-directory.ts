@@ -60,7 +60,10 @@ const attemptsMax = 5
 /** The fault for a data directory that another server holds. */
 export function dataDirectoryInUse(directory: string, pid: number | undefined): DataDirectoryInUse {
   const holder = pid === undefined ? 'another server, in another container' : `process ${pid}`
-  const message = `The data directory ${directory} is in use by ${holder}. Stop it, or give this server a directory of its own with PARLEY_DATA_DIR.`
+  const message = [
+    `The data directory ${directory} is in use by ${holder}.`,
+    'Stop it, or give this server a directory of its own with PARLEY_DATA_DIR.',
+  ].join(' ')
   return { kind: 'data-directory-in-use', pid, message }
 }
 
