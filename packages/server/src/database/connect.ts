@@ -28,6 +28,8 @@ export interface ConnectOptions {
   readonly applicationName?: string | undefined
   /** Connections at most, 1 or more. Default 4: what gathers statements needs few. */
   readonly connectionsMax?: number | undefined
+  /** Called when a connection of the pool has ended, asked to or not. */
+  readonly onClose?: (() => void) | undefined
   /** How long a connection may take to open. Default 10,000. */
   readonly connectTimeoutMs?: number | undefined
   /** How long one statement may take before the database ends it. Default 30,000. */
@@ -127,6 +129,7 @@ function openPool(options: ConnectOptions): Result<Database, DatabaseUrlInvalid>
     types: columnTypes,
     // "already exists, skipping" and its like: nothing that the server would act upon.
     onnotice: () => undefined,
+    ...(options.onClose === undefined ? {} : { onclose: options.onClose }),
     connection: {
       application_name: options.applicationName ?? defaults.applicationName,
       statement_timeout: options.statementTimeoutMs ?? defaults.statementTimeoutMs,

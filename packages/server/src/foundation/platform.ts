@@ -1,0 +1,22 @@
+import { createGuidMaker, type NewGuid } from './guids.ts'
+
+/** Time and chance, as the world outside gives them. */
+export interface WorldOutside {
+  /** Wall clock, milliseconds since the Unix epoch, UTC. */
+  readonly now: () => number
+  /** Random bytes fit for keys. */
+  readonly randomBytes: (size: number) => Buffer
+}
+
+/**
+ * What the server takes from outside: time, chance, and ids made of both. It enters in the
+ * composition root and is handed down, so that a test decides what time it is.
+ */
+export interface Platform extends WorldOutside {
+  readonly newGuid: NewGuid
+}
+
+/** Completes what the world outside gives. */
+export function createPlatform(outside: WorldOutside): Platform {
+  return { ...outside, newGuid: createGuidMaker(outside) }
+}

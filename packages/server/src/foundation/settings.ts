@@ -1,0 +1,232 @@
+import { resolve } from 'node:path'
+import { fail, ok, type Result } from '@parley/protocol'
+import { type LogLevel, logLevels } from './log.ts'
+
+/**
+ * Every setting, read in this one place from environment variables. The reference page
+ * `docs/reference/settings.md` is printed from `settingRows`.
+ */
+export interface Settings {
+  readonly dataDir: string
+  readonly host: string
+  readonly httpsPort: number
+  /** `undefined`: no such listener. */
+  readonly httpPort: number | undefined
+  /** `undefined`: no such listener. */
+  readonly managementPort: number | undefined
+  readonly databaseUrl: string | undefined
+  readonly masterKey: string | undefined
+  readonly issuer: string | undefined
+  readonly publicHosts: readonly string[]
+  readonly tlsCertificate: string | undefined
+  readonly tlsKey: string | undefined
+  readonly signingAlgorithm: SigningAlgorithm
+  readonly logLevel: LogLevel
+  readonly showsRefusalReasons: boolean
+  readonly stopTimeoutMs: number
+}
+
+/** How access tokens are signed. */
+export type SigningAlgorithm = 'ES256' | 'RS256'
+
+/** One setting as a person sets it. */
+export interface SettingRow {
+  readonly name: string
+  /** Printed form of the default; `undefined` when the setting is absent by default. */
+  readonly defaultText: string | undefined
+  readonly meaning: string
+}
+
+/** A variable whose value cannot be taken. */
+export interface SettingInvalid {
+  readonly kind: 'setting-invalid'
+  readonly name: string
+  /** What it must be, without the value that was given: that may be a secret. */
+  readonly expected: string
+}
+
+/** The settings in the order of the reference page. */
+export const settingRows = [
+  row(
+    'PARLEY_DATA_DIR',
+    '.parley',
+    'Directory for database, keys and certificates; made if absent.',
+  ),
+  row('PARLEY_HOST', '127.0.0.1', 'Address that the https listener binds.'),
+  row('PARLEY_HTTPS_PORT', '4430', 'Port of the https listener; 0 takes any free one.'),
+  row(
+    'PARLEY_HTTP_PORT',
+    '4480',
+    'Port of the plain http listener, always on loopback; `off` for none.',
+  ),
+  row(
+    'PARLEY_MANAGEMENT_PORT',
+    '4490',
+    'Port for metrics and health, always on loopback; `off` for none.',
+  ),
+  row('PARLEY_DATABASE_URL', undefined, 'PostgreSQL 15 or later; absent: the embedded one.'),
+  row(
+    'PARLEY_MASTER_KEY',
+    undefined,
+    'Base64 of 32 bytes that seal keys at rest; absent: `master.key`.',
+  ),
+  row(
+    'PARLEY_ISSUER',
+    undefined,
+    'URL in `iss`; absent: the https endpoint without its last slash.',
+  ),
+  row(
+    'PARLEY_PUBLIC_HOSTS',
+    '',
+    'Host names, with port if any, under which a proxy shows the server.',
+  ),
+  row(
+    'PARLEY_TLS_CERTIFICATE',
+    undefined,
+    'PEM file of the certificate chain; absent: a development one.',
+  ),
+  row('PARLEY_TLS_KEY', undefined, 'PEM file of the private key of that certificate.'),
+  row('PARLEY_SIGNING_ALGORITHM', 'ES256', '`ES256` or `RS256`, for tokens signed from now on.'),
+  row('PARLEY_LOG_LEVEL', 'info', `One of ${logLevels.join(', ')}.`),
+  row('PARLEY_REFUSAL_REASONS', 'off', '`on` names the reason of a 401 in a response header.'),
+  row('PARLEY_STOP_TIMEOUT_MS', '10000', 'Time that requests in flight have to finish at a stop.'),
+] as const satisfies readonly SettingRow[]
+
+function row<const Name extends string>(
+  name: Name,
+  defaultText: string | undefined,
+  meaning: string,
+): { readonly name: Name; readonly defaultText: string | undefined; readonly meaning: string } {
+  return { name, defaultText, meaning }
+}
+
+type SettingName = (typeof settingRows)[number]['name']
+
+/** Thrown inside this file only: the first setting that cannot be taken ends the reading. */
+class Invalid extends Error {
+  readonly fault: SettingInvalid
+  constructor(name: SettingName, expected: string) {
+    super(expected)
+    this.fault = { kind: 'setting-invalid', name, expected }
+  }
+}
+
+/**
+ * Reads the settings.
+ *
+ * @param environment - variables as a process has them; an empty one counts as absent.
+ * @faults `setting-invalid` - the first variable that cannot be taken, or a `PARLEY_*` variable
+ *   that does not exist: a misspelt setting must not be silently without effect.
+ */
+export function readSettings(
+  environment: Readonly<Record<string, string | undefined>>,
+): Result<Settings, SettingInvalid> {
+  const unknown = Object.keys(environment).find((name) => isUnknownSetting(name))
+  if (unknown !== undefined) {
+    return fail({ kind: 'setting-invalid', name: unknown, expected: 'a setting that exists' })
+  }
+  try {
+    return ok(settingsFrom((name) => environment[name] || defaultOf(name)))
+  } catch (error) {
+    if (error instanceof Invalid) return fail(error.fault)
+    throw error
+  }
+}
+
+/** Variables of `parley.env` and of the test tools share the prefix; they are no settings. */
+const otherNames = new Set([
+  'PARLEY_ADMIN_ENDPOINT',
+  'PARLEY_ADMIN_TOKEN',
+  'PARLEY_SUBSCRIPTION_ID',
+  'PARLEY_RESOURCE_GROUP',
+  'PARLEY_RESOURCE_NAME',
+  'PARLEY_JWKS_URL',
+  'PARLEY_HTTP_ENDPOINT',
+  'PARLEY_CONTRACTS',
+])
+
+function isUnknownSetting(name: string): boolean {
+  if (!name.startsWith('PARLEY_') || otherNames.has(name)) return false
+  return !settingRows.some((one) => one.name === name)
+}
+
+function defaultOf(name: SettingName): string | undefined {
+  return settingRows.find((one) => one.name === name)?.defaultText
+}
+
+function settingsFrom(read: (name: SettingName) => string | undefined): Settings {
+  const tlsCertificate = read('PARLEY_TLS_CERTIFICATE')
+  const tlsKey = read('PARLEY_TLS_KEY')
+  if ((tlsCertificate === undefined) !== (tlsKey === undefined)) {
+    throw new Invalid('PARLEY_TLS_KEY', 'set exactly when PARLEY_TLS_CERTIFICATE is')
+  }
+  return {
+    dataDir: resolve(read('PARLEY_DATA_DIR') ?? ''),
+    host: read('PARLEY_HOST') ?? '',
+    httpsPort: portFrom('PARLEY_HTTPS_PORT', read),
+    httpPort: optionalPortFrom('PARLEY_HTTP_PORT', read),
+    managementPort: optionalPortFrom('PARLEY_MANAGEMENT_PORT', read),
+    databaseUrl: databaseUrlFrom(read('PARLEY_DATABASE_URL')),
+    masterKey: read('PARLEY_MASTER_KEY'),
+    issuer: issuerFrom(read('PARLEY_ISSUER')),
+    publicHosts: hostsFrom(read('PARLEY_PUBLIC_HOSTS') ?? ''),
+    tlsCertificate,
+    tlsKey,
+    signingAlgorithm: oneOf('PARLEY_SIGNING_ALGORITHM', ['ES256', 'RS256'], read),
+    logLevel: oneOf('PARLEY_LOG_LEVEL', logLevels, read),
+    showsRefusalReasons: oneOf('PARLEY_REFUSAL_REASONS', ['on', 'off'], read) === 'on',
+    stopTimeoutMs: wholeNumber('PARLEY_STOP_TIMEOUT_MS', { min: 0, max: 600_000 }, read),
+  }
+}
+
+type Read = (name: SettingName) => string | undefined
+
+function wholeNumber(
+  name: SettingName,
+  range: { readonly min: number; readonly max: number },
+  read: Read,
+): number {
+  const text = read(name) ?? ''
+  const value = Number(text)
+  const isInRange = /^[0-9]+$/.test(text) && value >= range.min && value <= range.max
+  if (!isInRange) throw new Invalid(name, `a whole number, ${range.min}..${range.max}`)
+  return value
+}
+
+function portFrom(name: SettingName, read: Read): number {
+  return wholeNumber(name, { min: 0, max: 65_535 }, read)
+}
+
+function optionalPortFrom(name: SettingName, read: Read): number | undefined {
+  return read(name) === 'off' ? undefined : portFrom(name, read)
+}
+
+function oneOf<const Choice extends string>(
+  name: SettingName,
+  choices: readonly Choice[],
+  read: Read,
+): Choice {
+  const text = read(name)
+  const choice = choices.find((one) => one === text)
+  if (choice === undefined) throw new Invalid(name, `one of ${choices.join(', ')}`)
+  return choice
+}
+
+function databaseUrlFrom(text: string | undefined): string | undefined {
+  if (text === undefined || /^postgres(ql)?:\/\//.test(text)) return text
+  throw new Invalid('PARLEY_DATABASE_URL', 'a URL that starts with postgres://')
+}
+
+function issuerFrom(text: string | undefined): string | undefined {
+  if (text === undefined) return undefined
+  const isIssuer = URL.canParse(text) && /^https?:\/\/[^?#]*[^/?#]$/.test(text)
+  if (!isIssuer) throw new Invalid('PARLEY_ISSUER', 'an http(s) URL without a slash at its end')
+  return text
+}
+
+function hostsFrom(text: string): readonly string[] {
+  const hosts = text.split(',').map((host) => host.trim().toLowerCase())
+  const named = hosts.filter((host) => host !== '')
+  if (named.every((host) => /^[a-z0-9.-]+(:[0-9]{1,5})?$/.test(host))) return named
+  throw new Invalid('PARLEY_PUBLIC_HOSTS', 'host names separated by commas')
+}
