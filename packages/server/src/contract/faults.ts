@@ -1,0 +1,210 @@
+/**
+ * From what went wrong to what the wire says: the only place that knows status, code and message.
+ *
+ * A fault is met inside as a small object with a `kind`. Here each kind has one row; a kind
+ * without a row does not compile. Authentication faults all print alike: from outside a wrong
+ * key, host, body or date cannot be told apart, while the log names the reason.
+ *
+ * @source ACS error responses, `CommunicationErrorResponse`: `{error: {code, message, target?}}`.
+ */
+import { limits } from '@parley/protocol'
+import { serverLimits } from './limits.ts'
+
+/** Why a caller was not known. Names no secret; goes to the log. */
+export type RefusalReason =
+  | 'authorization-missing'
+  | 'authorization-malformed'
+  | 'headers-not-signed'
+  | 'date-malformed'
+  | 'date-out-of-window'
+  | 'content-hash-differs'
+  | 'signature-differs'
+  | 'key-superseded'
+
+/** Everything that an operation or the pipeline may answer instead of its reply. */
+export type Fault =
+  | { readonly kind: 'path-unknown' }
+  | { readonly kind: 'method-unknown'; readonly allowed: readonly string[] }
+  | { readonly kind: 'request-malformed' }
+  | { readonly kind: 'version-missing' }
+  | { readonly kind: 'version-unknown'; readonly uri: string; readonly version: string }
+  | { readonly kind: 'caller-refused'; readonly reason: RefusalReason }
+  | { readonly kind: 'media-type-unknown'; readonly accepted: readonly string[] }
+  | { readonly kind: 'body-too-large'; readonly bytesMax: number }
+  | { readonly kind: 'body-not-json' }
+  | { readonly kind: 'body-invalid'; readonly details: readonly FieldFault[] }
+  | { readonly kind: 'lifetime-out-of-range'; readonly minutes: number }
+  | { readonly kind: 'scopes-missing'; readonly field: string }
+  | ScopeUnknown
+  | { readonly kind: 'custom-id-length' }
+  | { readonly kind: 'identity-not-owned' }
+  | { readonly kind: 'operation-not-served'; readonly what: string }
+  | { readonly kind: 'server-busy' }
+  | { readonly kind: 'server-stopping' }
+  | { readonly kind: 'server-broken' }
+
+/** A scope that does not exist in the version asked for. */
+export interface ScopeUnknown {
+  readonly kind: 'scope-unknown'
+  /** Name of the field on the wire, with a capital. */
+  readonly field: string
+  readonly scope: string
+  readonly version: string
+}
+
+/** One field of a body that is not as the contract has it. */
+export interface FieldFault {
+  /** The field's path, for example `scopes[0]`; empty for the body as a whole. */
+  readonly field: string
+  readonly problem: string
+}
+
+/** A fault as it goes out. */
+export interface FaultReply {
+  readonly status: number
+  readonly body: { readonly error: WireError }
+  readonly headers: Readonly<Record<string, string>>
+}
+
+/** The error object of the ACS envelope. */
+export interface WireError {
+  readonly code: string
+  readonly message: string
+  readonly target?: string
+  readonly details?: readonly WireError[]
+}
+
+/** What the wire says of a fault. */
+export function replyToFault(fault: Fault): FaultReply {
+  const { status, headers = {}, ...error } = rowFor(fault)
+  return { status, headers, body: { error } }
+}
+
+interface FaultRow extends WireError {
+  readonly status: number
+  readonly headers?: Readonly<Record<string, string>>
+}
+
+const retryLater = { 'retry-after': String(serverLimits.retryAfterSeconds) }
+
+function rowFor(fault: Fault): FaultRow {
+  switch (fault.kind) {
+    case 'path-unknown':
+      return row(404, 'NotFound', 'The requested path does not exist.')
+    case 'method-unknown':
+      return {
+        ...row(405, 'MethodNotAllowed', 'The requested path does not support the method.'),
+        headers: { allow: fault.allowed.join(', ') },
+      }
+    case 'request-malformed':
+      return row(400, 'BadRequest', 'The request is not well-formed HTTP.')
+    case 'version-missing':
+      return row(400, 'ApiVersionUnspecified', 'An API version is required, but was not specified.')
+    case 'version-unknown':
+      return row(400, 'UnsupportedApiVersion', unsupportedVersionMessage(fault))
+    case 'caller-refused':
+      return {
+        ...row(401, 'Denied', 'Denied by the resource provider.'),
+        headers: { 'www-authenticate': 'HMAC-SHA256' },
+      }
+    case 'identity-not-owned':
+      return row(401, 'IdentityNotOwned', "Provided identity doesn't exist.")
+    case 'operation-not-served':
+      return row(501, 'NotImplemented', `This server does not serve ${fault.what}.`)
+    case 'server-busy':
+    case 'server-stopping':
+      return { ...row(503, 'ServiceUnavailable', unableMessage), headers: retryLater }
+    case 'server-broken':
+      return row(500, 'InternalServerError', 'The server met an unexpected condition.')
+    default:
+      return bodyRowFor(fault)
+  }
+}
+
+type BodyFault = Extract<
+  Fault,
+  {
+    readonly kind:
+      | 'media-type-unknown'
+      | 'body-too-large'
+      | 'body-not-json'
+      | 'body-invalid'
+      | 'lifetime-out-of-range'
+      | 'scopes-missing'
+      | 'scope-unknown'
+      | 'custom-id-length'
+  }
+>
+
+function bodyRowFor(fault: BodyFault): FaultRow {
+  switch (fault.kind) {
+    case 'media-type-unknown':
+      return row(
+        415,
+        'UnsupportedMediaType',
+        `Content-Type must be ${fault.accepted.join(' or ')}.`,
+      )
+    case 'body-too-large':
+      return row(413, 'RequestEntityTooLarge', `The body exceeds ${fault.bytesMax} bytes.`)
+    case 'body-not-json':
+      return row(422, 'UnprocessableEntity', 'The body is not valid JSON.')
+    case 'body-invalid':
+      return invalidBodyRow(fault.details)
+    case 'lifetime-out-of-range':
+      return validationRow('ExpiresInMinutes', lifetimeMessage(fault.minutes))
+    case 'scopes-missing':
+      return validationRow(fault.field, `${fault.field}: The ${fault.field} field is required.`)
+    case 'scope-unknown':
+      return validationRow(
+        fault.field,
+        `${fault.field}: '${fault.scope.slice(0, 64)}' is not a scope of API version ` +
+          `'${fault.version}'.`,
+      )
+    case 'custom-id-length':
+      return validationRow('CustomId', customIdMessage)
+  }
+}
+
+const unableMessage = 'The server is currently unable to handle the request.'
+const customIdMessage =
+  `CustomId: The length must be within the [${limits.customIdCharactersMin}, ` +
+  `${limits.customIdCharactersMax}] interval.`
+
+function row(status: number, code: string, message: string): FaultRow {
+  return { status, code, message }
+}
+
+function validationRow(target: string, message: string): FaultRow {
+  return { ...row(400, 'ValidationError', message), target }
+}
+
+function unsupportedVersionMessage(fault: {
+  readonly uri: string
+  readonly version: string
+}): string {
+  return (
+    `The HTTP resource that matches the request URI '${fault.uri}' ` +
+    `does not support the API version '${fault.version}'.`
+  )
+}
+
+function lifetimeMessage(minutes: number): string {
+  return (
+    `ExpiresInMinutes value ${minutes} is invalid. Value must be within the ` +
+    `[${limits.lifetimeMinutesMin}, ${limits.lifetimeMinutesMax}] interval.`
+  )
+}
+
+function invalidBodyRow(details: readonly FieldFault[]): FaultRow {
+  const errors = details.map(({ field, problem }) => {
+    const target = wireField(field)
+    return { code: 'ValidationError', message: `${target}: ${problem}`, target }
+  })
+  const [first = { code: 'ValidationError', message: 'The body is invalid.', target: '' }] = errors
+  return { status: 400, ...first, ...(errors.length > 1 ? { details: errors } : {}) }
+}
+
+/** The service names fields with a capital: `expiresInMinutes` is reported as `ExpiresInMinutes`. */
+function wireField(field: string): string {
+  return field === '' ? 'Body' : `${field[0]?.toUpperCase()}${field.slice(1)}`
+}

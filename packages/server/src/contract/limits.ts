@@ -1,0 +1,34 @@
+/**
+ * Limits of the server: every body, queue, page and wait has one. Those that clients must know as
+ * well stand in `@parley/protocol`. The reference page is printed from this table.
+ */
+export const serverLimits = {
+  /** Bytes of a request body, identity operations. */
+  bodyBytesMax: 64 * 1024,
+  /** Bytes of a request body with up to 1,000 tokens of 8 KiB to introspect. */
+  introspectionBodyBytesMax: 9 * 1024 * 1024,
+  /** Bytes of request line and headers together; an access token has at most 8 KiB. */
+  headerBytesMax: 16 * 1024,
+  /** Characters of one decoded segment of a path; an identity has 79. */
+  pathSegmentCharactersMax: 256,
+  /** Time to receive a whole request, in milliseconds. */
+  requestTimeoutMs: 30_000,
+  /** Time that an idle connection is kept open, in milliseconds. */
+  keepAliveTimeoutMs: 65_000,
+  /** Requests worked on in one turn of the event loop. */
+  requestsInTurnMax: 64,
+  /** Questions in one statement. */
+  asksInStatementMax: 512,
+  /** Questions that wait for a statement; more are answered 503. */
+  asksWaitingMax: 20_000,
+  /** Access keys that are tried for one signature. */
+  candidateKeysMax: 128,
+  /** Characters of `x-ms-client-request-id` that are echoed. */
+  clientRequestIdCharactersMax: 128,
+  /** Seconds after which a refused caller may come again (`Retry-After`). */
+  retryAfterSeconds: 1,
+  /** Tokens whose verdict is remembered. */
+  seenTokensMax: 20_000,
+  /** Time between two rounds of house-keeping in the database, in milliseconds. */
+  houseKeepingIntervalMs: 10 * 60 * 1000,
+} as const
