@@ -1,0 +1,54 @@
+import { limits, type RevocationEvent, type SubjectKind } from '@parley/protocol'
+import type { Queries } from '../database/connect.ts'
+
+/** A row of the log as PostgreSQL gives it. */
+export interface RevocationEventRow {
+  readonly resource_id: string
+  readonly seq: string | number
+  readonly kind: string
+  readonly subject: string
+  readonly generation: string | number
+  readonly forget_at: Date
+}
+
+/** Reads a row of the log. */
+export function eventFrom(row: RevocationEventRow): RevocationEvent {
+  return {
+    resourceId: row.resource_id,
+    seq: Number(row.seq),
+    kind: row.kind as SubjectKind,
+    subject: row.subject,
+    generation: Number(row.generation),
+    forgetAtMs: row.forget_at.getTime(),
+  }
+}
+
+/**
+ * When an event of now may be forgotten: the longest token issued before it has expired then. One
+ * minute is added for the difference between the clocks of nodes.
+ */
+export function forgetAt(nowMs: number): Date {
+  return new Date(nowMs + (limits.lifetimeMinutesMax + 1) * 60_000)
+}
+
+/** Lists the events that still void a token, in the order of their commits. */
+export async function listRevocationEvents(
+  db: Queries,
+  nowMs: number,
+): Promise<readonly RevocationEvent[]> {
+  const rows = await db<RevocationEventRow[]>`
+    select resource_id, seq, kind, subject, generation, forget_at
+    from revocation_event
+    where forget_at > ${new Date(nowMs)}
+    order by seq
+  `
+  return rows.map(eventFrom)
+}
+
+/** Deletes the events that void nothing any more. */
+export async function deleteForgottenEvents(db: Queries, nowMs: number): Promise<void> {
+  await db`
+    delete from revocation_event
+    where forget_at <= ${new Date(nowMs)}
+  `
+}

@@ -1,0 +1,62 @@
+/**
+ * A resource has two access keys, primary and secondary, so that one can be changed while callers
+ * still use the other. A key signs requests (HMAC-SHA256); whoever holds one is the resource.
+ *
+ * Each slot counts its editions: regenerating a key starts the next generation of that slot, and a
+ * token remembers slot and generation of the key it was issued under. That is how regenerating
+ * voids exactly the tokens of the former key, by one number and whatever their count.
+ *
+ * A key is 64 random bytes, kept sealed under the master key: unlike a password it cannot be
+ * hashed, because checking a signature needs the key itself. In memory it lives inside a function
+ * that signs and prints nothing. Rejected: deriving both keys from one secret of the resource. It saves a
+ * row and makes regenerating one key change the other.
+ */
+import type { AccessKeyGeneration } from '@parley/protocol'
+import type { Platform } from '../foundation/platform.ts'
+import type { Sealer } from '../foundation/seal.ts'
+import { type Hmac, prepareHmac } from './hmac.ts'
+
+/** Number of bytes of an access key. */
+export const accessKeyBytes = 64
+
+/** An access key as stored. */
+export interface SealedAccessKey extends AccessKeyGeneration {
+  readonly resourceId: string
+  readonly sealedKey: Buffer
+}
+
+/** An access key that can check signatures. */
+export interface ActiveAccessKey extends AccessKeyGeneration {
+  readonly resourceId: string
+  /** Signs as the key does; the key cannot be read from it. */
+  readonly hmac: Hmac
+}
+
+/** Makes the key of a slot: sealed for the database, and its bytes for whoever asked for it. */
+export function newAccessKey(
+  owner: AccessKeyGeneration & { readonly resourceId: string },
+  world: { readonly sealer: Sealer; readonly platform: Platform },
+): { readonly stored: SealedAccessKey; readonly secret: Buffer } {
+  const secret = world.platform.randomBytes(accessKeyBytes)
+  return { stored: { ...owner, sealedKey: world.sealer.seal(secret, purposeOf(owner)) }, secret }
+}
+
+/**
+ * Opens a stored key.
+ *
+ * @returns its bytes; `undefined` when the master key is another one.
+ */
+export function openAccessKey(stored: SealedAccessKey, sealer: Sealer): Buffer | undefined {
+  return sealer.open(stored.sealedKey, purposeOf(stored))
+}
+
+/** The key in the form that checks signatures. */
+export function activeAccessKey(stored: SealedAccessKey, secret: Buffer): ActiveAccessKey {
+  const { resourceId, slot, generation } = stored
+  return { resourceId, slot, generation, hmac: prepareHmac(secret) }
+}
+
+/** Binds the sealed bytes to their place: a row copied to another slot does not open. */
+function purposeOf(key: AccessKeyGeneration & { readonly resourceId: string }): string {
+  return `access-key/${key.resourceId}/${key.slot}/${key.generation}`
+}

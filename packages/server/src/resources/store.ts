@@ -1,0 +1,67 @@
+import type { Queries } from '../database/connect.ts'
+import type { DataLocation, Resource } from './model.ts'
+
+/** Finds the resource that was made first, by the first start; `undefined` before that. */
+export async function findFirstResource(db: Queries): Promise<Resource | undefined> {
+  const [row] = await db<ResourceRow[]>`
+    select resource_id, subscription_id, resource_group, name, data_location
+    from resource
+    order by created_at, resource_id
+    limit 1
+  `
+  return row === undefined ? undefined : resourceFrom(row)
+}
+
+/** Lists the resources, oldest first. */
+export async function listResources(db: Queries): Promise<readonly Resource[]> {
+  const rows = await db<ResourceRow[]>`
+    select resource_id, subscription_id, resource_group, name, data_location
+    from resource
+    order by created_at, resource_id
+  `
+  return rows.map(resourceFrom)
+}
+
+/** Stores a resource and, where it is new, its subscription. */
+export async function insertResource(
+  db: Queries,
+  resource: Resource,
+  nowMs: number,
+): Promise<void> {
+  const createdAt = new Date(nowMs)
+  await db`
+    insert into subscription (subscription_id, created_at)
+    values (${resource.subscriptionId}, ${createdAt})
+    on conflict do nothing
+  `
+  await db`
+    insert into resource
+      (resource_id, subscription_id, resource_group, name, data_location, created_at)
+    values (
+      ${resource.resourceId},
+      ${resource.subscriptionId},
+      ${resource.resourceGroup},
+      ${resource.name},
+      ${resource.dataLocation},
+      ${createdAt}
+    )
+  `
+}
+
+interface ResourceRow {
+  readonly resource_id: string
+  readonly subscription_id: string
+  readonly resource_group: string
+  readonly name: string
+  readonly data_location: string
+}
+
+function resourceFrom(row: ResourceRow): Resource {
+  return {
+    resourceId: row.resource_id,
+    subscriptionId: row.subscription_id,
+    resourceGroup: row.resource_group,
+    name: row.name,
+    dataLocation: row.data_location as DataLocation,
+  }
+}
