@@ -1,0 +1,133 @@
+import { deletedGeneration, type RevocationEvent } from '@parley/protocol'
+import type { Queries } from '../database/connect.ts'
+import { eventFrom, forgetAt, type RevocationEventRow } from '../events/store.ts'
+
+/** Stores new identities of a resource, at most a few hundred at once. */
+export async function insertIdentities(
+  db: Queries,
+  resourceId: string,
+  created: { readonly identityIds: readonly string[]; readonly atMs: number },
+): Promise<void> {
+  await db`
+    insert into identity (resource_id, identity_id, created_at)
+    select ${resourceId}, identity_id, ${new Date(created.atMs)}
+    from unnest(${created.identityIds}::uuid[]) as identity_id
+  `
+}
+
+/** An identity found or made by its `customId`. */
+export interface NamedIdentity {
+  readonly identityId: string
+  readonly lastTokenIssuedAtMs: number | undefined
+}
+
+/**
+ * Finds the identity of a `customId`, or stores a new one under it.
+ *
+ * One statement decides: of any number of callers with the same value, on any number of nodes,
+ * one inserts and the others find its row. The update changes nothing; it is what makes PostgreSQL
+ * wait for a concurrent insert and return the row that won.
+ */
+export async function upsertNamedIdentity(
+  db: Queries,
+  resourceId: string,
+  named: { readonly identityId: string; readonly customIdHash: Buffer; readonly atMs: number },
+): Promise<NamedIdentity> {
+  const [row] = await db<LastIssuedRow[]>`
+    insert into identity (resource_id, identity_id, custom_id_hash, created_at)
+    values (${resourceId}, ${named.identityId}, ${named.customIdHash}, ${new Date(named.atMs)})
+    on conflict (resource_id, custom_id_hash) where custom_id_hash is not null
+    do update set custom_id_hash = excluded.custom_id_hash
+    returning
+      identity.identity_id,
+      greatest(
+        identity.last_token_issued_at,
+        (
+          select max(token.issued_at)
+          from access_token as token
+          where token.resource_id = ${resourceId}
+          and token.identity_id = identity.identity_id
+        )
+      ) as last_issued_at
+  `
+  if (row === undefined) throw new Error('an upsert returns the row it met')
+  return namedIdentityFrom(row)
+}
+
+/** Finds an identity; `undefined` when the resource has none of that id. */
+export async function findIdentity(
+  db: Queries,
+  resourceId: string,
+  identityId: string,
+): Promise<NamedIdentity | undefined> {
+  const [row] = await db<LastIssuedRow[]>`
+    select
+      identity.identity_id,
+      greatest(
+        identity.last_token_issued_at,
+        (
+          select max(token.issued_at)
+          from access_token as token
+          where token.resource_id = ${resourceId}
+          and token.identity_id = ${identityId}
+        )
+      ) as last_issued_at
+    from identity
+    where identity.resource_id = ${resourceId}
+    and identity.identity_id = ${identityId}
+  `
+  return row === undefined ? undefined : namedIdentityFrom(row)
+}
+
+interface LastIssuedRow {
+  readonly identity_id: string
+  readonly last_issued_at: Date | null
+}
+
+function namedIdentityFrom(row: LastIssuedRow): NamedIdentity {
+  return {
+    identityId: row.identity_id,
+    lastTokenIssuedAtMs: row.last_issued_at?.getTime(),
+  }
+}
+
+/**
+ * Deletes identities with their ledger rows, and appends the cut-off that voids their tokens, in
+ * one transaction.
+ *
+ * @returns one event for each identity that existed; the others never were.
+ */
+export async function deleteIdentities(
+  db: Queries,
+  resourceId: string,
+  gone: { readonly identityIds: readonly string[]; readonly atMs: number },
+): Promise<readonly RevocationEvent[]> {
+  // The number is taken after the rows are gone, and held to the commit: `numbered` reads
+  // `removed`, so rows are always locked before the sequence, and commits follow its order.
+  const rows = await db<RevocationEventRow[]>`
+    with removed as (
+      delete from identity
+      where resource_id = ${resourceId}
+      and identity_id = any(${gone.identityIds}::uuid[])
+      returning identity_id
+    ),
+    numbered as (
+      update event_sequence
+      set last_seq = last_seq + (select count(*) from removed)
+      where exists (select from removed)
+      returning last_seq - (select count(*) from removed) as seq_before
+    )
+    insert into revocation_event (resource_id, seq, kind, subject, generation, forget_at)
+    select
+      ${resourceId},
+      numbered.seq_before + row_number() over (order by removed.identity_id),
+      'identity',
+      removed.identity_id,
+      ${deletedGeneration},
+      ${forgetAt(gone.atMs)}
+    from removed
+    cross join numbered
+    returning resource_id, seq, kind, subject, generation, forget_at
+  `
+  return rows.map(eventFrom)
+}

@@ -1,0 +1,100 @@
+import { type AccessTokenClaims, limits, ok } from '@parley/protocol'
+import type { Accepted } from '@parley/verifier'
+import type { SyncVerifier } from '@parley/verifier/node'
+import { type TObject, Type } from '@sinclair/typebox'
+import { serverLimits } from '../contract/limits.ts'
+import { type Operation, PrintedJson } from '../contract/operation.ts'
+
+/** Asks about one token. @source RFC 7662 section 2.1. */
+const singleSchema = Type.Object({
+  token: Type.String(),
+  token_type_hint: Type.Optional(Type.String()),
+})
+
+/** Asks about several at once; ours, in the manner of the standard. */
+const batchSchema = Type.Object(
+  {
+    tokens: Type.Array(Type.String(), { minItems: 1, maxItems: limits.introspectedTokensMax }),
+  },
+  { additionalProperties: false },
+)
+
+const answerSchema = Type.Object({
+  active: Type.Boolean(),
+  scope: Type.Optional(Type.String()),
+  token_type: Type.Optional(Type.String()),
+  exp: Type.Optional(Type.Integer()),
+  iat: Type.Optional(Type.Integer()),
+  sub: Type.Optional(Type.String()),
+  aud: Type.Optional(Type.String()),
+  iss: Type.Optional(Type.String()),
+  jti: Type.Optional(Type.String()),
+})
+
+const inactive = '{"active":false}'
+
+/**
+ * Tells the holder of an access key whether tokens of its resource are live: with a form, one
+ * token; with JSON, up to 1,000, answered in their order as `{"value": [...]}`.
+ *
+ * A token that is void, expired, forged or of another resource is answered `{"active": false}`
+ * and nothing else.
+ *
+ * @param verifier - follows the feed of this process, so that a revocation that was answered is
+ *   known here.
+ * @source RFC 7662 section 2.2.
+ */
+export function introspectionOperations(verifier: SyncVerifier): readonly Operation[] {
+  const print = createPrinter()
+  const answerTo = (token: string, resourceId: string): string => {
+    const verdict = verifier.verify(token)
+    return verdict.ok && verdict.resourceId === resourceId ? print(verdict) : inactive
+  }
+  return [
+    {
+      id: 'Parley_Introspect',
+      summary: 'Tells whether access tokens are live.',
+      method: 'POST',
+      path: '/introspect',
+      access: 'resource',
+      versions: 'unversioned',
+      body: {
+        schemas: {
+          'application/x-www-form-urlencoded': singleSchema,
+          'application/json': batchSchema satisfies TObject,
+        },
+        isRequired: true,
+        bytesMax: serverLimits.introspectionBodyBytesMax,
+      },
+      reply: { status: 200, schema: answerSchema, isSecret: true },
+      handle: ({ caller, body }) => {
+        const resourceId = caller?.resourceId ?? ''
+        const asked = body as { readonly token: string } | { readonly tokens: readonly string[] }
+        if ('token' in asked) return ok(new PrintedJson(answerTo(asked.token, resourceId)))
+        const answers = asked.tokens.map((token) => answerTo(token, resourceId))
+        return ok(new PrintedJson(`{"value":[${answers.join(',')}]}`))
+      },
+    },
+  ]
+}
+
+/**
+ * Creates the printer of answers for live tokens. The verifier gives the same verdict object for
+ * a token that it has seen, so the text is kept beside it and goes when the verdict goes.
+ */
+function createPrinter(): (verdict: Accepted) => string {
+  const printed = new WeakMap<object, string>()
+  return (verdict) => {
+    const known = printed.get(verdict)
+    if (known !== undefined) return known
+    const text = JSON.stringify(answerOf(verdict.claims))
+    printed.set(verdict, text)
+    return text
+  }
+}
+
+function answerOf(claims: AccessTokenClaims): Readonly<Record<string, unknown>> {
+  const { exp, iat, sub, aud, iss, jti } = claims
+  const scope = claims.acsScope.replaceAll(',', ' ')
+  return { active: true, scope, token_type: 'Bearer', exp, iat, sub, aud, iss, jti }
+}
