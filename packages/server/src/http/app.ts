@@ -1,0 +1,153 @@
+import type { RequestListener } from 'node:http'
+import { type FastifyInstance, type FastifyReply, type FastifyRequest, fastify } from 'fastify'
+import { type Fault, replyToFault } from '../contract/faults.ts'
+import { serverLimits } from '../contract/limits.ts'
+import { type Listener, serveOn } from './listener.ts'
+import type { Exchange, Pipeline } from './pipeline.ts'
+import { printExchangeReply, writeReply } from './reply.ts'
+import type { Route } from './routes.ts'
+
+/** What is served on a listener. */
+export interface AppOptions {
+  readonly listener: Listener
+  readonly routes: readonly Route[]
+  readonly pipeline: Pipeline
+  /** Makes the id of a request that never reaches the pipeline. */
+  readonly newRequestId: () => string
+}
+
+/**
+ * Serves the routes on a listener.
+ *
+ * Fastify reads bodies within their limits and finds the route; what it found goes to the
+ * pipeline, which answers. Bodies stay bytes, because a signature covers bytes.
+ */
+export async function serveApp(options: AppOptions): Promise<void> {
+  const { server } = options.listener
+  let handler: RequestListener | undefined
+  const app = fastify({
+    logger: false,
+    exposeHeadRoutes: false,
+    bodyLimit: serverLimits.bodyBytesMax,
+    // The pipeline answers during a stop, with the envelope and a time to come again.
+    return503OnClosing: false,
+    routerOptions: { maxParamLength: serverLimits.pathSegmentCharactersMax },
+    serverFactory: (listener) => {
+      handler = listener
+      return server
+    },
+    frameworkErrors: (_error, request, reply) => {
+      refuse(options, { request: request as FastifyRequest, reply }, pathUnknown)
+    },
+    clientErrorHandler: (_error, socket) => {
+      if (socket.writable) socket.end(malformedAnswer())
+    },
+  })
+  app.removeAllContentTypeParsers()
+  app.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => done(null, body))
+  mountRoutes(app, options)
+  app.setNotFoundHandler((request, reply) => refuse(options, { request, reply }, pathUnknown))
+  app.setErrorHandler((error, request, reply) => {
+    refuse(options, { request, reply }, faultOfParser(error, request))
+  })
+  await app.ready()
+  if (handler === undefined) throw new Error('fastify hands its request listener to the factory')
+  serveOn(options.listener, handler)
+}
+
+const pathUnknown: Fault = { kind: 'path-unknown' }
+const allMethods = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'] as const
+
+/** Where a path has an operation, its other methods answer 405 rather than 404. */
+function mountRoutes(app: FastifyInstance, options: AppOptions): void {
+  const methodsOf = new Map<string, Route['method'][]>()
+  for (const route of options.routes) {
+    const { method, url, bodyBytesMax: bodyLimit } = route
+    methodsOf.set(url, [...(methodsOf.get(url) ?? []), method])
+    app.route({
+      method,
+      url,
+      bodyLimit,
+      handler: (request, reply) => {
+        reply.hijack()
+        options.pipeline.push(exchangeOf(options, { request, reply }, route))
+      },
+    })
+  }
+  for (const [url, allowed] of methodsOf) {
+    const method = allMethods.filter((one) => !(allowed as readonly string[]).includes(one))
+    const fault: Fault = { kind: 'method-unknown', allowed }
+    app.route({
+      method,
+      url,
+      handler: (request, reply) => refuse(options, { request, reply }, fault),
+    })
+  }
+}
+
+interface Arrived {
+  readonly request: FastifyRequest
+  readonly reply: FastifyReply
+}
+
+function exchangeOf(options: AppOptions, arrived: Arrived, route: Route): Exchange {
+  const { request, reply } = arrived
+  return {
+    request: request.raw,
+    response: reply.raw,
+    route,
+    params: request.params as Readonly<Record<string, string>>,
+    query: request.query as Readonly<Record<string, unknown>>,
+    body: Buffer.isBuffer(request.body) ? request.body : noBytes,
+    scheme: options.listener.scheme,
+  }
+}
+
+const noBytes = Buffer.alloc(0)
+
+/** Stands in for the route of a request that has none. */
+const nowhere: Route = {
+  method: 'GET',
+  url: '',
+  unversioned: undefined,
+  byVersion: new Map(),
+  supportedVersions: '',
+  bodyBytesMax: 0,
+}
+
+/** Answers a request that reached no operation. */
+function refuse(options: AppOptions, arrived: Arrived, fault: Fault): void {
+  arrived.reply.hijack()
+  const exchange = exchangeOf(options, arrived, nowhere)
+  const reply = printExchangeReply(exchange, {
+    ...replyToFault(fault),
+    requestId: options.newRequestId(),
+    contract: undefined,
+    closesConnection: fault.kind === 'body-too-large',
+    refusalReason: undefined,
+  })
+  writeReply(exchange.response, reply)
+}
+
+/** What the parser found wrong: a body over its limit, or HTTP that is none. */
+function faultOfParser(error: unknown, request: FastifyRequest): Fault {
+  const { statusCode } = error as { readonly statusCode?: number }
+  const bytesMax = request.routeOptions.bodyLimit
+  if (statusCode === 413) return { kind: 'body-too-large', bytesMax }
+  if (statusCode === 415) return { kind: 'media-type-unknown', accepted: ['application/json'] }
+  if (statusCode !== undefined && statusCode < 500) return { kind: 'request-malformed' }
+  return { kind: 'server-broken' }
+}
+
+/** Written by hand: where the parser gave up there is no response object. */
+function malformedAnswer(): string {
+  const { status, body } = replyToFault({ kind: 'request-malformed' })
+  const text = JSON.stringify(body)
+  const head = [
+    `HTTP/1.1 ${status} Bad Request`,
+    'content-type: application/json; charset=utf-8',
+    `content-length: ${Buffer.byteLength(text)}`,
+    'connection: close',
+  ]
+  return `${head.join('\r\n')}\r\n\r\n${text}`
+}

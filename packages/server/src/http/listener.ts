@@ -1,0 +1,124 @@
+import { createServer as createHttpServer, type RequestListener, type Server } from 'node:http'
+import { createServer as createHttpsServer } from 'node:https'
+import type { AddressInfo } from 'node:net'
+import { fail, ok, type Result } from '@parley/protocol'
+import { replyToFault } from '../contract/faults.ts'
+import { serverLimits } from '../contract/limits.ts'
+
+/** A listener that is bound to its port. */
+export interface Listener {
+  readonly scheme: 'http' | 'https'
+  readonly server: Server
+  /** The port it got. */
+  readonly port: number
+  /**
+   * Stops accepting, closes idle connections and waits for busy ones to be answered.
+   *
+   * @param timeoutMs - after this the connections that are left are cut.
+   */
+  readonly close: (timeoutMs: number) => Promise<void>
+}
+
+/** Certificate chain and private key, PEM. */
+export interface TlsCredentials {
+  readonly certificate: string
+  readonly privateKey: string
+}
+
+/** The address cannot be bound. */
+export interface AddressUnavailable {
+  readonly kind: 'address-unavailable'
+  readonly message: string
+}
+
+/**
+ * Binds a listener. Until something serves on it, requests are answered 503: a client that comes
+ * during the start is told to come again, and a port in use is found out before any work is done.
+ *
+ * @param where.port - 0 takes any free port.
+ * @param where.tls - absent: plain http.
+ * @faults `address-unavailable` - in use, not ours, or not allowed.
+ */
+export async function bindListener(where: {
+  readonly host: string
+  readonly port: number
+  readonly tls?: TlsCredentials
+}): Promise<Result<Listener, AddressUnavailable>> {
+  const { host, port, tls } = where
+  const options = {
+    maxHeaderSize: serverLimits.headerBytesMax,
+    requestTimeout: serverLimits.requestTimeoutMs,
+    headersTimeout: serverLimits.requestTimeoutMs,
+    keepAliveTimeout: serverLimits.keepAliveTimeoutMs,
+  }
+  const server =
+    tls === undefined
+      ? createHttpServer(options)
+      : createHttpsServer({ ...options, ...credentialsOf(tls) })
+  server.on('request', answerNotYet)
+  try {
+    await listen(server, where)
+  } catch (error) {
+    if (!isAddressError(error)) throw error
+    const message = `Port ${port} of ${host} cannot be bound: ${error.message}. Choose another one.`
+    return fail({ kind: 'address-unavailable', message })
+  }
+  return ok({
+    scheme: tls === undefined ? 'http' : 'https',
+    server,
+    port: (server.address() as AddressInfo).port,
+    close: (timeoutMs) => closeServer(server, timeoutMs),
+  })
+}
+
+/** Hands requests to `handler` from now on. */
+export function serveOn(listener: Listener, handler: RequestListener): void {
+  listener.server.off('request', answerNotYet)
+  listener.server.on('request', handler)
+}
+
+function credentialsOf(tls: TlsCredentials): {
+  readonly cert: string
+  readonly key: string
+  readonly minVersion: 'TLSv1.2'
+} {
+  return { cert: tls.certificate, key: tls.privateKey, minVersion: 'TLSv1.2' }
+}
+
+const answerNotYet: RequestListener = (_request, response) => {
+  const { status, headers, body } = replyToFault({ kind: 'server-busy' })
+  const content = { 'content-type': 'application/json; charset=utf-8', connection: 'close' }
+  response.writeHead(status, { ...headers, ...content }).end(JSON.stringify(body))
+}
+
+function listen(
+  server: Server,
+  where: { readonly host: string; readonly port: number },
+): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once('error', reject)
+    server.listen({ host: where.host, port: where.port }, () => {
+      server.off('error', reject)
+      resolve()
+    })
+  })
+}
+
+const addressErrors = ['EADDRINUSE', 'EADDRNOTAVAIL', 'EACCES', 'ENOTFOUND']
+
+function isAddressError(error: unknown): error is NodeJS.ErrnoException {
+  return (
+    error instanceof Error && addressErrors.includes((error as NodeJS.ErrnoException).code ?? '')
+  )
+}
+
+function closeServer(server: Server, timeoutMs: number): Promise<void> {
+  return new Promise((resolve) => {
+    const timer = setTimeout(() => server.closeAllConnections(), timeoutMs)
+    server.close(() => {
+      clearTimeout(timer)
+      resolve()
+    })
+    server.closeIdleConnections()
+  })
+}

@@ -1,0 +1,71 @@
+import type { ServerResponse } from 'node:http'
+import { serverLimits } from '../contract/limits.ts'
+import { PrintedJson, type ReplyContract } from '../contract/operation.ts'
+import type { Exchange } from './pipeline.ts'
+
+/** A reply as it goes out. */
+export interface Reply {
+  readonly status: number
+  /** Printed as JSON; `undefined` for an empty body. */
+  readonly body: unknown
+  readonly headers: Readonly<Record<string, string>>
+  readonly requestId: string
+  readonly contract: ReplyContract | undefined
+  readonly closesConnection: boolean
+  readonly refusalReason: string | undefined
+}
+
+/** A reply that is ready to be written. */
+export interface PrintedReply {
+  readonly status: number
+  /** Names and values in turn. */
+  readonly headers: string[]
+  readonly text: string | undefined
+}
+
+/**
+ * Prints a reply.
+ *
+ * Every reply has our request id and echoes the client's; all but refusals of the caller list the
+ * versions of the route, as the service does.
+ *
+ * @source ACS response headers; RFC 9111 section 5.2.2.5 (`no-store`).
+ */
+export function printExchangeReply(exchange: Exchange, reply: Reply): PrintedReply {
+  const { request, route } = exchange
+  const headers = ['x-ms-request-id', reply.requestId]
+  const clientRequestId = echoed(request.headers['x-ms-client-request-id'])
+  if (clientRequestId !== undefined) headers.push('x-ms-client-request-id', clientRequestId)
+  if (route.supportedVersions !== '' && reply.status !== 401) {
+    headers.push('api-supported-versions', route.supportedVersions)
+  }
+  if (reply.contract?.isSecret === true) headers.push('cache-control', 'no-store')
+  if (reply.status < 300) addAll(headers, reply.contract?.headers)
+  addAll(headers, reply.headers)
+  if (reply.refusalReason !== undefined) headers.push('x-parley-reason', reply.refusalReason)
+  if (reply.closesConnection) headers.push('connection', 'close')
+  const { status } = reply
+  if (reply.body === undefined) return { status, headers, text: undefined }
+  const text = reply.body instanceof PrintedJson ? reply.body.text : JSON.stringify(reply.body)
+  const length = String(Buffer.byteLength(text))
+  headers.push('content-type', 'application/json; charset=utf-8', 'content-length', length)
+  return { status, headers, text }
+}
+
+/** Writes a printed reply; the response is over then. */
+export function writeReply(response: ServerResponse, reply: PrintedReply): void {
+  response.writeHead(reply.status, reply.headers).end(reply.text)
+}
+
+function addAll(headers: string[], more: Readonly<Record<string, string>> | undefined): void {
+  for (const [name, value] of Object.entries(more ?? {})) headers.push(name, value)
+}
+
+const echoablePattern = /^[\x21-\x7e]+$/
+
+/** Echoes only what is short and printable: the value comes from outside. */
+function echoed(value: string | readonly string[] | undefined): string | undefined {
+  if (typeof value !== 'string') return undefined
+  const isShort = value.length <= serverLimits.clientRequestIdCharactersMax
+  return isShort && echoablePattern.test(value) ? value : undefined
+}
