@@ -1,0 +1,46 @@
+import type { Queries } from '../database/connect.ts'
+
+/** The one row that a database has of its installation. */
+export interface StoredInstallation {
+  readonly installationId: string
+  readonly sealedCustomIdKey: Buffer
+  readonly sealedAdminToken: Buffer
+}
+
+/** Finds the installation; `undefined` before the first start. */
+export async function findInstallation(db: Queries): Promise<StoredInstallation | undefined> {
+  const [row] = await db<InstallationRow[]>`
+    select installation_id, sealed_custom_id_key, sealed_admin_token
+    from installation
+  `
+  if (row === undefined) return undefined
+  return {
+    installationId: row.installation_id,
+    sealedCustomIdKey: row.sealed_custom_id_key,
+    sealedAdminToken: row.sealed_admin_token,
+  }
+}
+
+/** Stores the installation where there is none yet. */
+export async function insertInstallation(
+  db: Queries,
+  made: StoredInstallation & { readonly atMs: number },
+): Promise<void> {
+  await db`
+    insert into installation
+      (installation_id, sealed_custom_id_key, sealed_admin_token, created_at)
+    values (
+      ${made.installationId},
+      ${made.sealedCustomIdKey},
+      ${made.sealedAdminToken},
+      ${new Date(made.atMs)}
+    )
+    on conflict do nothing
+  `
+}
+
+interface InstallationRow {
+  readonly installation_id: string
+  readonly sealed_custom_id_key: Buffer
+  readonly sealed_admin_token: Buffer
+}

@@ -1,0 +1,73 @@
+import { createServer, type Server, type ServerResponse } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import type { Metrics } from '../foundation/metrics.ts'
+
+/** The listener for operators, on loopback. */
+export interface Management {
+  readonly port: number
+  readonly close: () => Promise<void>
+}
+
+/** What operators can ask. */
+export interface ManagementOptions {
+  /** 0 takes any free port. */
+  readonly port: number
+  readonly metrics: Metrics
+  /** Whether requests are served: the database answers and no stop is under way. */
+  readonly isReady: () => Promise<boolean>
+}
+
+/**
+ * Opens the management listener: `/metrics` (Prometheus text), `/livez` (the process runs) and
+ * `/readyz` (it can serve; 503 when not). Nothing here needs a credential, so it binds loopback
+ * only.
+ */
+export async function openManagement(options: ManagementOptions): Promise<Management> {
+  const server = createServer(async (request, response) => {
+    switch (request.url) {
+      case '/metrics':
+        return send(response, 200, {
+          type: options.metrics.contentType,
+          text: await options.metrics.print(),
+        })
+      case '/livez':
+        return send(response, 200, plain('live'))
+      case '/readyz':
+        return (await options.isReady())
+          ? send(response, 200, plain('ready'))
+          : send(response, 503, plain('not ready'))
+      default:
+        return send(response, 404, plain('not found'))
+    }
+  })
+  await listen(server, options.port)
+  const { port } = server.address() as AddressInfo
+  return { port, close: () => closed(server) }
+}
+
+interface Content {
+  readonly type: string
+  readonly text: string
+}
+
+function plain(text: string): Content {
+  return { type: 'text/plain; charset=utf-8', text: `${text}\n` }
+}
+
+function send(response: ServerResponse, status: number, content: Content): void {
+  response.writeHead(status, { 'content-type': content.type }).end(content.text)
+}
+
+function listen(server: Server, port: number): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once('error', reject)
+    server.listen({ host: '127.0.0.1', port }, () => resolve())
+  })
+}
+
+function closed(server: Server): Promise<void> {
+  return new Promise((resolve) => {
+    server.close(() => resolve())
+    server.closeAllConnections()
+  })
+}

@@ -1,0 +1,101 @@
+import { join } from 'node:path'
+import { ok, type Result } from '@parley/protocol'
+import type { Log } from '../foundation/log.ts'
+import type { Platform } from '../foundation/platform.ts'
+import {
+  type ConnectFault,
+  connectDatabase,
+  type Database,
+  type DatabaseAddress,
+} from './connect.ts'
+import { type EmbeddedPostgres, startEmbeddedPostgres } from './embedded/embedded-postgres.ts'
+import type { EmbeddedPostgresFault } from './embedded/faults.ts'
+import type { PlatformFacts } from './embedded/platform.ts'
+import { type DatabaseInUse, holdDatabase } from './hold.ts'
+import { type MigrationFault, migrate } from './migrate.ts'
+
+/** A database that is ready: reached, migrated, held by this server alone. */
+export interface OpenDatabase {
+  readonly db: Database
+  /** Closes the pool, then the embedded PostgreSQL. */
+  readonly close: () => Promise<void>
+  /** Settles when the database is lost for good; otherwise never. */
+  readonly failed: Promise<unknown>
+}
+
+/** What the launcher of the embedded database must know of this machine. */
+export type HostFacts = PlatformFacts
+
+/** What opening the database needs. */
+export interface OpenDatabaseOptions {
+  /** Absent: the embedded PostgreSQL in the data directory. */
+  readonly databaseUrl: string | undefined
+  readonly dataDir: string
+  readonly platform: Platform
+  readonly log: Log
+  readonly host: HostFacts
+}
+
+/** Why there is no database to work with. */
+export type OpenDatabaseFault =
+  | EmbeddedPostgresFault
+  | ConnectFault
+  | DatabaseInUse
+  | MigrationFault
+
+/**
+ * Opens the database of a server and brings its schema up to date.
+ *
+ * @faults those of its parts.
+ */
+export async function openDatabase(
+  options: OpenDatabaseOptions,
+): Promise<Result<OpenDatabase, OpenDatabaseFault>> {
+  const { databaseUrl, dataDir, log, host: facts } = options
+  if (databaseUrl !== undefined) {
+    return openAt({ kind: 'url', url: databaseUrl }, options, undefined)
+  }
+  const clusterDirectory = join(dataDir, 'postgres')
+  const embedded = await startEmbeddedPostgres({ clusterDirectory, log, facts })
+  if (!embedded.ok) return embedded
+  const address = { kind: 'embedded', connection: embedded.value.connection } as const
+  const opened = await openAt(address, options, embedded.value)
+  if (!opened.ok) await embedded.value.stop()
+  return opened
+}
+
+async function openAt(
+  address: DatabaseAddress,
+  options: OpenDatabaseOptions,
+  embedded: EmbeddedPostgres | undefined,
+): Promise<Result<OpenDatabase, ConnectFault | DatabaseInUse | MigrationFault>> {
+  const { platform } = options
+  const connected = await connectDatabase({ address })
+  if (!connected.ok) return connected
+  const db = connected.value
+  const hold = await holdDatabase(address)
+  if (!hold.ok) {
+    await db.end()
+    return hold
+  }
+  const migrated = await migrate(db, platform.now())
+  if (!migrated.ok) {
+    await hold.value.release()
+    await db.end()
+    return migrated
+  }
+  let isClosing = false
+  const ended = embedded?.exited.then(() => new Error('the embedded PostgreSQL ended'))
+  const losses = [hold.value.lost, ...(ended === undefined ? [] : [ended])]
+  const failed = Promise.race(losses).then((why) => (isClosing ? new Promise(() => {}) : why))
+  return ok({
+    db,
+    failed,
+    close: async () => {
+      isClosing = true
+      await hold.value.release()
+      await db.end({ timeout: 5 })
+      await embedded?.stop()
+    },
+  })
+}

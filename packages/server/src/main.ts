@@ -1,0 +1,60 @@
+#!/usr/bin/env node
+/**
+ * The process: reads the environment, starts a server, prints the banner, stops on a signal.
+ */
+import { randomBytes } from 'node:crypto'
+import { bannerText } from './admin/banner.ts'
+import { openLog } from './foundation/log.ts'
+import { createPlatform } from './foundation/platform.ts'
+import { readSettings } from './foundation/settings.ts'
+import { startParley } from './parley.ts'
+
+const exitBadSettings = 2
+const exitFailed = 1
+
+async function main(): Promise<void> {
+  const settings = readSettings(process.env)
+  if (!settings.ok) {
+    const { name, expected } = settings.fault
+    console.error(`Parley cannot start: ${name} must be ${expected}.`)
+    process.exit(exitBadSettings)
+  }
+  const openedLog = openLog({ level: settings.value.logLevel, fileDescriptor: 2 })
+  const { log, flush } = openedLog
+  const started = await startParley({
+    settings: settings.value,
+    platform: createPlatform({ now: Date.now, randomBytes }),
+    log: openedLog,
+    host: {
+      platform: process.platform,
+      arch: process.arch,
+      uid: process.getuid?.(),
+      env: process.env,
+    },
+  })
+  if (!started.ok) {
+    flush()
+    console.error(`Parley cannot start: ${started.fault.message}`)
+    process.exit(exitFailed)
+  }
+  const parley = started.value
+  console.log(bannerText(parley.reachable, parley.environmentFile))
+
+  let isStopping = false
+  const stop = async (exitCode: number) => {
+    // Whoever asks twice does not want to wait.
+    if (isStopping) process.exit(exitFailed)
+    isStopping = true
+    await parley.stop()
+    flush()
+    process.exit(exitCode)
+  }
+  process.on('SIGTERM', () => stop(0))
+  process.on('SIGINT', () => stop(0))
+  parley.failed.then((why) => {
+    log.fatal({ err: why }, 'the server cannot go on')
+    return stop(exitFailed)
+  })
+}
+
+await main()

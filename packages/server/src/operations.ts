@@ -1,0 +1,56 @@
+/**
+ * Every operation of the server: the tables of the rooms, one after the other. The listeners mount
+ * this, and the OpenAPI document is printed from it.
+ */
+import type { KeyObject } from 'node:crypto'
+import type { SyncVerifier } from '@parley/verifier/node'
+import type { Operation } from './contract/operation.ts'
+import type { Database } from './database/connect.ts'
+import type { Feed } from './events/feed.ts'
+import type { Platform } from './foundation/platform.ts'
+import { createCreateIdentity } from './identities/create.ts'
+import { identityOperations } from './identities/operations.ts'
+import type { Resource } from './resources/model.ts'
+import { revocationOperations } from './revocations/operations.ts'
+import { exchangeOperations } from './tokens/exchanges.ts'
+import { introspectionOperations } from './tokens/introspection.ts'
+import { createIssueToken } from './tokens/issue.ts'
+import { checkCreateTerms, tokenOperations } from './tokens/operations.ts'
+import { publishedKeyOperations } from './tokens/published-keys.ts'
+import type { TokenSigner } from './tokens/sign.ts'
+import type { PublicSigningJwk } from './tokens/signing-keys.ts'
+
+/** What the rooms are given. */
+export interface OperationWorld {
+  readonly db: Database
+  readonly platform: Platform
+  readonly feed: Feed
+  readonly verifier: SyncVerifier
+  readonly signer: TokenSigner
+  readonly customIdKey: KeyObject
+  readonly publishedKeys: readonly PublicSigningJwk[]
+  readonly issuer: string
+  readonly findResource: (resourceId: string) => Resource | undefined
+}
+
+/** Builds every room and concatenates their tables. */
+export function operationsOf(world: OperationWorld): readonly Operation[] {
+  const { db, platform, feed, issuer, publishedKeys } = world
+  const { now } = platform
+  const issueToken = createIssueToken(world)
+  const createIdentity = createCreateIdentity(world)
+  return [
+    ...identityOperations({
+      db,
+      feed,
+      now,
+      createIdentity,
+      checkTerms: (call) => checkCreateTerms(call, issueToken),
+    }),
+    ...tokenOperations(issueToken),
+    ...exchangeOperations,
+    ...introspectionOperations(world.verifier),
+    ...publishedKeyOperations({ issuer, keys: publishedKeys }),
+    ...revocationOperations({ db, feed, now }),
+  ]
+}

@@ -1,0 +1,298 @@
+/**
+ * The composition root: the only place that knows every room. Read it to see what a server is made
+ * of, and in which order it starts and stops.
+ */
+import { randomUUID } from 'node:crypto'
+import { ok, type Result } from '@parley/protocol'
+import { createVerifier } from '@parley/verifier/node'
+import { writeEnvironmentFile } from './admin/environment-file.ts'
+import {
+  type Installation,
+  insertResourceWithKeys,
+  type OpenAccessKey,
+  openInstallation,
+} from './admin/installation.ts'
+import { openManagement } from './admin/management.ts'
+import { connectionStrings, endpointOf, type Reachable, reachableAt } from './admin/reachable.ts'
+import { serverLimits } from './contract/limits.ts'
+import type { Operation } from './contract/operation.ts'
+import { isDatabaseAnswering } from './database/availability.ts'
+import type { Database } from './database/connect.ts'
+import { claimDataDirectory } from './database/data-directory.ts'
+import { type HostFacts, type OpenDatabase, openDatabase } from './database/open.ts'
+import { dropExpiredTokenPartitions, ensureTokenPartitions } from './database/partitions.ts'
+import { createFeed } from './events/feed.ts'
+import { deleteForgottenEvents, listRevocationEvents } from './events/store.ts'
+import type { OpenLog } from './foundation/log.ts'
+import { loadMasterKey } from './foundation/master-key.ts'
+import { createMetrics, type Metrics } from './foundation/metrics.ts'
+import type { Platform } from './foundation/platform.ts'
+import { startRecurringWork, type Task } from './foundation/recurring-work.ts'
+import { createSealer } from './foundation/seal.ts'
+import type { Settings } from './foundation/settings.ts'
+import { serveApp } from './http/app.ts'
+import { bindListener, type Listener } from './http/listener.ts'
+import { createPipeline, type Pipeline } from './http/pipeline.ts'
+import { routesOf } from './http/routes.ts'
+import { createKeyRing, type KeyRing } from './keys/key-ring.ts'
+import { operationsOf } from './operations.ts'
+import { createResourceDirectory, type ResourceDirectory } from './resources/directory.ts'
+import { firstResource, type Resource } from './resources/model.ts'
+import { openTls } from './tls/open.ts'
+import { createTokenSigner } from './tokens/sign.ts'
+
+/** What a server is started with. */
+export interface ParleyOptions {
+  readonly settings: Settings
+  readonly platform: Platform
+  readonly log: OpenLog
+  readonly host: HostFacts
+}
+
+/** Why a server did not start; the message is for the person who started it. */
+export interface StartFault {
+  readonly kind: string
+  readonly message: string
+}
+
+/** A running server. */
+export interface Parley {
+  /** The https endpoint with a slash at its end. */
+  readonly endpoint: string
+  readonly reachable: Reachable
+  /** Path of `parley.env`. */
+  readonly environmentFile: string
+  readonly managementPort: number | undefined
+  /** Creates a resource with its keys; the server accepts them at once. */
+  readonly createResource: (name: string) => Promise<CreatedResource>
+  /** Answers what is in flight, then closes everything. */
+  readonly stop: () => Promise<void>
+  /** Settles when the server cannot go on, with the reason; otherwise never. */
+  readonly failed: Promise<unknown>
+}
+
+/** A resource and how its owner reaches it. */
+export interface CreatedResource {
+  readonly resource: Resource
+  readonly connectionString: string
+  readonly secondaryConnectionString: string
+}
+
+/** What is undone at a stop, the last first. */
+type Closers = (() => Promise<void>)[]
+
+/**
+ * Starts a server.
+ *
+ * @faults those of its parts, each with a message that says what to do.
+ */
+export async function startParley(options: ParleyOptions): Promise<Result<Parley, StartFault>> {
+  const closers: Closers = []
+  const closeAll = async () => {
+    for (const close of closers.reverse()) await close()
+  }
+  try {
+    const started = await start(options, closers)
+    if (!started.ok) await closeAll()
+    return started.ok ? ok({ ...started.value, stop: closeAll }) : started
+  } catch (error) {
+    await closeAll()
+    throw error
+  }
+}
+
+type Started = Omit<Parley, 'stop'>
+
+async function start(
+  options: ParleyOptions,
+  closers: Closers,
+): Promise<Result<Started, StartFault>> {
+  const { settings, platform, host } = options
+  const claim = await claimDataDirectory(settings.dataDir, host.platform)
+  if (!claim.ok) return claim
+  closers.push(() => claim.value.release())
+  const dataDir = claim.value.directory
+  const masterKey = await loadMasterKey({ configured: settings.masterKey, dataDir, platform })
+  if (!masterKey.ok) return masterKey
+  // Making a certificate and making a database take about as long: a first start does both at once.
+  const [bound, opened] = await Promise.all([
+    bindListeners({ ...options, dataDir }, closers),
+    openDatabase({
+      databaseUrl: settings.databaseUrl,
+      dataDir,
+      platform,
+      log: options.log.log,
+      host,
+    }),
+  ])
+  if (opened.ok) closers.push(() => opened.value.close())
+  if (!bound.ok) return bound
+  if (!opened.ok) return opened
+  const sealer = createSealer(masterKey.value, platform)
+  const { signingAlgorithm } = settings
+  const { db } = opened.value
+  const installation = await openInstallation({ db, platform, sealer, signingAlgorithm })
+  if (!installation.ok) return installation
+  return serve({
+    ...options,
+    dataDir,
+    closers,
+    database: opened.value,
+    bound: bound.value,
+    installation: installation.value,
+    insertResource: (asked) =>
+      db.begin((transaction) =>
+        insertResourceWithKeys({ db: transaction, platform, sealer }, asked),
+      ),
+  })
+}
+
+/** The listeners for clients, and the file that vouches for the certificate. */
+interface BoundListeners {
+  readonly https: Listener
+  readonly http: Listener | undefined
+  readonly caFile: string | undefined
+}
+
+async function bindListeners(
+  options: ParleyOptions & { readonly dataDir: string },
+  closers: Closers,
+): Promise<Result<BoundListeners, StartFault>> {
+  const { settings, platform, dataDir } = options
+  const tls = await openTls({
+    certificateFile: settings.tlsCertificate,
+    keyFile: settings.tlsKey,
+    dataDir,
+    hostNames: settings.publicHosts.map((host) => host.replace(/:[0-9]+$/, '')),
+    nowMs: platform.now(),
+  })
+  if (!tls.ok) return tls
+  const { host, httpsPort, httpPort, stopTimeoutMs } = settings
+  const https = await bindListener({ host, port: httpsPort, tls: tls.value })
+  if (!https.ok) return https
+  closers.push(() => https.value.close(stopTimeoutMs))
+  const { caFile } = tls.value
+  if (httpPort === undefined) return ok({ https: https.value, http: undefined, caFile })
+  const http = await bindListener({ host: '127.0.0.1', port: httpPort })
+  if (!http.ok) return http
+  closers.push(() => http.value.close(stopTimeoutMs))
+  return ok({ https: https.value, http: http.value, caFile })
+}
+
+/** Everything that was opened before the rooms are built. */
+interface Opened extends ParleyOptions {
+  readonly dataDir: string
+  readonly closers: Closers
+  readonly database: OpenDatabase
+  readonly bound: BoundListeners
+  readonly installation: Installation
+  readonly insertResource: (
+    asked: Omit<Resource, 'resourceId'>,
+  ) => Promise<{ readonly resource: Resource; readonly accessKeys: readonly OpenAccessKey[] }>
+}
+
+async function serve(opened: Opened): Promise<Result<Started, StartFault>> {
+  const { settings, platform, closers, bound, installation, log } = opened
+  const { db, failed } = opened.database
+  const { publicHosts, host } = settings
+  const endpoint = endpointOf({ publicHosts, host, port: bound.https.port })
+  const houseKeeping = await startRecurringWork({
+    tasks: houseKeepingTasks(db, platform.now),
+    intervalMs: serverLimits.houseKeepingIntervalMs,
+    log: log.log,
+  })
+  closers.push(() => houseKeeping.stop())
+  const { pipeline, operations, metrics, keyRing, resources } = await assemble(opened, endpoint)
+  const routes = routesOf(operations)
+  for (const listener of [bound.https, bound.http]) {
+    if (listener === undefined) continue
+    await serveApp({ listener, routes, pipeline, newRequestId: randomUUID })
+  }
+  let isStopping = false
+  const isReady = async () => !isStopping && isDatabaseAnswering(db)
+  const { managementPort: port } = settings
+  const management =
+    port === undefined ? undefined : await openManagement({ port, metrics, isReady })
+  if (management !== undefined) closers.push(() => management.close())
+  closers.push(async () => {
+    isStopping = true
+    const isDrained = await pipeline.drain(settings.stopTimeoutMs)
+    if (!isDrained) log.log.warn({}, 'requests in flight were cut at the stop')
+  })
+  const { caFile } = bound
+  const reachable = reachableAt(endpoint, { installation, caFile, httpPort: bound.http?.port })
+  return ok({
+    endpoint,
+    reachable,
+    environmentFile: await writeEnvironmentFile(opened.dataDir, reachable),
+    managementPort: management?.port,
+    failed,
+    createResource: async (name) => {
+      const { subscriptionId } = reachable
+      const created = await opened.insertResource({ ...firstResource, name, subscriptionId })
+      resources.add(created.resource)
+      keyRing.add(created.accessKeys.map((key) => key.active))
+      return { resource: created.resource, ...connectionStrings(endpoint, created.accessKeys) }
+    },
+  })
+}
+
+/** The rooms, and what they share. */
+interface Assembly {
+  readonly pipeline: Pipeline
+  readonly operations: readonly Operation[]
+  readonly metrics: Metrics
+  readonly keyRing: KeyRing
+  readonly resources: ResourceDirectory
+}
+
+async function assemble(opened: Opened, endpoint: string): Promise<Assembly> {
+  const { settings, platform, installation, log } = opened
+  const { db } = opened.database
+  const { publishedKeys, customIdKey, signingKey, accessKeys } = installation
+  const issuer = settings.issuer ?? endpoint.slice(0, -1)
+  const keyRing = createKeyRing()
+  keyRing.add(accessKeys.map((key) => key.active))
+  const resources = createResourceDirectory()
+  for (const resource of installation.resources) resources.add(resource)
+  const feed = createFeed()
+  const verifier = createVerifier({
+    keys: { keys: publishedKeys },
+    issuer,
+    seenTokensMax: serverLimits.seenTokensMax,
+    now: platform.now,
+  })
+  feed.follow((event) => verifier.apply(event))
+  feed.publish(await listRevocationEvents(db, platform.now()))
+  const metrics = createMetrics()
+  const signer = createTokenSigner(signingKey)
+  const findResource = resources.find
+  const world = { db, platform, feed, verifier, signer, findResource }
+  return {
+    operations: operationsOf({ ...world, customIdKey, publishedKeys, issuer }),
+    pipeline: createPipeline({
+      platform,
+      log: log.log,
+      logRequests: log.logRequests,
+      metrics,
+      accessKeys: keyRing.keys,
+      publicHosts: settings.publicHosts,
+      showsRefusalReasons: settings.showsRefusalReasons,
+    }),
+    metrics,
+    keyRing,
+    resources,
+  }
+}
+
+/**
+ * Ledger rows reach 24 hours ahead and partitions 48, so a day of failed rounds passes before
+ * anything suffers.
+ */
+function houseKeepingTasks(db: Database, now: () => number): readonly Task[] {
+  return [
+    { name: 'make room in the ledger', run: () => ensureTokenPartitions(db, now()) },
+    { name: 'drop expired tokens', run: () => dropExpiredTokenPartitions(db, now()) },
+    { name: 'forget events', run: () => deleteForgottenEvents(db, now()) },
+  ]
+}
