@@ -9,6 +9,9 @@ export const logLevels = ['silent', 'fatal', 'error', 'warn', 'info', 'debug'] a
 /** One of `logLevels`. */
 export type LogLevel = (typeof logLevels)[number]
 
+/** Each write wakes a thread of the pool, so lines are written many at a time. */
+const bufferedBytes = 16 * 1024 - 1
+
 /** One answered request. Every text is of our own making: ids, names of operations and faults. */
 export interface RequestLine {
   readonly operation: string
@@ -32,7 +35,7 @@ export interface OpenLog {
 /**
  * Opens the log.
  *
- * Lines are buffered up to 4 KiB and written at least each second: a write for each of ten
+ * Lines are buffered up to 16 KiB and written at least each second: a write for each of ten
  * thousand requests a second would cost more than making the line. A crash may lose the last
  * second of them. Lines of requests are printed here and written once a turn, because the library
  * takes 8 us to print one.
@@ -46,7 +49,7 @@ export function openLog(options: {
   readonly fileDescriptor: number
 }): OpenLog {
   const { level, fileDescriptor: dest } = options
-  const sink = destination({ dest, sync: false, minLength: 4096, periodicFlush: 1000 })
+  const sink = destination({ dest, sync: false, minLength: bufferedBytes, periodicFlush: 1000 })
   const log = pino(
     {
       level,

@@ -222,13 +222,13 @@ function faultOf(world: PipelineWorld, walk: Walk, error: unknown): Result<never
 
 /** Third stage: the text of the reply. */
 function printReply(world: PipelineWorld, walk: Walk, isStopping: boolean): PrintedReply {
-  const { exchange, requestId, chosen, outcome = fail({ kind: 'server-broken' }) } = walk
+  const { exchange, requestId, chosen, outcome = neverDecided } = walk
   const contract = chosen?.operation.reply
-  const reply = outcome.ok
-    ? { status: contract?.status ?? 200, body: outcome.value, headers: noHeaders }
-    : replyToFault(outcome.fault)
+  const fault = outcome.ok ? undefined : replyToFault(outcome.fault)
   return printExchangeReply(exchange, {
-    ...reply,
+    status: fault?.status ?? contract?.status ?? 200,
+    body: outcome.ok ? outcome.value : fault?.body,
+    headers: fault?.headers,
     requestId,
     contract,
     closesConnection: isStopping,
@@ -236,7 +236,7 @@ function printReply(world: PipelineWorld, walk: Walk, isStopping: boolean): Prin
   })
 }
 
-const noHeaders = {}
+const neverDecided = fail<Fault>({ kind: 'server-broken' })
 
 /** Last stage: the numbers, and the line in the log. */
 function record(world: PipelineWorld, walk: Walk, status: number): RequestLine {

@@ -8,7 +8,7 @@ export interface Reply {
   readonly status: number
   /** Printed as JSON; `undefined` for an empty body. */
   readonly body: unknown
-  readonly headers: Readonly<Record<string, string>>
+  readonly headers: Readonly<Record<string, string>> | undefined
   readonly requestId: string
   readonly contract: ReplyContract | undefined
   readonly closesConnection: boolean
@@ -33,20 +33,20 @@ export interface PrintedReply {
  */
 export function printExchangeReply(exchange: Exchange, reply: Reply): PrintedReply {
   const { request, route } = exchange
+  const { status, contract, body } = reply
   const headers = ['x-ms-request-id', reply.requestId]
   const clientRequestId = echoed(request.headers['x-ms-client-request-id'])
   if (clientRequestId !== undefined) headers.push('x-ms-client-request-id', clientRequestId)
-  if (route.supportedVersions !== '' && reply.status !== 401) {
+  if (route.supportedVersions !== '' && status !== 401) {
     headers.push('api-supported-versions', route.supportedVersions)
   }
-  if (reply.contract?.isSecret === true) headers.push('cache-control', 'no-store')
-  if (reply.status < 300) addAll(headers, reply.contract?.headers)
+  if (contract?.isSecret === true) headers.push('cache-control', 'no-store')
+  if (status < 300) addAll(headers, contract?.headers)
   addAll(headers, reply.headers)
   if (reply.refusalReason !== undefined) headers.push('x-parley-reason', reply.refusalReason)
   if (reply.closesConnection) headers.push('connection', 'close')
-  const { status } = reply
-  if (reply.body === undefined) return { status, headers, text: undefined }
-  const text = reply.body instanceof PrintedJson ? reply.body.text : JSON.stringify(reply.body)
+  if (body === undefined) return { status, headers, text: undefined }
+  const text = body instanceof PrintedJson ? body.text : JSON.stringify(body)
   const length = String(Buffer.byteLength(text))
   headers.push('content-type', 'application/json; charset=utf-8', 'content-length', length)
   return { status, headers, text }
@@ -58,7 +58,8 @@ export function writeReply(response: ServerResponse, reply: PrintedReply): void 
 }
 
 function addAll(headers: string[], more: Readonly<Record<string, string>> | undefined): void {
-  for (const [name, value] of Object.entries(more ?? {})) headers.push(name, value)
+  if (more === undefined) return
+  for (const name in more) headers.push(name, more[name] ?? '')
 }
 
 const echoablePattern = /^[\x21-\x7e]+$/

@@ -7,14 +7,14 @@
  * voids exactly the tokens of the former key, by one number and whatever their count.
  *
  * A key is 64 random bytes, kept sealed under the master key: unlike a password it cannot be
- * hashed, because checking a signature needs the key itself. In memory it lives inside a function
- * that signs and prints nothing. Rejected: deriving both keys from one secret of the resource. It saves a
+ * hashed, because checking a signature needs the key itself. In memory it lives as a `KeyObject`,
+ * which prints nothing. Rejected: deriving both keys from one secret of the resource. It saves a
  * row and makes regenerating one key change the other.
  */
+import { createSecretKey, type KeyObject } from 'node:crypto'
 import type { AccessKeyGeneration } from '@parley/protocol'
 import type { Platform } from '../foundation/platform.ts'
 import type { Sealer } from '../foundation/seal.ts'
-import { type Hmac, prepareHmac } from './hmac.ts'
 
 /** Number of bytes of an access key. */
 export const accessKeyBytes = 64
@@ -28,8 +28,8 @@ export interface SealedAccessKey extends AccessKeyGeneration {
 /** An access key that can check signatures. */
 export interface ActiveAccessKey extends AccessKeyGeneration {
   readonly resourceId: string
-  /** Signs as the key does; the key cannot be read from it. */
-  readonly hmac: Hmac
+  /** Prints nothing of the key. */
+  readonly hmacKey: KeyObject
 }
 
 /** Makes the key of a slot: sealed for the database, and its bytes for whoever asked for it. */
@@ -53,7 +53,7 @@ export function openAccessKey(stored: SealedAccessKey, sealer: Sealer): Buffer |
 /** The key in the form that checks signatures. */
 export function activeAccessKey(stored: SealedAccessKey, secret: Buffer): ActiveAccessKey {
   const { resourceId, slot, generation } = stored
-  return { resourceId, slot, generation, hmac: prepareHmac(secret) }
+  return { resourceId, slot, generation, hmacKey: createSecretKey(secret) }
 }
 
 /** Binds the sealed bytes to their place: a row copied to another slot does not open. */
