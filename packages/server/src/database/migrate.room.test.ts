@@ -33,8 +33,8 @@ describe('migrating a database', () => {
     await withEmptyDatabase(async (database) => {
       const migrations = await readMigrations()
       const versions = migrations.map(({ version }) => version)
-      assert.deepEqual(await migrate(database, { nowMs }), { ok: true, value: versions })
-      assert.deepEqual(await migrate(database, { nowMs }), { ok: true, value: [] })
+      assert.deepEqual(await migrate(database, nowMs), { ok: true, value: versions })
+      assert.deepEqual(await migrate(database, nowMs), { ok: true, value: [] })
       const rows = await database`
         select version, name, checksum, applied_at
         from schema_migration
@@ -53,7 +53,7 @@ describe('migrating a database', () => {
 
   test('is done once by nodes that start together', async () => {
     await withEmptyDatabase(async (database) => {
-      const outcomes = await Promise.all([1, 2, 3, 4].map(() => migrate(database, { nowMs })))
+      const outcomes = await Promise.all([1, 2, 3, 4].map(() => migrate(database, nowMs)))
       assert.ok(outcomes.every(({ ok }) => ok))
       const applied = outcomes.flatMap((outcome) => (outcome.ok ? outcome.value : []))
       const migrations = await readMigrations()
@@ -67,9 +67,9 @@ describe('migrating a database', () => {
   test('refuses a database whose applied file was edited, and changes nothing', async () => {
     await withEmptyDatabase(async (database) => {
       const original = fileOf(1, 'create table a ()')
-      assert.ok((await migrate(database, { nowMs, migrations: [original] })).ok)
+      assert.ok((await migrate(database, nowMs, [original])).ok)
       const edited = fileOf(1, 'create table a (b int)')
-      const outcome = await migrate(database, { nowMs, migrations: [edited, fileOf(2, 'x')] })
+      const outcome = await migrate(database, nowMs, [edited, fileOf(2, 'x')])
       assert.ok(!outcome.ok)
       assert.equal(outcome.fault.kind, 'migration-changed')
       assert.match(outcome.fault.message, /0001-step-1\.sql/)
@@ -81,7 +81,7 @@ describe('migrating a database', () => {
       const first = fileOf(1, 'create table a (); create table b ()')
       const second = fileOf(2, 'create table c (); create table a ()')
       const migrations = [first, second]
-      const outcome = await migrate(database, { nowMs, migrations })
+      const outcome = await migrate(database, nowMs, migrations)
       assert.ok(!outcome.ok)
       assert.equal(outcome.fault.kind, 'migration-failed')
       assert.match(outcome.fault.message, /0002-step-2\.sql.*already exists.*42P07/)
@@ -89,18 +89,18 @@ describe('migrating a database', () => {
         select to_regclass('b') is not null as b, to_regclass('c') is not null as c`
       assert.deepEqual([...rows], [{ b: true, c: false }])
       const repaired = [first, fileOf(2, 'create table c ()')]
-      const again = await migrate(database, { nowMs, migrations: repaired })
+      const again = await migrate(database, nowMs, repaired)
       assert.deepEqual(again, { ok: true, value: [2] })
     })
   })
 
-  test('works with a database one file ahead and refuses one two files ahead', async () => {
+  test('accepts a database one file ahead and refuses one two files ahead', async () => {
     await withEmptyDatabase(async (database) => {
       const migrations = [1, 2, 3].map((version) => fileOf(version, `create table t${version} ()`))
-      assert.ok((await migrate(database, { nowMs, migrations })).ok)
-      const before = await migrate(database, { nowMs, migrations: migrations.slice(0, 2) })
+      assert.ok((await migrate(database, nowMs, migrations)).ok)
+      const before = await migrate(database, nowMs, migrations.slice(0, 2))
       assert.deepEqual(before, { ok: true, value: [] })
-      const older = await migrate(database, { nowMs, migrations: migrations.slice(0, 1) })
+      const older = await migrate(database, nowMs, migrations.slice(0, 1))
       assert.ok(!older.ok)
       assert.equal(older.fault.kind, 'database-too-new')
     })

@@ -57,7 +57,7 @@ export interface MigrationFailed {
 }
 
 /** Why the tables are not as they must be. */
-export type MigrateFault = MigrationChanged | DatabaseTooNew | MigrationFailed
+export type MigrationFault = MigrationChanged | DatabaseTooNew | MigrationFailed
 
 /** Where the files are, seen from `dist/database`, which is also where they are from `src`. */
 const migrationsFolder = new URL('../../migrations/', import.meta.url)
@@ -91,7 +91,8 @@ async function readMigration(folder: URL, file: string, version: number): Promis
  * Takes an exclusive advisory lock for as long as one file takes. Safe to call at every start and
  * from many nodes at once.
  *
- * @param options.nowMs - wall clock, milliseconds since the Unix epoch, for `applied_at`.
+ * @param nowMs - wall clock, milliseconds since the Unix epoch, for `applied_at`.
+ * @param migrations - all files that this server knows; absent means those it came with.
  * @returns the versions that were applied just now, none when there was nothing to do.
  * @faults `migration-changed` - an applied file differs from the one we have.
  * @faults `database-too-new` - the database is two files ahead of this server, or more.
@@ -99,12 +100,13 @@ async function readMigration(folder: URL, file: string, version: number): Promis
  */
 export async function migrate(
   database: Database,
-  options: { readonly nowMs: number; readonly migrations?: readonly Migration[] | undefined },
-): Promise<Result<readonly number[], MigrateFault>> {
-  const migrations = options.migrations ?? (await readMigrations())
+  nowMs: number,
+  migrations?: readonly Migration[],
+): Promise<Result<readonly number[], MigrationFault>> {
+  const known = migrations ?? (await readMigrations())
   const applied: number[] = []
   for (;;) {
-    const step = await applyNext(database, migrations, options.nowMs)
+    const step = await applyNext(database, known, nowMs)
     if (!step.ok) return step
     if (step.value === undefined) return ok(applied)
     applied.push(step.value)
@@ -116,7 +118,7 @@ async function applyNext(
   database: Database,
   migrations: readonly Migration[],
   nowMs: number,
-): Promise<Result<number | undefined, MigrateFault>> {
+): Promise<Result<number | undefined, MigrationFault>> {
   let attempted: Migration | undefined
   try {
     return await database.begin(async (sql) => {

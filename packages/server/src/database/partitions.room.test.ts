@@ -19,7 +19,7 @@ describe('the partitions of the token ledger', () => {
   before(async () => {
     temporary = await startTemporaryPostgres()
     sql = temporary.database
-    assert.ok((await migrate(sql, { nowMs })).ok)
+    assert.ok((await migrate(sql, nowMs)).ok)
     const at = new Date(nowMs)
     await sql`insert into subscription values (${resourceId}, ${at})`
     await sql`insert into resource values (${resourceId}, ${resourceId}, 'g', 'n', 'l', ${at})`

@@ -27,7 +27,7 @@ describe('the tables', () => {
   before(async () => {
     temporary = await startTemporaryPostgres()
     sql = temporary.database
-    const migrated = await migrate(sql, { nowMs })
+    const migrated = await migrate(sql, nowMs)
     assert.ok(migrated.ok, JSON.stringify(migrated))
     assert.deepEqual((await ensureTokenPartitions(sql, nowMs)).postponed, [])
   })

@@ -11,7 +11,7 @@ import type { CertifiedName } from './host-names.ts'
 export interface CertifiedKey {
   readonly certificate: string
   /** PKCS #8. Never logged. */
-  readonly key: string
+  readonly privateKey: string
 }
 
 /** From when until when a certificate counts, milliseconds since the Unix epoch. */
@@ -30,8 +30,8 @@ const algorithm = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' } as con
  */
 export async function issueAuthority(validity: Validity): Promise<CertifiedKey> {
   const x509 = await loadX509()
-  const key = newPrivateKey()
-  const { privateKey, publicKey } = await importKeys(key)
+  const privateKey = newPrivateKey()
+  const keys = await importKeys(privateKey)
   // Two authorities of one name, of two data directories, would be mistaken for each other.
   const name = `CN=Parley development CA ${randomBytes(4).toString('hex')}`
   const usages = x509.KeyUsageFlags.keyCertSign | x509.KeyUsageFlags.cRLSign
@@ -42,16 +42,16 @@ export async function issueAuthority(validity: Validity): Promise<CertifiedKey> 
       notBefore: new Date(validity.notBeforeMs),
       notAfter: new Date(validity.notAfterMs),
       signingAlgorithm: algorithm,
-      keys: { privateKey, publicKey },
+      keys,
       extensions: [
         new x509.BasicConstraintsExtension(true, 0, true),
         new x509.KeyUsagesExtension(usages, true),
-        await x509.SubjectKeyIdentifierExtension.create(publicKey, false, webcrypto),
+        await x509.SubjectKeyIdentifierExtension.create(keys.publicKey, false, webcrypto),
       ],
     },
     webcrypto,
   )
-  return { certificate: `${certificate.toString('pem')}\n`, key }
+  return { certificate: `${certificate.toString('pem')}\n`, privateKey }
 }
 
 /**
@@ -66,10 +66,10 @@ export async function issueServerCertificate(
   validity: Validity,
 ): Promise<CertifiedKey> {
   const x509 = await loadX509()
-  const key = newPrivateKey()
-  const { publicKey } = await importKeys(key)
+  const privateKey = newPrivateKey()
+  const { publicKey } = await importKeys(privateKey)
   const issuer = new x509.X509Certificate(authority.certificate)
-  const signer = await importKeys(authority.key)
+  const signer = await importKeys(authority.privateKey)
   const serverAuth = x509.ExtendedKeyUsage.serverAuth
   const certificate = await x509.X509CertificateGenerator.create(
     {
@@ -92,7 +92,7 @@ export async function issueServerCertificate(
     },
     webcrypto,
   )
-  return { certificate: `${certificate.toString('pem')}\n`, key }
+  return { certificate: `${certificate.toString('pem')}\n`, privateKey }
 }
 
 /** Loaded only when a certificate must be made, once in a year: it takes 0.1 s and 20 MB. */

@@ -23,16 +23,16 @@ describe('a development certificate', () => {
 
   async function made(directory: string, asked: { hostNames?: string[]; atMs?: number } = {}) {
     const { hostNames = [], atMs = nowMs } = asked
-    const outcome = await developmentCertificate({ directory, hostNames, nowMs: atMs })
+    const outcome = await developmentCertificate({ dir: directory, hostNames, nowMs: atMs })
     assert.ok(outcome.ok)
     return outcome.value
   }
 
   test('is trusted by a client that trusts its authority, under each of its names', async () => {
-    const { certificate, key, authority } = await made(join(root, 'trusted'), {
+    const { certificate, privateKey, authority } = await made(join(root, 'trusted'), {
       hostNames: ['*.parley.test'],
     })
-    const server = createServer({ cert: certificate, key }, (socket) => socket.end())
+    const server = createServer({ cert: certificate, key: privateKey }, (socket) => socket.end())
     server.listen(0)
     await once(server, 'listening')
     const { port } = server.address() as AddressInfo
@@ -151,7 +151,7 @@ describe('a development certificate', () => {
         assert.equal(second.authority === first.authority, kept.authority)
         assert.equal(second.isNewAuthority, !kept.authority)
         assert.equal(second.certificate === first.certificate, kept.server)
-        assert.equal(second.key === first.key, kept.server)
+        assert.equal(second.privateKey === first.privateKey, kept.server)
         const third = await made(directory, { hostNames: ['a.test'], ...(change as object) })
         assert.equal(third.certificate, second.certificate)
       })
@@ -199,7 +199,7 @@ describe('a development certificate', () => {
     const program = `
       const { developmentCertificate } = await import(process.argv[1])
       await developmentCertificate({
-        directory: process.argv[2], hostNames: ['*.parley.test'], nowMs: ${nowMs} })
+        dir: process.argv[2], hostNames: ['*.parley.test'], nowMs: ${nowMs} })
       console.log(typeof Reflect.getMetadata)`
     const module = new URL('./development-certificate.js', import.meta.url).href
     const args = ['--input-type=module', '-e', program, module, directory]

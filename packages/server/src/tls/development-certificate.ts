@@ -29,7 +29,7 @@ export interface DevelopmentCertificate extends CertifiedKey {
   /** The authority that clients must trust, PEM. */
   readonly authority: string
   /** File of the authority, for `NODE_EXTRA_CA_CERTS`. */
-  readonly authorityPath: string
+  readonly caFile: string
   /** Names and addresses that the certificate stands for. */
   readonly names: readonly CertifiedName[]
   /** First instant at which the certificate no longer counts, milliseconds since the epoch. */
@@ -57,41 +57,41 @@ const backdatedMs = 60 * 60 * 1000
  *
  * Reads four small files when nothing has changed. The caller has claimed the data directory.
  *
- * @param options.directory - for `ca.pem`, `ca.key`, `server.pem` and `server.key`; created with
+ * @param options.dir - for `ca.pem`, `ca.key`, `server.pem` and `server.key`; created with
  * mode 0700. The keys are readable by their owner alone.
  * @param options.hostNames - names and addresses besides localhost, 127.0.0.1 and ::1.
  * @param options.nowMs - wall clock, milliseconds since the Unix epoch, UTC.
  * @faults `host-name-invalid` - one of the host names is none.
  */
 export async function developmentCertificate(options: {
-  readonly directory: string
+  readonly dir: string
   readonly hostNames: readonly string[]
   readonly nowMs: number
 }): Promise<Result<DevelopmentCertificate, HostNameInvalid>> {
-  const { directory, nowMs } = options
+  const { dir, nowMs } = options
   const named = certifiedNames(options.hostNames)
   if (!named.ok) return named
-  await mkdir(directory, { recursive: true, mode: 0o700 })
-  const foundAuthority = await readCertifiedKey(directory, 'ca')
+  await mkdir(dir, { recursive: true, mode: 0o700 })
+  const foundAuthority = await readCertifiedKey(dir, 'ca')
   const isKept = foundAuthority !== undefined && isAuthorityGood(foundAuthority, nowMs)
-  const authority = isKept ? foundAuthority : await makeAuthority(directory, nowMs)
-  const found = await readCertifiedKey(directory, 'server')
+  const authority = isKept ? foundAuthority : await makeAuthority(dir, nowMs)
+  const found = await readCertifiedKey(dir, 'server')
   const question = { authority, names: named.value, nowMs }
   const isGood = found !== undefined && isServerCertificateGood(found, question)
-  const server = isGood ? found : await makeServerCertificate(directory, question)
+  const server = isGood ? found : await makeServerCertificate(dir, question)
   return ok({
     ...server,
     authority: authority.certificate,
-    authorityPath: join(directory, 'ca.pem'),
+    caFile: join(dir, 'ca.pem'),
     names: named.value,
     notAfterMs: Date.parse(new X509Certificate(server.certificate).validTo),
     isNewAuthority: !isKept,
   })
 }
 
-async function makeAuthority(directory: string, nowMs: number): Promise<CertifiedKey> {
+async function makeAuthority(dir: string, nowMs: number): Promise<CertifiedKey> {
   const authority = await issueAuthority(validityFrom(nowMs, authorityLifetimeMs))
-  await writeCertifiedKey(directory, 'ca', authority)
+  await writeCertifiedKey(dir, 'ca', authority)
   return authority
 }
 
@@ -102,14 +102,14 @@ interface ServerQuestion {
 }
 
 async function makeServerCertificate(
-  directory: string,
+  dir: string,
   { authority, names, nowMs }: ServerQuestion,
 ): Promise<CertifiedKey> {
   const wished = validityFrom(nowMs, serverLifetimeMs)
   const authorityEndsMs = Date.parse(new X509Certificate(authority.certificate).validTo)
   const notAfterMs = Math.min(wished.notAfterMs, authorityEndsMs)
   const server = await issueServerCertificate(authority, names, { ...wished, notAfterMs })
-  await writeCertifiedKey(directory, 'server', server)
+  await writeCertifiedKey(dir, 'server', server)
   return server
 }
 
@@ -136,10 +136,10 @@ function isServerCertificateGood(server: CertifiedKey, question: ServerQuestion)
 }
 
 /** The certificate, when the key fits it; `undefined` when either cannot be read or they do not. */
-function parseFitting({ certificate, key }: CertifiedKey): X509Certificate | undefined {
+function parseFitting({ certificate, privateKey }: CertifiedKey): X509Certificate | undefined {
   try {
     const parsed = new X509Certificate(certificate)
-    return parsed.checkPrivateKey(createPrivateKey(key)) ? parsed : undefined
+    return parsed.checkPrivateKey(createPrivateKey(privateKey)) ? parsed : undefined
   } catch (error) {
     // OpenSSL's own words about a torn file, under codes of its own.
     if (error instanceof Error && 'code' in error) return undefined
@@ -162,14 +162,11 @@ function standsForExactly(certificate: X509Certificate, names: readonly Certifie
   )
 }
 
-async function readCertifiedKey(
-  directory: string,
-  name: string,
-): Promise<CertifiedKey | undefined> {
+async function readCertifiedKey(dir: string, name: string): Promise<CertifiedKey | undefined> {
   try {
-    const certificate = await readFile(join(directory, `${name}.pem`), 'utf8')
-    const key = await readFile(join(directory, `${name}.key`), 'utf8')
-    return { certificate, key }
+    const certificate = await readFile(join(dir, `${name}.pem`), 'utf8')
+    const privateKey = await readFile(join(dir, `${name}.key`), 'utf8')
+    return { certificate, privateKey }
   } catch (error) {
     if (isSystemError(error, 'ENOENT')) return undefined
     throw error
@@ -181,12 +178,12 @@ async function readCertifiedKey(
  * next start notices.
  */
 async function writeCertifiedKey(
-  directory: string,
+  dir: string,
   name: string,
-  { certificate, key }: CertifiedKey,
+  { certificate, privateKey }: CertifiedKey,
 ): Promise<void> {
-  await replaceFile(join(directory, `${name}.key`), key, 0o600)
-  await replaceFile(join(directory, `${name}.pem`), certificate, 0o644)
+  await replaceFile(join(dir, `${name}.key`), privateKey, 0o600)
+  await replaceFile(join(dir, `${name}.pem`), certificate, 0o644)
 }
 
 /** Puts a file in place whole or not at all, power loss included. */

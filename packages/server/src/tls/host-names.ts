@@ -19,7 +19,7 @@ const label = '[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?'
 const namePattern = new RegExp(`^(?:\\*\\.)?(?:${label}\\.)*${label}$`)
 
 /** What every development certificate stands for: this machine, from itself. */
-export const loopbackNames: readonly string[] = ['localhost', '127.0.0.1', '::1']
+const loopbackNames: readonly string[] = ['localhost', '127.0.0.1', '::1']
 
 /**
  * Reads one host name: a DNS name, `*.` and a DNS name, an IPv4 or an IPv6 address, the last with
