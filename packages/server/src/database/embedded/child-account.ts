@@ -17,7 +17,9 @@ import type { PostgresPackage } from './postgres-package.ts'
  * superuser can run programs.
  *
  * - An ordinary user: as that user.
- * - Root: as the owner of the existing cluster, else as 65534 ("nobody" nearly everywhere).
+ * - Root: as the owner of the cluster's directory, else as 65534 ("nobody" nearly everywhere). Who
+ *   shares that account with other services gives the database one of its own by making the empty
+ *   directory beforehand: `install -d -o <account> <data dir>/postgres`.
  *
  * Such an account must be able to walk to the cluster and to the binaries, and often cannot: a
  * clone below `/root`, or in a directory that `mktemp -d` made. Then the children get one
@@ -179,7 +181,7 @@ async function findOwner(path: string): Promise<Owner | undefined> {
 
 async function letThrough(dataDirectory: string, owner: Owner): Promise<void> {
   const { uid, mode } = await stat(dataDirectory)
-  if (uid !== 0 || (mode & 0o777) !== 0o700) return
+  if (uid !== 0 || ![0o700, 0o710].includes(mode & 0o777)) return
   await chown(dataDirectory, 0, owner.gid)
   await chmod(dataDirectory, 0o710)
 }

@@ -93,6 +93,19 @@ describe('the account of the embedded PostgreSQL', () => {
     assert.equal(uid, 12345)
   })
 
+  test('is that of the owner of an empty directory made for it', rootOnly, async () => {
+    const directory = join(root, 'prepared')
+    await mkdir(join(directory, 'postgres'), { recursive: true })
+    await chmod(directory, 0o700)
+    // User 1 has a name on every system, and initdb asks for one.
+    await chown(join(directory, 'postgres'), 1, 1)
+    const started = await start(directory)
+    assert.ok(started.ok, JSON.stringify(started))
+    const privileges = await privilegesOf(started.value.pid)
+    await started.value.stop()
+    assert.deepEqual(privileges, { uid: 1, groups: '', effective: '0000000000000000' })
+  })
+
   test('is given a cluster that root has copied back from a backup', rootOnly, async () => {
     const directory = join(root, 'owned')
     execFileSync('chown', ['-R', '0:0', join(directory, 'postgres')])

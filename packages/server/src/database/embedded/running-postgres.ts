@@ -19,14 +19,15 @@ export interface RunningPostgres {
    * process of the server alive.
    */
   readonly exited: Promise<PostgresExit>
-  /** Stops it and waits until it has ended, 15 s at most; calling again waits for the same end. */
+  /** Stops it and waits until it has ended, 18 s at most; calling again waits for the same end. */
   stop(): Promise<void>
 }
 
 /** Recovery of a cluster replays 256 MB at most, but first syncs every file it has. */
 const startTimeoutMs = 300_000
 const fastStopTimeoutMs = 10_000
-const immediateStopTimeoutMs = 5_000
+/** After five seconds PostgreSQL itself kills those of its children that do not follow. */
+const immediateStopTimeoutMs = 8_000
 
 const readySign = 'database system is ready to accept connections'
 
