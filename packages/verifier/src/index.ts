@@ -1,0 +1,13 @@
+export type { Jwk, Jwks } from './keys.ts'
+export type { VerifierOptions } from './options.ts'
+export type {
+  Accepted,
+  Expired,
+  NotYetValid,
+  PlainRefusal,
+  Reason,
+  Refused,
+  Verdict,
+  Void,
+} from './verdicts.ts'
+export { createVerifier, type Verifier } from './verifier.ts'
