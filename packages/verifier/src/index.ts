@@ -1,4 +1,5 @@
-export type { Jwk, Jwks } from './keys.ts'
+export * from './fetch-jwks.ts'
+export type { Jwk, Jwks, KeySetFault } from './keys.ts'
 export type { VerifierOptions } from './options.ts'
 export type {
   Accepted,
