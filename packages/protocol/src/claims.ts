@@ -1,4 +1,5 @@
 import { isGuid, parseIdentityName } from './identities.ts'
+import { limits } from './limits.ts'
 import { parseScopeClaim, type Scope } from './scopes.ts'
 
 /**
@@ -18,7 +19,7 @@ export interface AccessTokenClaims {
   readonly scp: number
   /** `iat` once more, as a string. */
   readonly csi: string
-  /** First second in which the token no longer counts, NumericDate. */
+  /** First second in which the token no longer counts, NumericDate; a day after `iat` at most. */
   readonly exp: number
   /** Region of the resource, for example `amer`. */
   readonly rgn: string
@@ -86,7 +87,9 @@ export function parseAccessKeyGeneration(text: unknown): AccessKeyGeneration | u
 /**
  * Checks that a decoded payload is that of an access token of Parley, field by field.
  *
- * Says nothing about signature, time, issuer or revocation.
+ * Says nothing about signature, time, issuer or revocation. A lifetime beyond the longest one is
+ * a contradiction: cut-offs are forgotten when the last token they could void has expired, so a
+ * token that lived longer would come back to life.
  *
  * @returns `undefined` when a claim is missing, of another type, or contradicts another one.
  */
@@ -102,7 +105,12 @@ export function checkClaims(payload: Readonly<Record<string, unknown>>): Checked
   if (granted === undefined) return undefined
   if (typeof claims.jti !== 'string' || !isGuid(claims.jti)) return undefined
   if (!isNumericDate(claims.exp) || !isNumericDate(claims.iat)) return undefined
+  if (!isLifetime(claims.exp - claims.iat)) return undefined
   if (typeof claims.iss !== 'string' || !isGeneration(claims.gen)) return undefined
+  if (!Number.isInteger(claims.scp) || typeof claims.csi !== 'string') return undefined
+  if (typeof claims.rgn !== 'string' || typeof claims.resourceLocation !== 'string') {
+    return undefined
+  }
   const accessKey = parseAccessKeyGeneration(claims.akg)
   if (claims.akg !== undefined && accessKey === undefined) return undefined
   return {
@@ -116,4 +124,8 @@ export function checkClaims(payload: Readonly<Record<string, unknown>>): Checked
 
 function isNumericDate(value: unknown): value is number {
   return Number.isSafeInteger(value) && (value as number) >= 0
+}
+
+function isLifetime(seconds: number): boolean {
+  return seconds > 0 && seconds <= limits.lifetimeMinutesMax * 60
 }

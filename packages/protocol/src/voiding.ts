@@ -11,7 +11,8 @@
  * Cut-offs of one subject only rise, so applying events twice, late or in another order gives the
  * same table. Times take no part: `iat` has whole seconds and two clocks, generations do not tie.
  */
-import type { CheckedClaims } from './claims.ts'
+import { type CheckedClaims, isGeneration } from './claims.ts'
+import { isGuid } from './identities.ts'
 
 /** The things whose cut-off can void a token. */
 export type SubjectKind = 'identity' | 'access-key' | 'resource' | 'token'
@@ -70,15 +71,39 @@ export function subjectsOf(token: CheckedClaims): readonly CarriedGeneration[] {
 }
 
 /**
+ * Says whether `value` is a cut-off that a server can have written: a known kind, ids in the shape
+ * that the kind asks for, a generation from 2 on.
+ */
+export function isCutOff(value: CutOff): boolean {
+  const { kind, resourceId, subject, generation } = value
+  if (typeof resourceId !== 'string' || !isGuid(resourceId)) return false
+  if (generation !== deletedGeneration && !(isGeneration(generation) && generation >= 2)) {
+    return false
+  }
+  switch (kind) {
+    case 'identity':
+    case 'token':
+      return typeof subject === 'string' && isGuid(subject)
+    case 'resource':
+      return subject === resourceId
+    case 'access-key':
+      return subject === 'primary' || subject === 'secondary'
+    default:
+      return false
+  }
+}
+
+/**
  * Decides whether cut-offs void a token, and by which subject.
  *
- * @param subjects - what the token depends on, from `subjectsOf`.
+ * @param subjects - what the token depends on, from `subjectsOf`; they may carry more than that,
+ * such as the place where a table keeps their cut-off.
  * @param lowestLive - the cut-off of a subject, 0 where there is none.
  * @returns the kind of the first subject that voids it, `undefined` when none does.
  */
-export function voidedBy(
-  subjects: readonly CarriedGeneration[],
-  lowestLive: (subject: VoidingSubject) => number,
+export function voidedBy<Subject extends Pick<CarriedGeneration, 'kind' | 'carried'>>(
+  subjects: readonly Subject[],
+  lowestLive: (subject: Subject) => number,
 ): SubjectKind | undefined {
   for (const subject of subjects) {
     if (subject.carried < lowestLive(subject)) return subject.kind

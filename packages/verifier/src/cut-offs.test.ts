@@ -1,0 +1,156 @@
+import assert from 'node:assert/strict'
+import { describe, test } from 'node:test'
+import { type CutOff, deletedGeneration, type SubjectKind } from '@parley/protocol'
+import fc from 'fast-check'
+import { createCutOffTable, lowestLive, raiseCutOff } from './cut-offs.ts'
+import { fingerprintOf } from './fingerprints.ts'
+
+const guid = (number: number, first = 0) => {
+  const hex = (value: number, digits: number) => value.toString(16).padStart(digits, '0')
+  return `${hex(first, 8)}-0000-7000-8000-${hex(number, 12)}`
+}
+
+const identity = (number: number, generation: number): CutOff => ({
+  kind: 'identity',
+  resourceId: guid(1),
+  subject: guid(number),
+  generation,
+})
+
+const kinds: readonly SubjectKind[] = ['identity', 'access-key', 'resource', 'token']
+
+const cutOff: fc.Arbitrary<CutOff> = fc
+  .record({
+    kind: fc.constantFrom(...kinds),
+    resource: fc.nat({ max: 3 }),
+    subject: fc.nat({ max: 20 }),
+    generation: fc.oneof(fc.integer({ min: 2, max: 9 }), fc.constant(deletedGeneration)),
+  })
+  .map(({ kind, resource, subject, generation }) => {
+    const resourceId = guid(resource)
+    const slot = subject % 2 === 0 ? 'primary' : 'secondary'
+    const named = { 'access-key': slot, resource: resourceId, identity: guid(subject) }
+    return { kind, resourceId, subject: { ...named, token: guid(subject) }[kind], generation }
+  })
+
+describe('the table of cut-offs', () => {
+  test('answers as a plain map of the highest cut-offs does', () => {
+    fc.assert(
+      fc.property(fc.array(cutOff, { maxLength: 200 }), fc.array(cutOff), (raised, asked) => {
+        const table = createCutOffTable()
+        const highest = new Map<string, number>()
+        for (const cut of raised) {
+          const key = `${cut.kind} ${cut.resourceId} ${cut.subject}`
+          const before = highest.get(key) ?? 0
+          assert.equal(raiseCutOff(table, cut), cut.generation > before)
+          highest.set(key, Math.max(before, cut.generation))
+        }
+        assert.equal(table.size, highest.size)
+        for (const cut of [...raised, ...asked]) {
+          const key = `${cut.kind} ${cut.resourceId} ${cut.subject}`
+          assert.equal(lowestLive(table, fingerprintOf(cut)), highest.get(key) ?? 0)
+        }
+      }),
+    )
+  })
+
+  test('keeps the highest cut-off of a subject and knows nothing of others', () => {
+    const table = createCutOffTable()
+    assert.equal(raiseCutOff(table, identity(7, 5)), true)
+    assert.equal(raiseCutOff(table, identity(7, 4)), false)
+    assert.equal(raiseCutOff(table, identity(7, 5)), false)
+    assert.equal(lowestLive(table, fingerprintOf(identity(7, 0))), 5)
+    assert.equal(lowestLive(table, fingerprintOf(identity(8, 0))), 0)
+  })
+
+  test('has another version exactly when a cut-off rose', () => {
+    const table = createCutOffTable()
+    const versions = [identity(1, 2), identity(1, 2), identity(1, 3), identity(2, 2)].map((cut) => {
+      raiseCutOff(table, cut)
+      return table.version
+    })
+    assert.deepEqual(versions, [1, 1, 2, 3])
+  })
+
+  test('tells subjects apart that have one half of their fingerprints in common', () => {
+    // Found by trying: the first two share the upper half, the others the lower half and the home.
+    const pairs = [
+      [0x74a4, 0x10904, 'high'],
+      [0x1119, 0x32231, 'low'],
+    ] as const
+    for (const [one, two, half] of pairs) {
+      const [first, second] = [fingerprintOf(identity(one, 0)), fingerprintOf(identity(two, 0))]
+      assert.equal(first[half], second[half])
+      assert.equal(first.high >>> 26, second.high >>> 26)
+      const table = createCutOffTable()
+      raiseCutOff(table, identity(one, 5))
+      assert.equal(lowestLive(table, second), 0)
+      raiseCutOff(table, identity(two, 7))
+      assert.deepEqual([lowestLive(table, first), lowestLive(table, second)], [5, 7])
+    }
+  })
+
+  test('grows without losing anything, at 16 to 20 bytes an entry', () => {
+    const table = createCutOffTable()
+    for (let number = 1; number <= 20_000; number++) {
+      raiseCutOff(table, identity(number, (number % 7) + 2))
+      if (number >= 100) {
+        const bytes = table.slots.byteLength / number
+        assert.ok(bytes >= 15.9 && bytes <= 20, `${bytes} at ${number}`)
+      }
+    }
+    for (let number = 1; number <= 20_000; number++) {
+      assert.equal(lowestLive(table, fingerprintOf(identity(number, 0))), (number % 7) + 2)
+    }
+    for (let number = 20_001; number <= 40_000; number++) {
+      assert.equal(lowestLive(table, fingerprintOf(identity(number, 0))), 0)
+    }
+    assert.equal(table.size, 20_000)
+  })
+})
+
+describe('the fingerprint of a subject', () => {
+  const printed = (of: Omit<CutOff, 'generation'>) => {
+    const { high, low } = fingerprintOf({ ...of })
+    return `${high} ${low}`
+  }
+
+  test('differs for 100,000 ids counted upwards, in either half of a GUID', () => {
+    const seen = new Set<string>()
+    for (let number = 1; number <= 50_000; number++) {
+      seen.add(printed(identity(number, 0)))
+      seen.add(printed({ ...identity(1, 0), subject: guid(0, number) }))
+    }
+    assert.equal(seen.size, 100_000)
+  })
+
+  test('differs for each kind, slot and resource', () => {
+    const [one, two] = [guid(1), guid(2)]
+    const seen = new Set(
+      [one, two].flatMap((resourceId) => [
+        printed({ kind: 'identity', resourceId, subject: one }),
+        printed({ kind: 'identity', resourceId, subject: two }),
+        printed({ kind: 'token', resourceId, subject: one }),
+        printed({ kind: 'token', resourceId, subject: two }),
+        printed({ kind: 'resource', resourceId, subject: resourceId }),
+        printed({ kind: 'access-key', resourceId, subject: 'primary' }),
+        printed({ kind: 'access-key', resourceId, subject: 'secondary' }),
+      ]),
+    )
+    assert.equal(seen.size, 14)
+  })
+
+  test('spreads ids counted upwards evenly, by its upper and by its lower half', () => {
+    const count = 64_000
+    for (const half of ['high', 'low'] as const) {
+      const buckets = new Array<number>(64).fill(0)
+      for (let number = 0; number < count; number++) {
+        const print = fingerprintOf(identity(number, 0))
+        const bucket = print[half] >>> 26
+        buckets[bucket] = (buckets[bucket] ?? 0) + 1
+      }
+      // 1,000 each; five standard deviations are 160.
+      assert.ok(Math.min(...buckets) > 840 && Math.max(...buckets) < 1160, `${half}: ${buckets}`)
+    }
+  })
+})

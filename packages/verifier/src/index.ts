@@ -1,0 +1,14 @@
+export * from './fetch-jwks.ts'
+export type { Jwk, Jwks, KeySetFault } from './keys.ts'
+export type { VerifierOptions } from './options.ts'
+export type {
+  Accepted,
+  Expired,
+  NotYetValid,
+  PlainRefusal,
+  Reason,
+  Refused,
+  Verdict,
+  Void,
+} from './verdicts.ts'
+export { createVerifier, type Verifier } from './verifier.ts'
