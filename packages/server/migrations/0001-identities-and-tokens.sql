@@ -128,10 +128,13 @@ create table signing_key (
   retired_at timestamptz
 );
 
--- Names this installation, so that a node can tell that it was pointed at another one's database.
--- Global; the row is written by the first server that starts.
+-- Names this installation, and holds its own secrets, encrypted under the master key: the key of
+-- the hash of custom ids, and the static bearer of the administrator. Global; the row is written by
+-- the first server that starts.
 create table installation (
   is_only_row boolean primary key default true check (is_only_row),
   installation_id uuid not null,
+  sealed_custom_id_key bytea not null,
+  sealed_admin_token bytea not null,
   created_at timestamptz not null
 );

@@ -20,7 +20,7 @@ import { isDatabaseAnswering } from './database/availability.ts'
 import type { Database } from './database/connect.ts'
 import { claimDataDirectory } from './database/data-directory.ts'
 import { type HostFacts, type OpenDatabase, openDatabase } from './database/open.ts'
-import { dropExpiredTokenPartitions, ensureTokenPartitions } from './database/partitions.ts'
+import { dropExpiredTokenPartitions, makeRoomForTokens } from './database/partitions.ts'
 import { createFeed } from './events/feed.ts'
 import { deleteForgottenEvents, listRevocationEvents } from './events/store.ts'
 import type { OpenLog } from './foundation/log.ts'
@@ -291,7 +291,7 @@ async function assemble(opened: Opened, endpoint: string): Promise<Assembly> {
  */
 function houseKeepingTasks(db: Database, now: () => number): readonly Task[] {
   return [
-    { name: 'make room in the ledger', run: () => ensureTokenPartitions(db, now()) },
+    { name: 'make room in the ledger', run: () => makeRoomForTokens(db, now()) },
     { name: 'drop expired tokens', run: () => dropExpiredTokenPartitions(db, now()) },
     { name: 'forget events', run: () => deleteForgottenEvents(db, now()) },
   ]

@@ -163,3 +163,18 @@ async function eachInTurn(
 function isBusy(error: unknown): boolean {
   return error instanceof postgres.PostgresError && ['55P03', '40P01'].includes(error.code)
 }
+
+const attemptsMax = 20
+
+/**
+ * Does `ensureTokenPartitions` until nothing was postponed, so that tokens can be issued.
+ *
+ * Throws when the ledger stayed busy for 20 attempts of half a second each.
+ */
+export async function makeRoomForTokens(database: Database, nowMs: number): Promise<void> {
+  for (let attempt = 1; attempt <= attemptsMax; attempt++) {
+    const { postponed } = await ensureTokenPartitions(database, nowMs)
+    if (postponed.length === 0) return
+  }
+  throw new Error(`the ledger was busy ${attemptsMax} times, no partitions could be made`)
+}

@@ -153,7 +153,7 @@ describe('the tables', () => {
       '23505',
       `
       insert into installation
-      select true, gen_random_uuid(), created_at
+      select true, gen_random_uuid(), 'key', 'token', created_at
       from resource cross join generate_series(1, 2)`,
     ],
     [

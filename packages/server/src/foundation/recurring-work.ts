@@ -18,7 +18,7 @@ export interface RecurringWorkOptions {
 export interface Task {
   /** For the log. */
   readonly name: string
-  readonly run: () => Promise<void>
+  readonly run: () => Promise<unknown>
 }
 
 /**

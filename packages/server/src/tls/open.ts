@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fail, ok, type Result } from '@parley/protocol'
 import { developmentCertificate } from './development-certificate.ts'
+import type { HostNameInvalid } from './host-names.ts'
 
 /** What the https listener shows, and the CA that vouches for it where that is ours. */
 export interface Tls {
@@ -31,12 +32,12 @@ export async function openTls(options: {
   readonly dataDir: string
   readonly hostNames: readonly string[]
   readonly nowMs: number
-}): Promise<Result<Tls, TlsFilesUnreadable>> {
+}): Promise<Result<Tls, TlsFilesUnreadable | HostNameInvalid>> {
   const { certificateFile, keyFile } = options
   if (certificateFile === undefined || keyFile === undefined) {
     const dir = join(options.dataDir, 'tls')
     const { hostNames, nowMs } = options
-    return ok(await developmentCertificate({ dir, hostNames, nowMs }))
+    return developmentCertificate({ dir, hostNames, nowMs })
   }
   try {
     const certificate = await readFile(certificateFile, 'utf8')
