@@ -31,6 +31,9 @@ const answerSchema = Type.Object({
   jti: Type.Optional(Type.String()),
 })
 
+/** With a form the answer about that token; with JSON those about all, in their order. */
+const replySchema = Type.Union([answerSchema, Type.Object({ value: Type.Array(answerSchema) })])
+
 const inactive = '{"active":false}'
 
 /**
@@ -66,7 +69,7 @@ export function introspectionOperations(verifier: SyncVerifier): readonly Operat
         isRequired: true,
         bytesMax: serverLimits.introspectionBodyBytesMax,
       },
-      reply: { status: 200, schema: answerSchema, isSecret: true },
+      reply: { status: 200, schema: replySchema, isSecret: true },
       handle: ({ caller, body }) => {
         const resourceId = caller?.resourceId ?? ''
         const asked = body as { readonly token: string } | { readonly tokens: readonly string[] }

@@ -1,7 +1,13 @@
 import { fail, ok, parseIdentityName, type Result } from '@parley/protocol'
 import { Type } from '@sinclair/typebox'
 import type { Fault } from '../contract/faults.ts'
-import { absentable, instantSchema, printInstant } from '../contract/fields.ts'
+import {
+  absentable,
+  instantSchema,
+  lifetimeRules,
+  printInstant,
+  scopeRules,
+} from '../contract/fields.ts'
 import {
   type Operation,
   PrintedJson,
@@ -46,6 +52,10 @@ const tokenBody = {
   schema: tokenRequestSchema,
   isRequired: false,
   fieldVersions: { expiresInMinutes: { since: '2022-10-01' } },
+  judged: (version: IdentityVersion) => ({
+    scopes: { ...scopeRules(version), isRequired: true },
+    expiresInMinutes: lifetimeRules,
+  }),
 } as const
 
 /** The operations that issue tokens to an identity that exists. */
