@@ -93,24 +93,26 @@ function decodePair(pair: string): readonly [string, string] {
 
 function fieldFaults(errors: Iterable<ValueError>): readonly FieldFault[] {
   const faults = new Map<string, FieldFault>()
-  for (const { path, message, schema, value } of errors) {
-    const field = path
+  for (const error of errors) {
+    const field = error.path
       .slice(1)
       .replaceAll(/\/([0-9]+)/g, '[$1]')
       .replaceAll('/', '.')
       .slice(0, 64)
-    if (!faults.has(field)) faults.set(field, { field, problem: problemOf(message, schema, value) })
+    if (!faults.has(field)) faults.set(field, { field, problem: problemOf(error) })
     if (faults.size === fieldFaultsMax) break
   }
   return [...faults.values()]
 }
 
-/** A union's own message says nothing: name the type of its first member, the one that counts. */
-function problemOf(message: string, schema: ValueError['schema'], value: unknown): string {
+/** A union's own message says nothing: say what its first member, the one that counts, expects. */
+function problemOf({ message, schema, value, errors }: ValueError): string {
   const members: unknown = schema['anyOf']
   if (!Array.isArray(members)) return `${message}.`
   const expected = String((members[0] as { readonly type?: string }).type)
-  return `Expected ${expected}, found ${Array.isArray(value) ? 'array' : typeof value}.`
+  const found = Array.isArray(value) ? 'array' : typeof value
+  if (expected !== found) return `Expected ${expected}, found ${found}.`
+  return `${errors[0]?.First()?.message ?? message}.`
 }
 
 function fieldOfAnotherVersion(

@@ -202,7 +202,7 @@ async function createWithToken(
   if (ticket.value === undefined) return ok({ identity })
   const issued = await ticket.value(created.value.identityId)
   if (!issued.ok) return issued
-  const issuedAt = isNamed ? { lastTokenIssuedAt: printInstant(call.nowMs) } : {}
+  const issuedAt = isNamed ? { lastTokenIssuedAt: printInstant(wholeSeconds(call.nowMs)) } : {}
   return ok({ identity: { ...identity, ...issuedAt }, accessToken: issued.value })
 }
 
@@ -216,4 +216,9 @@ function wireIdentity(
     ...(known.customId === undefined ? {} : { customId: known.customId }),
     ...(atMs === undefined ? {} : { lastTokenIssuedAt: printInstant(atMs) }),
   }
+}
+
+/** Tokens are issued in whole seconds; the ledger says the same to whoever asks later. */
+function wholeSeconds(atMs: number): number {
+  return Math.floor(atMs / 1000) * 1000
 }

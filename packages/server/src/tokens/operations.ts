@@ -19,7 +19,7 @@ import type { CreateCall, TokenTicket } from '../identities/operations.ts'
 import type { IssuedToken, IssueToken } from './issue.ts'
 import { grantedScopes, tokenTerms, tokenWindow } from './model.ts'
 
-/** Body of a request for a token. @source ACS Identity, `CommunicationIdentityAccessTokenRequest`. */
+/** Asks for a token. @source ACS Identity, `CommunicationIdentityAccessTokenRequest`. */
 const tokenRequestSchema = Type.Object(
   {
     scopes: absentable(Type.Array(Type.String(), { maxItems: 32 })),
@@ -29,13 +29,13 @@ const tokenRequestSchema = Type.Object(
 )
 
 /** An issued token on the wire. @source ACS Identity, `CommunicationIdentityAccessToken`. */
-export const accessTokenSchema = Type.Object({
+const accessTokenSchema = Type.Object({
   token: Type.String(),
   expiresOn: instantSchema,
 })
 
 /** The wire form of an issued token. */
-export function printIssuedToken(issued: IssuedToken): { token: string; expiresOn: string } {
+function printIssuedToken(issued: IssuedToken): { token: string; expiresOn: string } {
   return { token: issued.token, expiresOn: printInstant(issued.expiresAtMs) }
 }
 
