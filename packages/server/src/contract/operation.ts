@@ -37,6 +37,11 @@ export interface BodyContract {
   readonly fieldVersions?: Readonly<Record<string, VersionRange>>
   /** Rules of fields beyond their schema, by field; `undefined`: none. */
   readonly judged?: (version: IdentityVersion) => Readonly<Record<string, JudgedRules>>
+  /**
+   * Reads JSON of one expected shape straight from the bytes; `undefined` sends the body down the
+   * ordinary way. What it gives must equal what that way would give.
+   */
+  readonly scan?: (bytes: Buffer) => unknown
   /** Most bytes of the body; absent: `serverLimits.bodyBytesMax`. */
   readonly bytesMax?: number
 }

@@ -4,6 +4,7 @@ import type { SyncVerifier } from '@parley/verifier/node'
 import { type TObject, Type } from '@sinclair/typebox'
 import { serverLimits } from '../contract/limits.ts'
 import { type Operation, PrintedJson } from '../contract/operation.ts'
+import { scanTokenList } from './token-list.ts'
 
 /** Asks about one token. @source RFC 7662 section 2.1. */
 const singleSchema = Type.Object({
@@ -67,6 +68,7 @@ export function introspectionOperations(verifier: SyncVerifier): readonly Operat
           'application/json': batchSchema satisfies TObject,
         },
         isRequired: true,
+        scan: scanTokenList,
         bytesMax: serverLimits.introspectionBodyBytesMax,
       },
       reply: { status: 200, schema: replySchema, isSecret: true },
