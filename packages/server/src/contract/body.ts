@@ -61,13 +61,16 @@ function parseBytes(mediaType: string, bytes: Buffer): Result<unknown, Fault> {
   }
 }
 
+const byteOrderMark = /^\ufeff/
+
 /**
- * Bytes as text; `undefined` when they are not UTF-8. Nearly all bodies are ASCII, which is read
- * six times faster as Latin-1: 70 instead of 430 us for a batch of 1,000 tokens.
+ * Bytes as text, less a byte order mark; `undefined` when they are not UTF-8. Nearly all bodies are
+ * ASCII, which is read six times faster as Latin-1: 70 instead of 430 us for a batch of 1,000
+ * tokens.
  */
 function decodeStrictly(bytes: Buffer): string | undefined {
   if (isAscii(bytes)) return bytes.toString('latin1')
-  return isUtf8(bytes) ? bytes.toString('utf8') : undefined
+  return isUtf8(bytes) ? bytes.toString('utf8').replace(byteOrderMark, '') : undefined
 }
 
 /**
