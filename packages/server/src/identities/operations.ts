@@ -166,7 +166,9 @@ async function createWithToken(
   if (ticket.value === undefined) return ok({ identity })
   const issued = await ticket.value(created.value.identityId)
   if (!issued.ok) return issued
-  const issuedAt = isNamed ? { lastTokenIssuedAt: printInstant(call.nowMs) } : {}
+  // Tokens are issued at whole seconds, and that is what reading the identity says later.
+  const issuedAtMs = Math.floor(call.nowMs / 1000) * 1000
+  const issuedAt = isNamed ? { lastTokenIssuedAt: printInstant(issuedAtMs) } : {}
   return ok({ identity: { ...identity, ...issuedAt }, accessToken: issued.value })
 }
 
