@@ -10,6 +10,7 @@ import { join } from 'node:path'
 import { after, type TestContext } from 'node:test'
 import { parseConnectionString, printSignedRequestHeader, stringToSign } from '@parley/protocol'
 import { type Parley, startParley } from '@parley/server'
+import type { WireError } from '@parley/server/contract/faults'
 import {
   connectDatabase,
   type Database,
@@ -18,6 +19,7 @@ import {
 import { openLog } from '@parley/server/foundation/log'
 import { createPlatform } from '@parley/server/foundation/platform'
 import { readSettings, type Settings } from '@parley/server/foundation/settings'
+import type { PublicSigningJwk } from '@parley/server/tokens/signing-keys'
 
 /** A running server, with a clock that tests move. */
 export interface World {
@@ -67,8 +69,21 @@ export interface Answer {
   readonly headers: IncomingHttpHeaders
   readonly text: string
   /** The body as JSON; `undefined` when it is empty. */
-  // biome-ignore lint/suspicious/noExplicitAny: tests assert the whole value.
-  readonly body: any
+  readonly body: AnswerBody
+}
+
+/** Everything that some answer or other has; what there is of it, a test asserts. */
+export interface AnswerBody {
+  readonly id: string
+  readonly lastTokenIssuedAt: string
+  readonly identity: { readonly id: string; readonly customId?: string }
+  readonly accessToken: { readonly token: string; readonly expiresOn: string }
+  readonly token: string
+  readonly expiresOn: string
+  readonly active: boolean
+  readonly value: readonly { readonly active: boolean; readonly jti?: string }[]
+  readonly keys: [PublicSigningJwk, PublicSigningJwk]
+  readonly error: Required<WireError>
 }
 
 let shared: Promise<World> | undefined

@@ -54,3 +54,22 @@ export function operationsOf(world: OperationWorld): readonly Operation[] {
     ...revocationOperations({ db, feed, now }),
   ]
 }
+
+/** The same table without a world, for who reads it and calls nothing: its handlers throw. */
+export function describeOperations(): readonly Operation[] {
+  return operationsOf({
+    db: absent as unknown as Database,
+    platform: { now: absent, randomBytes: absent, newGuid: absent },
+    feed: { publish: absent, follow: absent },
+    verifier: { verify: absent, replaceKeys: absent, apply: absent },
+    signer: absent,
+    customIdKey: absent as unknown as KeyObject,
+    publishedKeys: [],
+    issuer: '',
+    findResource: absent,
+  })
+}
+
+function absent(): never {
+  throw new Error('an operation that is only described was called')
+}

@@ -212,7 +212,7 @@ function invalidBodyRow(details: readonly FieldFault[]): FaultRow {
   return { status: 400, ...first, ...(errors.length > 1 ? { details: errors } : {}) }
 }
 
-/** The service names fields with a capital: `expiresInMinutes` is reported as `ExpiresInMinutes`. */
+/** The service names fields with a capital: `expiresInMinutes` is `ExpiresInMinutes` there. */
 function wireField(field: string): string {
   return field === '' ? 'Body' : `${field[0]?.toUpperCase()}${field.slice(1)}`
 }

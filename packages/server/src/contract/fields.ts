@@ -1,4 +1,8 @@
+import { limits } from '@parley/protocol'
 import { type TNull, type TOptional, type TSchema, type TUnion, Type } from '@sinclair/typebox'
+import type { JudgedRules } from './operation.ts'
+import { scopesIn } from './scopes.ts'
+import type { IdentityVersion } from './versions.ts'
 
 /**
  * A field that may be left out, or be `null`, which means the same: the Python SDK writes every
@@ -8,6 +12,18 @@ export function absentable<Schema extends TSchema>(
   schema: Schema,
 ): TOptional<TUnion<[Schema, TNull]>> {
   return Type.Optional(Type.Union([schema, Type.Null()]))
+}
+
+/** Rules of a list of scopes, as the model of tokens decides them. */
+export function scopeRules(version: IdentityVersion): JudgedRules {
+  return { elements: scopesIn(version) }
+}
+
+/** Rules of a lifetime in minutes, as the model of tokens decides them. */
+export const lifetimeRules: JudgedRules = {
+  minimum: limits.lifetimeMinutesMin,
+  maximum: limits.lifetimeMinutesMax,
+  default: limits.lifetimeMinutesMax,
 }
 
 /** An instant on the wire, RFC 3339. */

@@ -1,5 +1,5 @@
 import type { AccessKeyGeneration, Result } from '@parley/protocol'
-import type { Static, TObject } from '@sinclair/typebox'
+import type { Static, TObject, TSchema } from '@sinclair/typebox'
 import type { Fault } from './faults.ts'
 import type { IdentityVersion, VersionRange } from './versions.ts'
 
@@ -35,8 +35,30 @@ export interface BodyContract {
   readonly isRequired: boolean
   /** Fields that exist in some versions only; in the others they are unknown. */
   readonly fieldVersions?: Readonly<Record<string, VersionRange>>
+  /** Rules of fields beyond their schema, by field; `undefined`: none. */
+  readonly judged?: (version: IdentityVersion) => Readonly<Record<string, JudgedRules>>
+  /**
+   * Reads JSON of one expected shape straight from the bytes; `undefined` sends the body down the
+   * ordinary way. What it gives must equal what that way would give.
+   */
+  readonly scan?: (bytes: Buffer) => unknown
   /** Most bytes of the body; absent: `serverLimits.bodyBytesMax`. */
   readonly bytesMax?: number
+}
+
+/**
+ * What the handler decides about a field, because the answer to a breach has words of its own. The
+ * schema lets such values through; the OpenAPI document shows these rules beside it.
+ */
+export interface JudgedRules {
+  readonly isRequired?: boolean
+  readonly minimum?: number
+  readonly maximum?: number
+  readonly default?: number
+  readonly minLength?: number
+  readonly maxLength?: number
+  /** Values that the elements of an array may have. */
+  readonly elements?: readonly string[]
 }
 
 /** Media types that bodies come in. */
@@ -49,7 +71,9 @@ export type MediaType =
 export interface ReplyContract {
   readonly status: number
   /** Absent: the reply has no body. */
-  readonly schema?: TObject
+  readonly schema?: TSchema
+  /** Fields, by their path (`identity.customId`), that replies of some versions only have. */
+  readonly fieldVersions?: Readonly<Record<string, VersionRange>>
   /** Says that the reply holds a secret: no cache may keep it. */
   readonly isSecret?: boolean
   /** Headers of every such reply. */

@@ -36,5 +36,6 @@ export function createGuidMaker(outside: WorldOutside): NewGuid {
 
 function printGuid(bytes: Buffer): string {
   const hex = bytes.toString('hex')
-  return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20)}`
+  const start = `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}`
+  return `${start}-${hex.slice(16, 20)}-${hex.slice(20)}`
 }

@@ -143,6 +143,7 @@ const otherNames = new Set([
   'PARLEY_JWKS_URL',
   'PARLEY_HTTP_ENDPOINT',
   'PARLEY_CONTRACTS',
+  'PARLEY_TEST_FOLDER',
 ])
 
 function isUnknownSetting(name: string): boolean {

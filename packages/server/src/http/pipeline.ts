@@ -184,14 +184,20 @@ function handle(
   admitted: Result<Call, Fault>,
   finish: Finish,
 ): void {
-  if (!admitted.ok || walk.chosen === undefined) return finish(walk, admitted)
+  if (!admitted.ok || walk.chosen === undefined) {
+    finish(walk, admitted)
+    return
+  }
   try {
     const handled = walk.chosen.operation.handle(admitted.value)
-    if (!(handled instanceof Promise)) return finish(walk, handled)
-    handled.then(
-      (outcome) => finish(walk, outcome),
-      (error: unknown) => finish(walk, faultOf(world, walk, error)),
-    )
+    if (handled instanceof Promise) {
+      handled.then(
+        (outcome) => finish(walk, outcome),
+        (error: unknown) => finish(walk, faultOf(world, walk, error)),
+      )
+    } else {
+      finish(walk, handled)
+    }
   } catch (error) {
     finish(walk, faultOf(world, walk, error))
   }

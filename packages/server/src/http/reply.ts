@@ -21,6 +21,8 @@ export interface PrintedReply {
   /** Names and values in turn. */
   readonly headers: string[]
   readonly text: string | undefined
+  /** Whether each character is one byte, which spares the encoder a look at them. */
+  readonly isAscii: boolean
 }
 
 /**
@@ -45,16 +47,17 @@ export function printExchangeReply(exchange: Exchange, reply: Reply): PrintedRep
   addAll(headers, reply.headers)
   if (reply.refusalReason !== undefined) headers.push('x-parley-reason', reply.refusalReason)
   if (reply.closesConnection) headers.push('connection', 'close')
-  if (body === undefined) return { status, headers, text: undefined }
+  if (body === undefined) return { status, headers, text: undefined, isAscii: true }
   const text = body instanceof PrintedJson ? body.text : JSON.stringify(body)
-  const length = String(Buffer.byteLength(text))
-  headers.push('content-type', 'application/json; charset=utf-8', 'content-length', length)
-  return { status, headers, text }
+  const length = Buffer.byteLength(text)
+  headers.push('content-type', 'application/json; charset=utf-8', 'content-length', String(length))
+  return { status, headers, text, isAscii: length === text.length }
 }
 
 /** Writes a printed reply; the response is over then. */
 export function writeReply(response: ServerResponse, reply: PrintedReply): void {
-  response.writeHead(reply.status, reply.headers).end(reply.text)
+  const encoding = reply.isAscii ? 'latin1' : 'utf8'
+  response.writeHead(reply.status, reply.headers).end(reply.text, encoding)
 }
 
 function addAll(headers: string[], more: Readonly<Record<string, string>> | undefined): void {

@@ -1,10 +1,28 @@
-import { fail, ok, parseIdentityName, printIdentityName, type Result } from '@parley/protocol'
+import {
+  fail,
+  limits,
+  ok,
+  parseIdentityName,
+  printIdentityName,
+  type Result,
+} from '@parley/protocol'
 import { type Static, Type } from '@sinclair/typebox'
 import type { Fault } from '../contract/faults.ts'
-import { absentable, instantSchema, printInstant } from '../contract/fields.ts'
+import {
+  absentable,
+  instantSchema,
+  lifetimeRules,
+  printInstant,
+  scopeRules,
+} from '../contract/fields.ts'
 import { serverLimits } from '../contract/limits.ts'
-import { type Operation, type ResourceCall, resourceOperation } from '../contract/operation.ts'
-import { isInRange } from '../contract/versions.ts'
+import {
+  type JudgedRules,
+  type Operation,
+  type ResourceCall,
+  resourceOperation,
+} from '../contract/operation.ts'
+import { type IdentityVersion, isInRange } from '../contract/versions.ts'
 import type { Database } from '../database/connect.ts'
 import type { Feed } from '../events/feed.ts'
 import { createGather } from '../foundation/gather.ts'
@@ -37,19 +55,31 @@ export interface WireToken {
 /** A call that creates an identity. */
 export type CreateCall = ResourceCall<Static<typeof createSchema>>
 
+const customIdMeaning = 'The same value gives the same identity. Only a keyed hash of it is stored.'
+
 const createSchema = Type.Object(
   {
-    customId: absentable(Type.String()),
-    createTokenWithScopes: absentable(Type.Array(Type.String(), { maxItems: 32 })),
+    customId: absentable(Type.String({ description: customIdMeaning })),
+    createTokenWithScopes: absentable(
+      Type.Array(Type.String(), { maxItems: 32, description: 'Absent or empty: no token.' }),
+    ),
     expiresInMinutes: absentable(Type.Integer()),
   },
   { additionalProperties: false },
 )
 
+function createRules(version: IdentityVersion): Readonly<Record<string, JudgedRules>> {
+  return {
+    customId: { minLength: limits.customIdCharactersMin, maxLength: limits.customIdCharactersMax },
+    createTokenWithScopes: scopeRules(version),
+    expiresInMinutes: lifetimeRules,
+  }
+}
+
 /** @source ACS Identity 2025-03-02-preview, `CommunicationIdentity`. */
 const identitySchema = Type.Object({
-  id: Type.String(),
-  customId: Type.Optional(Type.String()),
+  id: Type.String({ description: '8:acs:<resource>_<id>' }),
+  customId: Type.Optional(Type.String({ description: 'As it was given, in the reply to that.' })),
   lastTokenIssuedAt: Type.Optional(instantSchema),
 })
 
@@ -76,8 +106,14 @@ export function identityOperations(room: IdentityRoom): readonly Operation[] {
         schema: createSchema,
         isRequired: false,
         fieldVersions: { customId: named, expiresInMinutes: { since: '2022-10-01' } },
+        judged: createRules,
       },
-      reply: { status: 201, schema: createdSchema, isSecret: true },
+      reply: {
+        status: 201,
+        schema: createdSchema,
+        fieldVersions: { 'identity.customId': named, 'identity.lastTokenIssuedAt': named },
+        isSecret: true,
+      },
       handle: (call) => createWithToken(room, call),
     }),
     resourceOperation({
@@ -166,9 +202,7 @@ async function createWithToken(
   if (ticket.value === undefined) return ok({ identity })
   const issued = await ticket.value(created.value.identityId)
   if (!issued.ok) return issued
-  // Tokens are issued at whole seconds, and that is what reading the identity says later.
-  const issuedAtMs = Math.floor(call.nowMs / 1000) * 1000
-  const issuedAt = isNamed ? { lastTokenIssuedAt: printInstant(issuedAtMs) } : {}
+  const issuedAt = isNamed ? { lastTokenIssuedAt: printInstant(wholeSeconds(call.nowMs)) } : {}
   return ok({ identity: { ...identity, ...issuedAt }, accessToken: issued.value })
 }
 
@@ -182,4 +216,9 @@ function wireIdentity(
     ...(known.customId === undefined ? {} : { customId: known.customId }),
     ...(atMs === undefined ? {} : { lastTokenIssuedAt: printInstant(atMs) }),
   }
+}
+
+/** Tokens are issued in whole seconds; the ledger says the same to whoever asks later. */
+function wholeSeconds(atMs: number): number {
+  return Math.floor(atMs / 1000) * 1000
 }

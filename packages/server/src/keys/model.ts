@@ -17,7 +17,7 @@ import type { Platform } from '../foundation/platform.ts'
 import type { Sealer } from '../foundation/seal.ts'
 
 /** Number of bytes of an access key. */
-export const accessKeyBytes = 64
+const accessKeyBytes = 64
 
 /** An access key as stored. */
 export interface SealedAccessKey extends AccessKeyGeneration {

@@ -1,17 +1,6 @@
 import type { Queries } from '../database/connect.ts'
 import type { DataLocation, Resource } from './model.ts'
 
-/** Finds the resource that was made first, by the first start; `undefined` before that. */
-export async function findFirstResource(db: Queries): Promise<Resource | undefined> {
-  const [row] = await db<ResourceRow[]>`
-    select resource_id, subscription_id, resource_group, name, data_location
-    from resource
-    order by created_at, resource_id
-    limit 1
-  `
-  return row === undefined ? undefined : resourceFrom(row)
-}
-
 /** Lists the resources, oldest first. */
 export async function listResources(db: Queries): Promise<readonly Resource[]> {
   const rows = await db<ResourceRow[]>`

@@ -4,6 +4,7 @@ import type { SyncVerifier } from '@parley/verifier/node'
 import { type TObject, Type } from '@sinclair/typebox'
 import { serverLimits } from '../contract/limits.ts'
 import { type Operation, PrintedJson } from '../contract/operation.ts'
+import { scanTokenList } from './token-list.ts'
 
 /** Asks about one token. @source RFC 7662 section 2.1. */
 const singleSchema = Type.Object({
@@ -30,6 +31,9 @@ const answerSchema = Type.Object({
   iss: Type.Optional(Type.String()),
   jti: Type.Optional(Type.String()),
 })
+
+/** With a form the answer about that token; with JSON those about all, in their order. */
+const replySchema = Type.Union([answerSchema, Type.Object({ value: Type.Array(answerSchema) })])
 
 const inactive = '{"active":false}'
 
@@ -64,9 +68,10 @@ export function introspectionOperations(verifier: SyncVerifier): readonly Operat
           'application/json': batchSchema satisfies TObject,
         },
         isRequired: true,
+        scan: scanTokenList,
         bytesMax: serverLimits.introspectionBodyBytesMax,
       },
-      reply: { status: 200, schema: answerSchema, isSecret: true },
+      reply: { status: 200, schema: replySchema, isSecret: true },
       handle: ({ caller, body }) => {
         const resourceId = caller?.resourceId ?? ''
         const asked = body as { readonly token: string } | { readonly tokens: readonly string[] }

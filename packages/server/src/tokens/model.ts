@@ -17,7 +17,6 @@ import {
   type AccessKeyGeneration,
   type AccessTokenClaims,
   fail,
-  isScope,
   limits,
   ok,
   printAccessKeyGeneration,
@@ -28,7 +27,8 @@ import {
   scopesInMask,
 } from '@parley/protocol'
 import type { ScopeUnknown } from '../contract/faults.ts'
-import { type IdentityVersion, isInRange } from '../contract/versions.ts'
+import { scopesIn } from '../contract/scopes.ts'
+import type { IdentityVersion } from '../contract/versions.ts'
 import { type Resource, regionClaim, resourceLocationClaim } from '../resources/model.ts'
 
 /** A lifetime outside 60..1440 minutes. */
@@ -70,15 +70,13 @@ export function tokenWindow(asked: {
   return ok({ issuedAtSeconds, expiresAtSeconds: issuedAtSeconds + minutes * 60 })
 }
 
-const joinScopes = { since: '2023-10-01' } as const
-
 /**
  * Decides which scopes a token gets: those asked for, each once, in one order.
  *
  * @param asked.scopes - names as they came; absent or empty is a fault.
  * @param asked.field - what the field is called in messages.
  * @faults `scopes-missing`, `scope-unknown` - the latter also for a scope that came in a later
- *   api-version: `chat.join`, `chat.join.limited` and `voip.join` exist since 2023-10-01.
+ *   api-version (`contract/scopes.ts`).
  * @source ACS Identity 2023-10-01, `CommunicationIdentityTokenScope`.
  */
 export function grantedScopes(asked: {
@@ -90,10 +88,11 @@ export function grantedScopes(asked: {
   if (scopes === undefined || scopes === null || scopes.length === 0) {
     return fail({ kind: 'scopes-missing', field })
   }
+  const existing = scopesIn(version)
   const known: Scope[] = []
-  for (const scope of scopes) {
-    const exists = isScope(scope) && (!scope.includes('.') || isInRange(version, joinScopes))
-    if (!exists) return fail({ kind: 'scope-unknown', field, scope, version })
+  for (const name of scopes) {
+    const scope = existing.find((one) => one === name)
+    if (scope === undefined) return fail({ kind: 'scope-unknown', field, scope: name, version })
     known.push(scope)
   }
   return ok(scopesInMask(scopeMask(known)))

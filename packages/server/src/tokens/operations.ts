@@ -1,7 +1,13 @@
 import { fail, ok, parseIdentityName, type Result } from '@parley/protocol'
 import { Type } from '@sinclair/typebox'
 import type { Fault } from '../contract/faults.ts'
-import { absentable, instantSchema, printInstant } from '../contract/fields.ts'
+import {
+  absentable,
+  instantSchema,
+  lifetimeRules,
+  printInstant,
+  scopeRules,
+} from '../contract/fields.ts'
 import {
   type Operation,
   PrintedJson,
@@ -13,7 +19,7 @@ import type { CreateCall, TokenTicket } from '../identities/operations.ts'
 import type { IssuedToken, IssueToken } from './issue.ts'
 import { grantedScopes, tokenTerms, tokenWindow } from './model.ts'
 
-/** Body of a request for a token. @source ACS Identity, `CommunicationIdentityAccessTokenRequest`. */
+/** Asks for a token. @source ACS Identity, `CommunicationIdentityAccessTokenRequest`. */
 const tokenRequestSchema = Type.Object(
   {
     scopes: absentable(Type.Array(Type.String(), { maxItems: 32 })),
@@ -23,13 +29,13 @@ const tokenRequestSchema = Type.Object(
 )
 
 /** An issued token on the wire. @source ACS Identity, `CommunicationIdentityAccessToken`. */
-export const accessTokenSchema = Type.Object({
+const accessTokenSchema = Type.Object({
   token: Type.String(),
   expiresOn: instantSchema,
 })
 
 /** The wire form of an issued token. */
-export function printIssuedToken(issued: IssuedToken): { token: string; expiresOn: string } {
+function printIssuedToken(issued: IssuedToken): { token: string; expiresOn: string } {
   return { token: issued.token, expiresOn: printInstant(issued.expiresAtMs) }
 }
 
@@ -46,6 +52,10 @@ const tokenBody = {
   schema: tokenRequestSchema,
   isRequired: false,
   fieldVersions: { expiresInMinutes: { since: '2022-10-01' } },
+  judged: (version: IdentityVersion) => ({
+    scopes: { ...scopeRules(version), isRequired: true },
+    expiresInMinutes: lifetimeRules,
+  }),
 } as const
 
 /** The operations that issue tokens to an identity that exists. */

@@ -52,7 +52,7 @@ function fixedLengthSignature(der: Buffer): Buffer {
   return fixed
 }
 
-/** Copies an INTEGER so that it ends at `end`: DER drops leading zeros, or adds one for the sign. */
+/** Copies an INTEGER so that it ends at `end`; DER drops leading zeros, or adds one (sign). */
 function copyInteger(
   integer: { readonly der: Buffer; readonly start: number; readonly length: number },
   target: Buffer,

@@ -1,0 +1,117 @@
+/**
+ * When each fault is met, and one example of it: what the reference page of errors is printed
+ * from. A new kind of fault or reason without a line here does not compile.
+ */
+import type { Fault, RefusalReason } from './faults.ts'
+import { serverLimits } from './limits.ts'
+
+type FaultOf<Kind extends Fault['kind']> = Extract<Fault, { readonly kind: Kind }>
+
+/** When a fault is met. */
+export interface FaultMeaning<Kind extends Fault['kind']> {
+  readonly when: string
+  readonly example: FaultOf<Kind>
+}
+
+/** The meaning of every fault. */
+export const faultMeanings: { readonly [Kind in Fault['kind']]: FaultMeaning<Kind> } = {
+  'path-unknown': {
+    when: 'No operation has such a path in any version, or a segment of it is too long.',
+    example: { kind: 'path-unknown' },
+  },
+  'method-unknown': {
+    when: 'The path has operations, with other methods; `Allow` lists them.',
+    example: { kind: 'method-unknown', allowed: ['POST'] },
+  },
+  'request-malformed': {
+    when: 'What arrived is no HTTP request, or its headers are too long.',
+    example: { kind: 'request-malformed' },
+  },
+  'version-missing': {
+    when: 'The operation has versions and the request names none.',
+    example: { kind: 'version-missing' },
+  },
+  'version-unknown': {
+    when: 'The path does not exist in the version asked for, or there is no such version.',
+    example: { kind: 'version-unknown', uri: '{uri}', version: '{version}' },
+  },
+  'caller-refused': {
+    when: 'The caller could not be authenticated, for any of the reasons below.',
+    example: { kind: 'caller-refused', reason: 'signature-differs' },
+  },
+  'media-type-unknown': {
+    when: 'The body has a `Content-Type` that the operation does not take, or none.',
+    example: { kind: 'media-type-unknown', accepted: ['application/json'] },
+  },
+  'content-encoding-unknown': {
+    when: 'The body has a `Content-Encoding` other than `identity`.',
+    example: { kind: 'content-encoding-unknown' },
+  },
+  'body-too-large': {
+    when: 'The body exceeds the limit of its operation; the connection is closed.',
+    example: { kind: 'body-too-large', bytesMax: serverLimits.bodyBytesMax },
+  },
+  'body-not-json': {
+    when: 'The body is announced as JSON and is none, or is not UTF-8.',
+    example: { kind: 'body-not-json' },
+  },
+  'body-invalid': {
+    when:
+      'A field has the wrong type, is unknown, or does not exist in the version asked for. ' +
+      'With several such fields `details` has an error for each.',
+    example: {
+      kind: 'body-invalid',
+      details: [{ field: 'expiresInMinutes', problem: 'Expected integer, found string.' }],
+    },
+  },
+  'lifetime-out-of-range': {
+    when: 'A token was asked for with a lifetime that is too short or too long.',
+    example: { kind: 'lifetime-out-of-range', minutes: 1441 },
+  },
+  'scopes-missing': {
+    when: 'A token was asked for with `scopes` absent, null or empty.',
+    example: { kind: 'scopes-missing', field: 'Scopes' },
+  },
+  'scope-unknown': {
+    when: 'There is no such scope in the version asked for.',
+    example: { kind: 'scope-unknown', field: 'Scopes', scope: '{scope}', version: '{version}' },
+  },
+  'custom-id-length': {
+    when: 'A `customId` is empty or too long.',
+    example: { kind: 'custom-id-length' },
+  },
+  'identity-not-owned': {
+    when: 'The resource has no such identity: deleted, never created, or of another resource.',
+    example: { kind: 'identity-not-owned' },
+  },
+  'operation-not-served': {
+    when: 'The contract has the operation and this server does not serve it.',
+    example: { kind: 'operation-not-served', what: 'exchanges of Teams or Entra tokens' },
+  },
+  'server-busy': {
+    when:
+      'The server has not started yet, too much is waiting, or the database cannot be reached; ' +
+      '`Retry-After` says when to come again.',
+    example: { kind: 'server-busy' },
+  },
+  'server-stopping': {
+    when: 'The server is being stopped; `Retry-After` says when to come again.',
+    example: { kind: 'server-stopping' },
+  },
+  'server-broken': {
+    when: 'A bug. The log has the rest under the `x-ms-request-id` of the answer.',
+    example: { kind: 'server-broken' },
+  },
+}
+
+/** The meaning of every reason for which a caller is refused. */
+export const refusalMeanings: Readonly<Record<RefusalReason, string>> = {
+  'authorization-missing': 'There is no `Authorization` header.',
+  'authorization-malformed': 'The `Authorization` header is not of the form of HMAC-SHA256.',
+  'headers-not-signed': 'The signature leaves out the date, `host` or `x-ms-content-sha256`.',
+  'date-malformed': 'The signed date is absent or not of the form of RFC 9110.',
+  'date-out-of-window': 'The signed date and the clock of the server lie too far apart.',
+  'content-hash-differs': '`x-ms-content-sha256` is not the hash of the body that arrived.',
+  'signature-differs': 'No access key of this server makes this signature for this request.',
+  'key-superseded': 'The access key was regenerated while the request was being answered.',
+}
