@@ -3,16 +3,23 @@
  * is the isolation. Requests go over a socket through the whole stack.
  */
 import { createHash, createHmac, randomBytes } from 'node:crypto'
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { request as httpRequest, type IncomingHttpHeaders } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { after } from 'node:test'
+import { after, type TestContext } from 'node:test'
 import { parseConnectionString, printSignedRequestHeader, stringToSign } from '@parley/protocol'
 import { type Parley, startParley } from '@parley/server'
+import type { WireError } from '@parley/server/contract/faults'
+import {
+  connectDatabase,
+  type Database,
+  type DatabaseAddress,
+} from '@parley/server/database/connect'
 import { openLog } from '@parley/server/foundation/log'
 import { createPlatform } from '@parley/server/foundation/platform'
-import { readSettings } from '@parley/server/foundation/settings'
+import { readSettings, type Settings } from '@parley/server/foundation/settings'
+import type { PublicSigningJwk } from '@parley/server/tokens/signing-keys'
 
 /** A running server, with a clock that tests move. */
 export interface World {
@@ -20,10 +27,18 @@ export interface World {
   readonly dataDir: string
   /** Plain http origin without a slash at its end. */
   readonly origin: string
-  /** Moves the server's clock, in milliseconds, and back when the test is over. */
-  readonly shiftClock: (byMs: number) => void
+  /** The server's database, for looking at rows and for calling functions that take one. */
+  readonly db: Database
+  /** What the server's clock shows, milliseconds since the Unix epoch. */
+  readonly now: () => number
+  /** Sets the server's clock to an instant, at which it stands still until the test is over. */
+  readonly stopClock: (test: TestContext, atMs: number) => void
   /** Makes a resource that no other test knows. */
   readonly createTenant: () => Promise<Tenant>
+  /** A resource of another run on the same data, as this run reaches it. */
+  readonly adoptTenant: (tenant: Omit<Tenant, 'call'>) => Tenant
+  /** Stops the server; its data stays. */
+  readonly stop: () => Promise<void>
 }
 
 /** A resource as its owner holds it. */
@@ -43,6 +58,7 @@ export interface TestRequest {
   readonly path: string
   /** Objects are sent as JSON. */
   readonly body?: object | string | Buffer
+  /** An empty text leaves a header out that would be sent otherwise. */
   readonly headers?: Readonly<Record<string, string>>
   readonly accessKey?: Buffer
 }
@@ -53,42 +69,61 @@ export interface Answer {
   readonly headers: IncomingHttpHeaders
   readonly text: string
   /** The body as JSON; `undefined` when it is empty. */
-  // biome-ignore lint/suspicious/noExplicitAny: tests assert the whole value.
-  readonly body: any
+  readonly body: AnswerBody
 }
 
-let started: Promise<World> | undefined
+/** Everything that some answer or other has; what there is of it, a test asserts. */
+export interface AnswerBody {
+  readonly id: string
+  readonly lastTokenIssuedAt: string
+  readonly identity: { readonly id: string; readonly customId?: string }
+  readonly accessToken: { readonly token: string; readonly expiresOn: string }
+  readonly token: string
+  readonly expiresOn: string
+  readonly active: boolean
+  readonly value: readonly { readonly active: boolean; readonly jti?: string }[]
+  readonly keys: [PublicSigningJwk, PublicSigningJwk]
+  readonly error: Required<WireError>
+}
+
+let shared: Promise<World> | undefined
 
 /** The world of this process; started at the first call, stopped after the last test. */
 export function theWorld(): Promise<World> {
-  started ??= startWorld()
-  return started
+  shared ??= startWorld(newDataDir())
+  return shared
+}
+
+const dataDirs: string[] = []
+
+/** Makes a data directory that is removed after the last test. */
+export function newDataDir(): string {
+  const dataDir = mkdtempSync(join(tmpdir(), 'parley-test-'))
+  dataDirs.push(dataDir)
+  return dataDir
 }
 
 after(async () => {
-  if (started === undefined) return
-  const { parley, dataDir } = await started
-  await parley.stop()
-  rmSync(dataDir, { recursive: true, force: true })
+  await (await shared)?.stop()
+  for (const dataDir of dataDirs) rmSync(dataDir, { recursive: true, force: true })
 })
 
-async function startWorld(): Promise<World> {
-  const dataDir = mkdtempSync(join(tmpdir(), 'parley-test-'))
-  const settings = readSettings({
-    PARLEY_DATA_DIR: dataDir,
-    PARLEY_HTTPS_PORT: '0',
-    PARLEY_HTTP_PORT: '0',
-    PARLEY_MANAGEMENT_PORT: '0',
-    PARLEY_LOG_LEVEL: 'silent',
-    ...(process.env['PARLEY_DATABASE_URL'] === undefined
-      ? {}
-      : { PARLEY_DATABASE_URL: process.env['PARLEY_DATABASE_URL'] }),
-  })
-  if (!settings.ok) throw new Error(`${settings.fault.name}: ${settings.fault.expected}`)
-  let shiftMs = 0
+/**
+ * Starts a server of a test's own, which the test stops: half a second, so only for what the
+ * shared one cannot show.
+ *
+ * @param variables - settings by their names in the environment.
+ */
+export async function startWorld(
+  dataDir: string,
+  variables: Readonly<Record<string, string>> = {},
+): Promise<World> {
+  const settings = settingsFor(dataDir, variables)
+  let stoppedAtMs: number | undefined
+  const now = () => stoppedAtMs ?? Date.now()
   const result = await startParley({
-    settings: settings.value,
-    platform: createPlatform({ now: () => Date.now() + shiftMs, randomBytes }),
+    settings,
+    platform: createPlatform({ now, randomBytes }),
     log: openLog({ level: 'silent', fileDescriptor: 2 }),
     host: {
       platform: process.platform,
@@ -100,25 +135,71 @@ async function startWorld(): Promise<World> {
   if (!result.ok) throw new Error(result.fault.message)
   const parley = result.value
   const origin = (parley.reachable.httpEndpoint ?? '').slice(0, -1)
+  const db = await openDatabase(dataDir, settings.databaseUrl)
+  const adoptTenant: World['adoptTenant'] = (tenant) => ({
+    ...tenant,
+    call: (request) =>
+      send(origin, signed(origin, { accessKey: tenant.primaryKey, ...request }, now())),
+  })
   return {
     parley,
     dataDir,
     origin,
-    shiftClock: (byMs) => {
-      shiftMs = byMs
+    db,
+    now,
+    stopClock: (test, atMs) => {
+      stoppedAtMs = atMs
+      test.after(() => {
+        stoppedAtMs = undefined
+      })
     },
-    createTenant: async () => {
-      const created = await parley.createResource(`tenant-${randomBytes(6).toString('hex')}`)
-      const primaryKey = keyOf(created.connectionString)
-      return {
-        resourceId: created.resource.resourceId,
-        connectionString: created.connectionString,
-        primaryKey,
-        secondaryKey: keyOf(created.secondaryConnectionString),
-        call: (request) =>
-          send(origin, signed(origin, { accessKey: primaryKey, ...request }, Date.now() + shiftMs)),
-      }
+    createTenant: async () => adoptTenant(await createResource(parley)),
+    adoptTenant,
+    stop: async () => {
+      await db.end({ timeout: 1 })
+      await parley.stop()
     },
+  }
+}
+
+function settingsFor(dataDir: string, variables: Readonly<Record<string, string>>): Settings {
+  const databaseUrl = process.env['PARLEY_DATABASE_URL']
+  const settings = readSettings({
+    PARLEY_DATA_DIR: dataDir,
+    PARLEY_HTTPS_PORT: '0',
+    PARLEY_HTTP_PORT: '0',
+    PARLEY_MANAGEMENT_PORT: '0',
+    PARLEY_LOG_LEVEL: 'silent',
+    ...(databaseUrl === undefined ? {} : { PARLEY_DATABASE_URL: databaseUrl }),
+    ...variables,
+  })
+  if (!settings.ok) throw new Error(`${settings.fault.name}: ${settings.fault.expected}`)
+  return settings.value
+}
+
+/** PostgreSQL says where its socket is in the fifth line of the file that marks it as running. */
+async function openDatabase(dataDir: string, url: string | undefined): Promise<Database> {
+  let address: DatabaseAddress
+  if (url === undefined) {
+    const marks = readFileSync(join(dataDir, 'postgres', 'postmaster.pid'), 'utf8').split('\n')
+    const [host = '', port] = [marks[4], Number(marks[3])]
+    const connection = { host, port, username: 'parley', database: 'postgres' }
+    address = { kind: 'embedded', connection }
+  } else {
+    address = { kind: 'url', url }
+  }
+  const connected = await connectDatabase({ address, connectionsMax: 2 })
+  if (!connected.ok) throw new Error(connected.fault.message)
+  return connected.value
+}
+
+async function createResource(parley: Parley): Promise<Omit<Tenant, 'call'>> {
+  const created = await parley.createResource(`tenant-${randomBytes(6).toString('hex')}`)
+  return {
+    resourceId: created.resource.resourceId,
+    connectionString: created.connectionString,
+    primaryKey: keyOf(created.connectionString),
+    secondaryKey: keyOf(created.secondaryConnectionString),
   }
 }
 
@@ -163,7 +244,8 @@ function bytesOf(body: TestRequest['body']): Buffer {
 /** Sends a request as it is and reads the whole answer. */
 export function send(origin: string, request: TestRequest): Promise<Answer> {
   const body = bytesOf(request.body)
-  const headers = { 'content-length': String(body.length), ...request.headers }
+  const given = { 'content-length': String(body.length), ...request.headers }
+  const headers = Object.fromEntries(Object.entries(given).filter(([, value]) => value !== ''))
   return new Promise((resolve, reject) => {
     const url = `${origin}${request.path}`
     const sent = httpRequest(url, { method: request.method, headers }, (response) => {

@@ -43,6 +43,10 @@ export const faultMeanings: { readonly [Kind in Fault['kind']]: FaultMeaning<Kin
     when: 'The body has a `Content-Type` that the operation does not take, or none.',
     example: { kind: 'media-type-unknown', accepted: ['application/json'] },
   },
+  'content-encoding-unknown': {
+    when: 'The body has a `Content-Encoding` other than `identity`.',
+    example: { kind: 'content-encoding-unknown' },
+  },
   'body-too-large': {
     when: 'The body exceeds the limit of its operation; the connection is closed.',
     example: { kind: 'body-too-large', bytesMax: serverLimits.bodyBytesMax },

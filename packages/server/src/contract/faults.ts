@@ -30,6 +30,7 @@ export type Fault =
   | { readonly kind: 'version-unknown'; readonly uri: string; readonly version: string }
   | { readonly kind: 'caller-refused'; readonly reason: RefusalReason }
   | { readonly kind: 'media-type-unknown'; readonly accepted: readonly string[] }
+  | { readonly kind: 'content-encoding-unknown' }
   | { readonly kind: 'body-too-large'; readonly bytesMax: number }
   | { readonly kind: 'body-not-json' }
   | { readonly kind: 'body-invalid'; readonly details: readonly FieldFault[] }
@@ -126,6 +127,7 @@ type BodyFault = Extract<
   {
     readonly kind:
       | 'media-type-unknown'
+      | 'content-encoding-unknown'
       | 'body-too-large'
       | 'body-not-json'
       | 'body-invalid'
@@ -144,6 +146,12 @@ function bodyRowFor(fault: BodyFault): FaultRow {
         'UnsupportedMediaType',
         `Content-Type must be ${fault.accepted.join(' or ')}.`,
       )
+    case 'content-encoding-unknown':
+      // RFC 9110 section 12.5.3: the answer says which encodings would have been taken.
+      return {
+        ...row(415, 'UnsupportedMediaType', 'Content-Encoding must be identity or absent.'),
+        headers: { 'accept-encoding': 'identity' },
+      }
     case 'body-too-large':
       return row(413, 'RequestEntityTooLarge', `The body exceeds ${fault.bytesMax} bytes.`)
     case 'body-not-json':

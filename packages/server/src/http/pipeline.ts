@@ -163,7 +163,10 @@ function readCall(world: PipelineWorld, walk: Walk, chosen: ChosenOperation): Re
     if (!caller.ok) return caller
     walk.caller = caller.value
   }
-  const contentType = exchange.request.headers['content-type']
+  const { 'content-type': contentType, 'content-encoding': encoding } = exchange.request.headers
+  if (encoding !== undefined && encoding.toLowerCase() !== 'identity') {
+    return fail({ kind: 'content-encoding-unknown' })
+  }
   const body = readBody?.({ contentType, bytes: exchange.body, version }) ?? noBody
   if (!body.ok) return body
   const { params } = exchange

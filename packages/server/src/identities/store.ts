@@ -102,14 +102,24 @@ export async function deleteIdentities(
   resourceId: string,
   gone: { readonly identityIds: readonly string[]; readonly atMs: number },
 ): Promise<readonly RevocationEvent[]> {
+  // Rows are locked in the order of their ids, so that no two groups wait for each other.
   // The number is taken after the rows are gone, and held to the commit: `numbered` reads
   // `removed`, so rows are always locked before the sequence, and commits follow its order.
   const rows = await db<RevocationEventRow[]>`
-    with removed as (
-      delete from identity
+    with locked as (
+      select identity_id
+      from identity
       where resource_id = ${resourceId}
       and identity_id = any(${gone.identityIds}::uuid[])
-      returning identity_id
+      order by identity_id
+      for update
+    ),
+    removed as (
+      delete from identity
+      using locked
+      where identity.resource_id = ${resourceId}
+      and identity.identity_id = locked.identity_id
+      returning identity.identity_id
     ),
     numbered as (
       update event_sequence

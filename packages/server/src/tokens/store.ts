@@ -25,6 +25,10 @@ export type Recorded =
  * now, never from a cache; a token is recorded exactly when both exist. A revocation that commits
  * while this runs leaves a token of the former generation, which is void from its birth.
  *
+ * The identities are locked, in the order of their ids as everywhere, so that one that is deleted
+ * meanwhile is simply not found: without the lock its line breaks the foreign key, and with it
+ * the statement and every other line in it.
+ *
  * Measured with 32 callers and PostgreSQL 15: 15 us of database CPU for the look-up alone, 28 with
  * the durable line. Rejected: a cache of identities (0 us, but hands out dead tokens for as long
  * as the feed takes), and one statement each (11 times the CPU).
@@ -60,6 +64,8 @@ export async function recordTokens(
         on access_key.resource_id = ${resourceId}
         and access_key.slot = line.slot
         and access_key.generation = line.slot_generation
+      order by identity.identity_id
+      for key share of identity
     ),
     recorded as (
       insert into access_token (
