@@ -3,6 +3,7 @@
  */
 import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
+import { Agent } from 'node:https'
 import { describe, test } from 'node:test'
 import {
   CommunicationIdentityClient,
@@ -91,17 +92,87 @@ describe('the identity client 1.3.1, configured,', () => {
   })
 
   test('sends ten requests over one connection', async () => {
-    const ports = new Set<string>()
-    const client = await connect({ agent: undefined })
-    const server = await theServer()
-    for (let count = 0; count < 10; count++) {
-      await client.createUser({
-        onResponse: (answer) => {
-          ports.add(answer.headers.get('connection') ?? '')
-        },
-      })
-    }
-    assert.deepEqual([...ports], ['keep-alive'])
-    assert.ok(server.pid > 0)
+    const { banner } = await theServer()
+    const agent = new CountingAgent({ keepAlive: true, ca: readFileSync(banner.caFile, 'utf8') })
+    const client = await connect({ agent })
+    for (let count = 0; count < 10; count++) await client.createUser()
+    assert.equal(agent.connectionCount, 1)
+    agent.destroy()
+  })
+})
+
+class CountingAgent extends Agent {
+  connectionCount = 0
+  override createConnection(...words: Parameters<Agent['createConnection']>) {
+    this.connectionCount += 1
+    return super.createConnection(...words)
+  }
+}
+
+/** In the first preview a new identity is answered 200 and `{id}`, which no client here reads. */
+const readVersions = identityVersions.filter((version) => version !== '2020-07-20-preview2')
+
+describe('the identity client 1.3.1, told another version,', () => {
+  for (const apiVersion of readVersions) {
+    test(`is served ${apiVersion}`, async () => {
+      const client = await connect({ apiVersion })
+      const versions: (string | undefined)[] = []
+      const onResponse = (answer: FullOperationResponse) => {
+        versions.push(new URL(answer.request.url).searchParams.get('api-version') ?? undefined)
+        versions.push(answer.headers.get('api-supported-versions'))
+      }
+      const { user, token } = await client.createUserAndToken(['voip'], { onResponse })
+      await client.revokeTokens(user)
+      const { token: next } = await client.getToken(user, ['chat'])
+      assert.deepEqual(await areLive(await theServer(), [token, next]), [false, true])
+      await client.deleteUser(user)
+      const [sent, supported = ''] = versions
+      assert.equal(sent, apiVersion)
+      assert.ok(supported.split(', ').includes(apiVersion), supported)
+    })
+  }
+
+  test('learns that the server does not know it', async () => {
+    const client = await connect({ apiVersion: '2024-02-30' })
+    const refusal = await refusalOf(client.createUser())
+    const expected = { name: 'RestError', statusCode: 400, code: 'UnsupportedApiVersion' }
+    assert.deepEqual(refusal, expected)
+  })
+
+  const scopes = ['chat.join', 'chat.join.limited', 'voip.join'] as const
+  for (const scope of scopes) {
+    test(`is given ${scope} since 2023-10-01 and refused it before`, async () => {
+      const { token } = await (await connect()).createUserAndToken([scope])
+      assert.equal(decodeJwt(token)['acsScope'], scope)
+      const older = await connect({ apiVersion: '2022-10-01' })
+      const refusal = await refusalOf(older.createUserAndToken([scope]))
+      assert.deepEqual(refusal, { name: 'RestError', statusCode: 400, code: 'ValidationError' })
+    })
+  }
+})
+
+describe('a custom id, through the pipeline of the identity client 1.3.1,', () => {
+  /** The client has no such option, so the body is written where a policy may. */
+  const naming = (customId: string) => ({
+    ...policy((request, next) => {
+      if (request.method === 'POST') request.body = JSON.stringify({ customId })
+      return next(request)
+    }),
+    apiVersion: '2025-03-02-preview',
+  })
+
+  test('gives the same identity again, and another value another', async () => {
+    const [first, again, other] = await Promise.all(
+      ['ann@example.org', 'ann@example.org', 'bob@example.org'].map(async (customId) =>
+        (await connect(naming(customId))).createUser(),
+      ),
+    )
+    assert.deepEqual(again, first)
+    assert.notDeepEqual(other, first)
+  })
+
+  test('is refused when it is empty', async () => {
+    const refusal = await refusalOf((await connect(naming(''))).createUser())
+    assert.deepEqual(refusal, { name: 'RestError', statusCode: 400, code: 'ValidationError' })
   })
 })
