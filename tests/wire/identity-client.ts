@@ -78,10 +78,7 @@ function specifyTokens(generation: Generation): void {
     assert.equal(exp - iat, 1440 * 60)
     assert.equal(acsScope, 'chat,voip')
     assert.equal(`8:${skypeid}`, user.communicationUserId)
-    assert.deepEqual(
-      [expiresOn.getTime(), read.expiresOnTimestamp],
-      [exp * 1000, exp * 1000],
-    )
+    assert.deepEqual([expiresOn.getTime(), read.expiresOnTimestamp], [exp * 1000, exp * 1000])
   })
 
   test('gets two tokens that live side by side', async () => {

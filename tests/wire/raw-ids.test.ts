@@ -29,7 +29,9 @@ describe('an identity in the eyes of an official client', () => {
 
 const reason = 'the contracts are not here; PARLEY_CONTRACTS names their folder'
 
-describe('an identifier of the contract', { skip: existsSync(vectorsFile) ? false : reason }, () => {
+describe('an identifier of the contract', {
+  skip: existsSync(vectorsFile) ? false : reason,
+}, () => {
   const { cases }: { cases: readonly { rawId: string; kind: string }[] } = existsSync(vectorsFile)
     ? JSON.parse(readFileSync(vectorsFile, 'utf8'))
     : { cases: [] }
