@@ -172,13 +172,3 @@ export function parseBanner(text: string): Banner | undefined {
     httpOrigin: find(/on loopback only: (\S+)\/$/m) ?? '',
   }
 }
-
-/** Whether a process of that number is there. */
-export function isAlive(pid: number): boolean {
-  try {
-    return process.kill(pid, 0)
-  } catch (error) {
-    // EPERM: it is there, and not ours.
-    return error instanceof Error && 'code' in error && error.code === 'EPERM'
-  }
-}
