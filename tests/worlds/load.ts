@@ -93,7 +93,11 @@ export async function assertNothingIsLost(
   const deleted = [...journal.deleted]
   const { identities: found, tokens: ledger } = await readStored(dataDir, journal)
   assert.deepEqual(missing(identities, found), [], 'identities')
-  assert.deepEqual(deleted.filter((id) => found.has(id)), [], 'deleted identities')
+  assert.deepEqual(
+    deleted.filter((id) => found.has(id)),
+    [],
+    'deleted identities',
+  )
   assert.deepEqual(missing([...journal.live].map(jtiOf), ledger), [], 'rows of the ledger')
   // The wire says the same; a sample keeps the tier short.
   for (const id of identities.slice(-20)) assert.equal(await statusOf(server, id), 200)

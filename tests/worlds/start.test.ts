@@ -7,7 +7,12 @@ import { mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'n
 import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
-import { launchServer, type ProcessEnd, type ServerProcess, startServer } from '../server-process.ts'
+import {
+  launchServer,
+  type ProcessEnd,
+  type ServerProcess,
+  startServer,
+} from '../server-process.ts'
 import { assertNothingIsLeft, newDataDir } from './place.ts'
 
 const variableNames = [
@@ -56,7 +61,9 @@ describe('a server that was started', () => {
     const words = ['-c', script, 'sh', server.banner.environmentFile, process.execPath]
     const read = JSON.parse(execFileSync('/bin/sh', words, { env: {}, encoding: 'utf8' }))
     // A shell adds some of its own.
-    const names = Object.keys(read).filter((name) => !['PWD', 'SHLVL', '_', 'OLDPWD'].includes(name))
+    const names = Object.keys(read).filter(
+      (name) => !['PWD', 'SHLVL', '_', 'OLDPWD'].includes(name),
+    )
     assert.deepEqual(names.sort(), variableNames.toSorted())
     assert.equal(read['COMMUNICATION_SERVICES_CONNECTION_STRING'], server.banner.connectionString)
     assert.equal(read['NODE_EXTRA_CA_CERTS'], server.banner.caFile)
@@ -84,7 +91,10 @@ describe('a server that was started', () => {
       const { stderr, end } = await refused({ dataDir: other, settings: { [name]: port } })
       taken.close()
       assert.deepEqual(end, { code: 1, signal: null })
-      assert.match(stderr, new RegExp(`^Parley cannot start: Port ${port} of 127\\.0\\.0\\.1 .+\n$`))
+      assert.match(
+        stderr,
+        new RegExp(`^Parley cannot start: Port ${port} of 127\\.0\\.0\\.1 .+\n$`),
+      )
       assertNothingIsLeft(other)
     })
   }
