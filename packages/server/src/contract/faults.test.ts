@@ -42,6 +42,10 @@ const table: { readonly [Kind in Fault['kind']]: readonly [FaultOf<Kind>, Wire] 
     { kind: 'media-type-unknown', accepted: ['application/json', 'text/plain'] },
     [415, 'UnsupportedMediaType', 'Content-Type must be application/json or text/plain.'],
   ],
+  'content-encoding-unknown': [
+    { kind: 'content-encoding-unknown' },
+    [415, 'UnsupportedMediaType', 'Content-Encoding must be identity or absent.'],
+  ],
   'body-too-large': [
     { kind: 'body-too-large', bytesMax: 65_536 },
     [413, 'RequestEntityTooLarge', 'The body exceeds 65536 bytes.'],
@@ -105,6 +109,7 @@ const table: { readonly [Kind in Fault['kind']]: readonly [FaultOf<Kind>, Wire] 
 /** The headers of those replies that have any. */
 const headersOf: Readonly<Partial<Record<Fault['kind'], Readonly<Record<string, string>>>>> = {
   'method-unknown': { allow: 'GET, DELETE' },
+  'content-encoding-unknown': { 'accept-encoding': 'identity' },
   'caller-refused': { 'www-authenticate': 'HMAC-SHA256' },
   'server-busy': { 'retry-after': '1' },
   'server-stopping': { 'retry-after': '1' },
