@@ -85,9 +85,9 @@ function jsonCases(): readonly TokenCase[] {
   const deep = (levels: number) => claimsWith({ deep: nest(levels) })
   return [
     accepted('claims with spaces and line breaks', press({ claims: spaced(claimsWith()) })),
-    accepted('claims with escapes', press({ claims: claims.replace('"sub"', '"\\u0073ub"') })),
+    accepted('claims with escapes', press({ claims: claims.replace('"amer"', '"\\u0061mer"') })),
     accepted('claims beyond ASCII', press({ claims: claimsWith({ note: 'Grüße, 世界 😀' }) })),
-    accepted('quotes and backslashes', press({ claims: claimsWith({ 'a\\"': '\\":{,"\\' }) })),
+    accepted('quotes and backslashes', press({ claims: claimsWith({ note: '\\":{,"\\' }) })),
     accepted('seven levels below the claims', press({ claims: deep(7) })),
     accepted('__proto__ as a name', press({ claims: twice('__proto__', '{"gen":9}') })),
     ...allRefused('malformed', [
@@ -109,6 +109,7 @@ function jsonCases(): readonly TokenCase[] {
       ['claims that are null', { claims: 'null' }],
       ['claims that are a number', { claims: '1799049600' }],
       ['claims with exp twice', { claims: twice('exp', '9999999999') }],
+      ['a claim named with an escape', { claims: claims.replace('"sub"', '"\\u0073ub"') }],
       ['claims with exp twice, once escaped', { claims: twice('e\\u0078p', '9999999999') }],
       ['claims with the same exp twice', { claims: twice('exp', '1799136000') }],
       ['claims with __proto__ twice', { claims: twice('__proto__', '1,"__proto__":2') }],

@@ -1,8 +1,9 @@
 /**
  * Writes `tokens.json`: tokens, good and bad in every way we know, with the verdict on each.
  *
- * Run `node tests/dist/vectors/make-tokens.js` after adding a case. Signatures are random, so all
- * tokens change with it; what must not change is the verdicts, and the diff shows those.
+ * After adding a case run `node tests/dist/vectors/make-tokens.js`, then `npx biome check --write
+ * tests/vectors`. Signatures are random, so all tokens change with it; what must not change is the
+ * verdicts, and the diff shows those.
  */
 import { writeFileSync } from 'node:fs'
 import { formCases } from './cases-form.ts'

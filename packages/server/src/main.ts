@@ -12,6 +12,12 @@ import { startParley } from './parley.ts'
 const exitBadSettings = 2
 const exitFailed = 1
 
+/**
+ * Ctrl+C under `npm start` comes twice, from the terminal and from npm, a moment apart. It is one
+ * wish; only later signals are a second one.
+ */
+const sameWishMs = 300
+
 async function main(): Promise<void> {
   const settings = readSettings(process.env)
   if (!settings.ok) {
@@ -38,13 +44,15 @@ async function main(): Promise<void> {
     process.exit(exitFailed)
   }
   const parley = started.value
-  console.log(bannerText(parley.reachable, parley.environmentFile))
-
-  let isStopping = false
+  let stoppingSince: number | undefined
   const stop = async (exitCode: number) => {
-    // Whoever asks twice does not want to wait.
-    if (isStopping) process.exit(exitFailed)
-    isStopping = true
+    const now = performance.now()
+    if (stoppingSince !== undefined) {
+      // Whoever asks twice does not want to wait.
+      if (now - stoppingSince > sameWishMs) process.exit(exitFailed)
+      return
+    }
+    stoppingSince = now
     await parley.stop()
     flush()
     process.exit(exitCode)
@@ -55,6 +63,8 @@ async function main(): Promise<void> {
     log.fatal({ err: why }, 'the server cannot go on')
     return stop(exitFailed)
   })
+  // Last: whoever waits for the banner may send a signal the moment it is there.
+  console.log(bannerText(parley.reachable, parley.environmentFile))
 }
 
 await main()

@@ -211,8 +211,10 @@ async function serve(opened: Opened): Promise<Result<Started, StartFault>> {
   let isStopping = false
   const isReady = async () => !isStopping && isDatabaseAnswering(db)
   const { managementPort: port } = settings
-  const management =
-    port === undefined ? undefined : await openManagement({ port, metrics, isReady })
+  const opening =
+    port === undefined ? ok(undefined) : await openManagement({ port, metrics, isReady })
+  if (!opening.ok) return opening
+  const management = opening.value
   if (management !== undefined) closers.push(() => management.close())
   closers.push(async () => {
     isStopping = true

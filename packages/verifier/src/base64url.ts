@@ -1,9 +1,19 @@
 const alphabet = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_'
-const foreign = 0x80
 
-// The value of each byte that stands for six bits; `foreign` has the one bit that no value has.
-const values = new Uint8Array(256).fill(foreign)
-for (let value = 0; value < 64; value++) values[alphabet.charCodeAt(value)] = value
+// The six bits that a byte stands for, at each of the four places in a group of 24 bits; every
+// bit, so also the sign, for a byte that stands for none.
+const [first, second, third, fourth] = [18, 12, 6, 0].map(digitsAt) as [
+  Int32Array,
+  Int32Array,
+  Int32Array,
+  Int32Array,
+]
+
+function digitsAt(shift: number): Int32Array {
+  const digits = new Int32Array(256).fill(-1)
+  for (let value = 0; value < 64; value++) digits[alphabet.charCodeAt(value)] = value << shift
+  return digits
+}
 
 /**
  * Decodes base64url as a JWS writes it, and nothing that merely resembles it.
@@ -12,7 +22,7 @@ for (let value = 0; value < 64; value++) values[alphabet.charCodeAt(value)] = va
  * that are not zero are refused. So nobody can respell a token that was verified.
  *
  * Own code because every built-in decoder is lenient: `Buffer` skips what it does not know, `atob`
- * skips spaces. Measured for a payload of 683 characters, Node 20: 0.4 us from bytes to bytes as
+ * skips spaces. Measured for a payload of 683 characters, Node 20: 0.5 us from bytes to bytes as
  * here, 1.2 from the characters of a string, 0.96 for `Buffer` and encoding back to compare; and
  * 0.6 us more for a new array of that size, which is why the caller brings one.
  *
@@ -27,27 +37,27 @@ export function decodeBase64url(text: Uint8Array, into: Uint8Array): number {
   let seen = 0
   let to = 0
   for (let at = 0; at < whole; at += 4) {
-    const first = valueAt(text, at)
-    const second = valueAt(text, at + 1)
-    const third = valueAt(text, at + 2)
-    const fourth = valueAt(text, at + 3)
-    seen |= first | second | third | fourth
-    into[to] = (first << 2) | (second >> 4)
-    into[to + 1] = (second << 4) | (third >> 2)
-    into[to + 2] = (third << 6) | fourth
+    const bits =
+      bitsOf(first, text[at]) |
+      bitsOf(second, text[at + 1]) |
+      bitsOf(third, text[at + 2]) |
+      bitsOf(fourth, text[at + 3])
+    seen |= bits
+    into[to] = bits >> 16
+    into[to + 1] = bits >> 8
+    into[to + 2] = bits
     to += 3
   }
   if (tail !== 0) {
     // One character alone is no byte, and of two or three some bits are unused: all must be zero.
-    const first = valueAt(text, whole)
-    const second = tail > 1 ? valueAt(text, whole + 1) : foreign
-    const third = tail > 2 ? valueAt(text, whole + 2) : 0
-    const unused = tail > 2 ? third & 0b11 : second & 0b1111
-    seen |= first | second | third | (unused === 0 ? 0 : foreign)
-    into[to++] = (first << 2) | (second >> 4)
-    if (tail > 2) into[to++] = (second << 4) | (third >> 2)
+    if (tail === 1) return -1
+    const last = tail === 3 ? bitsOf(third, text[whole + 2]) : 0
+    const bits = bitsOf(first, text[whole]) | bitsOf(second, text[whole + 1]) | last
+    if ((bits & (tail === 3 ? 0xff : 0xffff)) !== 0) return -1
+    into[to++] = bits >> 16
+    if (tail === 3) into[to++] = bits >> 8
   }
-  return (seen & foreign) === 0 ? to : -1
+  return seen < 0 ? -1 : to
 }
 
 /**
@@ -62,6 +72,6 @@ export function bytesOfBase64url(text: string): Uint8Array | undefined {
   return length === bytes.length ? bytes : undefined
 }
 
-function valueAt(text: Uint8Array, at: number): number {
-  return values[text[at] as number] as number
+function bitsOf(digits: Int32Array, byte: number | undefined): number {
+  return digits[byte as number] as number
 }

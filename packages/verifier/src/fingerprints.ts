@@ -1,6 +1,9 @@
 import type { SubjectKind, VoidingSubject } from '@parley/protocol'
 
-/** 64 bits that stand for a subject in a table of cut-offs, as two unsigned 32-bit numbers. */
+/**
+ * 64 bits that stand for a subject in a table of cut-offs, as two signed 32-bit numbers: V8 keeps
+ * those in place, where half of the unsigned ones would be objects on the heap.
+ */
 export interface Fingerprint {
   readonly high: number
   readonly low: number
@@ -24,16 +27,43 @@ const kinds: Readonly<Record<SubjectKind, number>> = {
  */
 export function fingerprintOf(of: VoidingSubject): Fingerprint {
   const { kind, resourceId, subject } = of
+  const owner = wordsOf(resourceId)
+  const salt = scramble(owner.salt + (subject === 'secondary' ? 5 : kinds[kind]))
   // The two access keys of a resource are told apart as if they were kinds.
-  const id = kind === 'access-key' ? resourceId : subject
-  let salt = subject === 'secondary' ? 5 : kinds[kind]
-  salt = scramble(salt ^ readWord(resourceId, 0, 4))
-  salt = scramble(salt ^ readWord(resourceId, 9, 14))
-  salt = scramble(salt ^ readWord(resourceId, 19, 24))
-  salt = scramble(salt ^ readWord(resourceId, 28, 32))
-  salt = scramble(salt ^ readWord(id, 0, 4))
-  salt = scramble(salt ^ readWord(id, 9, 14))
-  return mix(readWord(id, 19, 24), readWord(id, 28, 32), salt)
+  if (kind === 'resource' || kind === 'access-key') return mix(owner.high, owner.low, salt)
+  const { head, high, low } = readWords(subject)
+  return mix(high, low, salt ^ head)
+}
+
+/** A GUID in numbers: its random half and a hash of the other one. */
+interface Words extends Fingerprint {
+  readonly head: number
+}
+
+// The subjects of a token are all of one resource, and the next token is mostly of the same.
+let owner: Words & { readonly id: string; readonly salt: number } = {
+  id: '',
+  head: 0,
+  high: 0,
+  low: 0,
+  salt: 0,
+}
+
+function wordsOf(id: string): typeof owner {
+  if (owner.id !== id) {
+    const words = readWords(id)
+    const { head, high, low } = words
+    owner = { id, ...words, salt: scramble(scramble(head ^ high) ^ low) }
+  }
+  return owner
+}
+
+function readWords(guid: string): Words {
+  return {
+    head: scramble(scramble(readWord(guid, 0, 4)) ^ readWord(guid, 9, 14)),
+    high: readWord(guid, 19, 24),
+    low: readWord(guid, 28, 32),
+  }
 }
 
 /** Three rounds of a Feistel network: a permutation of the 64 bits for each salt. */
@@ -41,7 +71,7 @@ function mix(left: number, right: number, salt: number): Fingerprint {
   const first = left ^ scramble(right ^ salt)
   const second = right ^ scramble(first + salt)
   const third = first ^ scramble(second - salt)
-  return { high: third >>> 0, low: second >>> 0 }
+  return { high: third, low: second }
 }
 
 /** Spreads each bit over the whole word; the finalizer of MurmurHash3. */

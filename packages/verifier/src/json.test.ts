@@ -7,27 +7,38 @@ import { decodeUtf8, parseJsonObject } from './json.ts'
 const nasty = fc.string({ unit: fc.constantFrom(...'ab"\\:,{}[] \u00e9\ud83d'), maxLength: 6 })
 const shallow = fc.jsonValue({ maxDepth: 4, stringUnit: 'binary' })
 
-/** Writes a name with some of its letters escaped. */
+/** Writes a name with its last letter escaped. */
 function escaped(name: string): string {
-  const letters = [...JSON.stringify(name).slice(1, -1)]
-  const isPlain = /^[a-z]$/.test(letters.at(-1) ?? '') && letters.at(-2) !== '\\'
-  if (isPlain) letters.push(`\\u${letters.pop()?.charCodeAt(0).toString(16).padStart(4, '0')}`)
-  return `"${letters.join('')}"`
+  const code = name
+    .charCodeAt(name.length - 1)
+    .toString(16)
+    .padStart(4, '0')
+  return `"${name.slice(0, -1)}\\u${code}"`
+}
+
+/** Says whether some name in a value can only be written with an escape. */
+function needsEscape(value: unknown): boolean {
+  if (typeof value !== 'object' || value === null) return false
+  const names = Array.isArray(value) ? [] : Object.keys(value)
+  if (names.some((name) => JSON.stringify(name).includes('\\'))) return true
+  return Object.values(value).some(needsEscape)
 }
 
 describe('a JSON object', () => {
-  test('is read as JSON.parse reads it', () => {
+  test('is read as JSON.parse reads it, unless a name needs an escape', () => {
+    const name = fc.oneof(nasty, fc.string())
     fc.assert(
-      fc.property(fc.dictionary(nasty, shallow), fc.nat({ max: 3 }), (object, spaces) => {
+      fc.property(fc.dictionary(name, shallow), fc.nat({ max: 3 }), (object, spaces) => {
         const text = JSON.stringify(object, null, spaces)
-        assert.deepEqual(parseJsonObject(text), JSON.parse(text))
+        const expected = needsEscape(object) ? undefined : JSON.parse(text)
+        assert.deepEqual(parseJsonObject(text), expected)
       }),
-      { numRuns: 500 },
+      { numRuns: 150 },
     )
   })
 
-  test('is refused exactly when a name stands twice in one object', () => {
-    const member = fc.tuple(fc.constantFrom('a', 'b', '"', '\\', '__proto__', ':'), nasty)
+  test('is refused exactly when a name stands twice in one object or is escaped', () => {
+    const member = fc.tuple(fc.constantFrom('a', 'b', 'é', '__proto__', ':', ''), nasty)
     const members = fc.array(member, { maxLength: 4 })
     const wrapped = fc.constantFrom(
       '#',
@@ -36,15 +47,27 @@ describe('a JSON object', () => {
       '{":":"\\"","y":[#]}',
     )
     fc.assert(
-      fc.property(members, wrapped, fc.boolean(), (pairs, frame, isEscaped) => {
-        const print = isEscaped ? escaped : JSON.stringify
-        const inner = pairs.map(([name, value]) => `${print(name)}:${JSON.stringify(value)}`)
+      fc.property(members, wrapped, fc.nat({ max: 20 }), (pairs, frame, escapedAt) => {
+        const inner = pairs.map(([name, value], index) => {
+          const printed = index === escapedAt && name !== '' ? escaped(name) : JSON.stringify(name)
+          return `${printed}:${JSON.stringify(value)}`
+        })
         const text = frame.replaceAll('#', () => `{${inner.join(',')}}`)
         const isUnique = new Set(pairs.map(([name]) => name)).size === pairs.length
-        assert.deepEqual(parseJsonObject(text), isUnique ? JSON.parse(text) : undefined)
+        const isEscaped = (pairs[escapedAt]?.[0] ?? '') !== ''
+        const expected = isUnique && !isEscaped ? JSON.parse(text) : undefined
+        assert.deepEqual(parseJsonObject(text), expected)
       }),
-      { numRuns: 2000 },
+      { numRuns: 1000 },
     )
+  })
+
+  // nodejs/node#63785: once a name of one backslash was parsed, V8 took others for it.
+  test('is not read under another name than it was written with', () => {
+    JSON.parse('{"h":[],"\\\\":0}')
+    assert.equal(parseJsonObject('{"h":1,"\\"":2}'), undefined)
+    assert.equal(parseJsonObject('{"h":1,"\\"":2,"\\"":3}'), undefined)
+    assert.deepEqual(parseJsonObject('{"h":1,"a":"\\""}'), { h: 1, a: '"' })
   })
 
   test('is refused wherever JSON.parse refuses it', () => {
@@ -54,7 +77,7 @@ describe('a JSON object', () => {
         const parsed = parseJsonObject(`{"a":${text}}`)
         if (parsed !== undefined) assert.deepEqual(parsed, JSON.parse(`{"a":${text}}`))
       }),
-      { numRuns: 2000 },
+      { numRuns: 1000 },
     )
   })
 

@@ -23,8 +23,14 @@ import {
   voidedBy,
 } from '@parley/protocol'
 import type { OpenedToken } from './compact.ts'
-import { type CutOffTable, createCutOffTable, lowestLive, raiseCutOff } from './cut-offs.ts'
-import { fingerprintOf } from './fingerprints.ts'
+import {
+  type CutOffs,
+  createCutOffs,
+  lowestLive,
+  type PlacedSubject,
+  placeSubject,
+  raiseCutOff,
+} from './cut-offs.ts'
 import { type JsonObject, parseJsonObject } from './json.ts'
 import {
   createKeyRing,
@@ -39,9 +45,9 @@ import {
   createSeenTokens,
   findSeen,
   forgetSeen,
+  hashOf,
   keepSeenOf,
   ownCopy,
-  type PlacedSubject,
   rememberSeen,
   type SeenTokens,
 } from './seen-tokens.ts'
@@ -51,7 +57,7 @@ import { type Accepted, type Refused, refuse, type Verdict } from './verdicts.ts
 export interface Lock<Imported> {
   readonly settings: Settings
   readonly ring: KeyRing<Imported>
-  readonly cutOffs: CutOffTable
+  readonly cutOffs: CutOffs
   readonly seen: SeenTokens
 }
 
@@ -67,7 +73,7 @@ export function createLock<Imported>(
   return {
     settings,
     ring: createKeyRing(settings.keys, importKey),
-    cutOffs: createCutOffTable(),
+    cutOffs: createCutOffs(),
     seen: createSeenTokens(settings.seenTokensMax),
   }
 }
@@ -88,7 +94,7 @@ export function recall<Imported>(lock: Lock<Imported>, token: string): Verdict |
     return expired(entry.verdict.expiresAtMs)
   }
   if (entry.judgedVersion !== cutOffs.version) {
-    const refusal = refuseVoid(cutOffs, entry.subjects)
+    const refusal = refuseVoid(entry.subjects)
     if (refusal !== undefined) {
       forgetSeen(seen, entry)
       return refusal
@@ -118,12 +124,14 @@ export function judge<Imported>(
   if (checked === undefined) return refuse('bad-claims')
   const refusal = refuseClaims(settings, checked, payload)
   if (refusal !== undefined) return refusal
-  const subjects = placesOf(checked)
-  const isVoid = refuseVoid(cutOffs, subjects)
-  if (isVoid !== undefined) return isVoid
+  const subjects = subjectsOf(checked).map((subject) => placeSubject(cutOffs, subject))
+  const voided = refuseVoid(subjects)
+  if (voided !== undefined) return voided
   const verdict = accept(checked)
+  const token = ownCopy(opened.token)
   rememberSeen(lock.seen, {
-    token: ownCopy(opened.token),
+    token,
+    hash: hashOf(token),
     verdict,
     subjects,
     kid: opened.ringKey.key.kid,
@@ -174,17 +182,9 @@ function refuseClaims(
   return undefined
 }
 
-function refuseVoid(cutOffs: CutOffTable, subjects: readonly PlacedSubject[]): Refused | undefined {
-  const kind = voidedBy(subjects, (subject) => lowestLive(cutOffs, subject))
+function refuseVoid(subjects: readonly PlacedSubject[]): Refused | undefined {
+  const kind = voidedBy(subjects, lowestLive)
   return kind && Object.freeze({ ok: false, reason: 'void', voidedBy: kind })
-}
-
-function placesOf(checked: CheckedClaims): readonly PlacedSubject[] {
-  return subjectsOf(checked).map((subject) => {
-    const { kind, carried } = subject
-    const { high, low } = fingerprintOf(subject)
-    return { kind, carried, high, low }
-  })
 }
 
 function accept({ claims, resourceId, scopes }: CheckedClaims): Accepted {

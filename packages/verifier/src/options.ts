@@ -20,7 +20,7 @@ export interface VerifierOptions {
   readonly clockToleranceSeconds?: number
   /**
    * How many good tokens are remembered, so that their signatures need not be verified again.
-   * Whole number, 0..10,000,000, about 3 KiB each; default 10,000; 0 remembers none.
+   * Whole number, 0..1,000,000, about 2 KiB each; default 10,000; 0 remembers none.
    */
   readonly seenTokensMax?: number
   /** The wall clock, milliseconds since the Unix epoch, UTC. Default: that of the platform. */
@@ -39,7 +39,7 @@ export interface Settings {
 
 const clockToleranceSecondsMax = 300
 const seenTokensDefault = 10_000
-const seenTokensLimit = 10_000_000
+const seenTokensLimit = 1_000_000
 
 /**
  * Checks options and fills in the defaults.

@@ -55,7 +55,10 @@ export function createVerifier(options: VerifierOptions): Verifier {
       const known = recall(lock, token)
       if (known !== undefined) return known
       const opened = openToken(lock.ring, token)
-      return opened.ok ? judge(lock, opened, await isGenuine(subtle, opened)) : opened
+      if (!opened.ok) return opened
+      const holds = await isGenuine(subtle, opened)
+      // The same token may have been shown twice at a time and be remembered by now.
+      return recall(lock, token) ?? judge(lock, opened, holds)
     },
     replaceKeys: (keys) => replaceKeys(lock, keys),
     apply: (cutOff) => applyCutOff(lock, cutOff),

@@ -11,7 +11,7 @@ export function bannerText(reachable: Reachable, environmentFile: string): strin
   const trust =
     caFile === undefined
       ? []
-      : ['Trust its certificate:', '', `export NODE_EXTRA_CA_CERTS=${caFile}`, '']
+      : ['Trust its certificate:', '', `export NODE_EXTRA_CA_CERTS=${shellWord(caFile)}`, '']
   const plain = httpEndpoint === undefined ? [] : [`Plain http, on loopback only: ${httpEndpoint}`]
   return [
     '',
@@ -40,4 +40,9 @@ function programLines(connectionString: string): readonly string[] {
     'console.log(user.communicationUserId)',
     'console.log(token, expiresOn)',
   ]
+}
+
+/** Quotes what a shell would cut; most paths stay as they are. */
+function shellWord(text: string): string {
+  return /^[\w./:@%+-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`
 }

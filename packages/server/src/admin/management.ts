@@ -1,6 +1,7 @@
 import { createServer, type Server, type ServerResponse } from 'node:http'
-import type { AddressInfo } from 'node:net'
+import { ok, type Result } from '@parley/protocol'
 import type { Metrics } from '../foundation/metrics.ts'
+import { type AddressUnavailable, bindServer } from '../http/listener.ts'
 
 /** The listener for operators, on loopback. */
 export interface Management {
@@ -21,8 +22,12 @@ export interface ManagementOptions {
  * Opens the management listener: `/metrics` (Prometheus text), `/livez` (the process runs) and
  * `/readyz` (it can serve; 503 when not). Nothing here needs a credential, so it binds loopback
  * only.
+ *
+ * @faults `address-unavailable` - the port is in use, or not allowed.
  */
-export async function openManagement(options: ManagementOptions): Promise<Management> {
+export async function openManagement(
+  options: ManagementOptions,
+): Promise<Result<Management, AddressUnavailable>> {
   const server = createServer(async (request, response) => {
     switch (request.url) {
       case '/metrics':
@@ -40,9 +45,9 @@ export async function openManagement(options: ManagementOptions): Promise<Manage
         return send(response, 404, plain('not found'))
     }
   })
-  await listen(server, options.port)
-  const { port } = server.address() as AddressInfo
-  return { port, close: () => closed(server) }
+  const bound = await bindServer(server, { host: '127.0.0.1', port: options.port })
+  if (!bound.ok) return bound
+  return ok({ port: bound.value, close: () => closed(server) })
 }
 
 interface Content {
@@ -56,13 +61,6 @@ function plain(text: string): Content {
 
 function send(response: ServerResponse, status: number, content: Content): void {
   response.writeHead(status, { 'content-type': content.type }).end(content.text)
-}
-
-function listen(server: Server, port: number): Promise<void> {
-  return new Promise((resolve, reject) => {
-    server.once('error', reject)
-    server.listen({ host: '127.0.0.1', port }, () => resolve())
-  })
 }
 
 function closed(server: Server): Promise<void> {

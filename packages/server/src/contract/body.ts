@@ -61,13 +61,16 @@ function parseBytes(mediaType: string, bytes: Buffer): Result<unknown, Fault> {
   }
 }
 
+const byteOrderMark = /^\ufeff/
+
 /**
- * Bytes as text; `undefined` when they are not UTF-8. Nearly all bodies are ASCII, which is read
- * six times faster as Latin-1: 70 instead of 430 us for a batch of 1,000 tokens.
+ * Bytes as text, less a byte order mark; `undefined` when they are not UTF-8. Nearly all bodies are
+ * ASCII, which is read six times faster as Latin-1: 70 instead of 430 us for a batch of 1,000
+ * tokens.
  */
 function decodeStrictly(bytes: Buffer): string | undefined {
   if (isAscii(bytes)) return bytes.toString('latin1')
-  return isUtf8(bytes) ? bytes.toString('utf8') : undefined
+  return isUtf8(bytes) ? bytes.toString('utf8').replace(byteOrderMark, '') : undefined
 }
 
 /**
@@ -101,25 +104,31 @@ function decodePair(pair: string): readonly [string, string] {
 function fieldFaults(errors: Iterable<ValueError>): readonly FieldFault[] {
   const faults = new Map<string, FieldFault>()
   for (const error of errors) {
-    const field = error.path
+    const told = tellingError(error)
+    const field = told.path
       .slice(1)
       .replaceAll(/\/([0-9]+)/g, '[$1]')
       .replaceAll('/', '.')
       .slice(0, 64)
-    if (!faults.has(field)) faults.set(field, { field, problem: problemOf(error) })
+    if (!faults.has(field)) faults.set(field, { field, problem: problemOf(told) })
     if (faults.size === fieldFaultsMax) break
   }
   return [...faults.values()]
 }
 
-/** A union's own message says nothing: say what its first member, the one that counts, expects. */
-function problemOf({ message, schema, value, errors }: ValueError): string {
-  const members: unknown = schema['anyOf']
-  if (!Array.isArray(members)) return `${message}.`
-  const expected = String((members[0] as { readonly type?: string }).type)
-  const found = Array.isArray(value) ? 'array' : typeof value
-  if (expected !== found) return `Expected ${expected}, found ${found}.`
-  return `${errors[0]?.First()?.message ?? message}.`
+/** A union's own error says nothing: its first member is the one that counts. */
+function tellingError(error: ValueError): ValueError {
+  return error.errors[0]?.First() ?? error
+}
+
+function problemOf({ message, schema, value }: ValueError): string {
+  if (message !== `Expected ${schema['type']}`) return `${message}.`
+  return `${message}, found ${typeNameOf(value)}.`
+}
+
+function typeNameOf(value: unknown): string {
+  if (value === null) return 'null'
+  return Array.isArray(value) ? 'array' : typeof value
 }
 
 function fieldOfAnotherVersion(

@@ -144,12 +144,29 @@ function openPool(options: ConnectOptions): Result<Database, DatabaseUrlInvalid>
   }
   try {
     if (!/^postgres(ql)?:\/\//.test(address.url)) return fail(urlInvalid)
-    return ok(postgres(address.url, pool))
+    return ok(postgres(...splitHost(address.url, pool)))
   } catch (error) {
     // The library reads the URL at once. What it throws repeats the text, and so the password.
     if (error instanceof Error) return fail(urlInvalid)
     throw error
   }
+}
+
+/**
+ * A socket's directory stands in the query of a URL, `postgres://user@/database?host=/directory`.
+ * The library would take it for a setting of the session.
+ *
+ * @source PostgreSQL 18, libpq, section 32.1.1.2.
+ */
+function splitHost<Pool extends object>(text: string, pool: Pool): [string, Pool] {
+  // An empty host behind a user is none for the URLs of the web.
+  const url = new URL(text.replace(/^([a-z]+:\/\/[^/?#]*@)(?=\/)/, '$1localhost'))
+  const host = url.searchParams.get('host')
+  if (host === null) return [text, pool]
+  const port = url.searchParams.get('port')
+  url.searchParams.delete('host')
+  url.searchParams.delete('port')
+  return [url.href, { ...pool, host, ...(port === null ? {} : { port: Number(port) }) }]
 }
 
 const urlInvalid: DatabaseUrlInvalid = {

@@ -1,6 +1,7 @@
 import { createServer as createHttpServer, type RequestListener, type Server } from 'node:http'
 import { createServer as createHttpsServer } from 'node:https'
-import type { AddressInfo } from 'node:net'
+import type { AddressInfo, Socket } from 'node:net'
+import { Server as TlsServer } from 'node:tls'
 import { fail, ok, type Result } from '@parley/protocol'
 import { replyToFault } from '../contract/faults.ts'
 import { serverLimits } from '../contract/limits.ts'
@@ -44,7 +45,7 @@ export async function bindListener(where: {
   readonly port: number
   readonly tls?: TlsCredentials
 }): Promise<Result<Listener, AddressUnavailable>> {
-  const { host, port, tls } = where
+  const { tls } = where
   const options = {
     maxHeaderSize: serverLimits.headerBytesMax,
     requestTimeout: serverLimits.requestTimeoutMs,
@@ -55,7 +56,33 @@ export async function bindListener(where: {
     tls === undefined
       ? createHttpServer(options)
       : createHttpsServer({ ...options, ...credentialsOf(tls) })
+  const cutUnused = trackUnused(server)
   server.on('request', answerNotYet)
+  const bound = await bindServer(server, where)
+  if (!bound.ok) return bound
+  return ok({
+    scheme: tls === undefined ? 'http' : 'https',
+    server,
+    port: bound.value,
+    close: (timeoutMs) => {
+      const closed = closeServer(server, timeoutMs)
+      cutUnused()
+      return closed
+    },
+  })
+}
+
+/**
+ * Binds a server to an address.
+ *
+ * @returns the port it got.
+ * @faults `address-unavailable` - in use, not ours, or not allowed.
+ */
+export async function bindServer(
+  server: Server,
+  where: { readonly host: string; readonly port: number },
+): Promise<Result<number, AddressUnavailable>> {
+  const { host, port } = where
   try {
     await listen(server, where)
   } catch (error) {
@@ -63,12 +90,7 @@ export async function bindListener(where: {
     const message = `Port ${port} of ${host} cannot be bound: ${error.message}. Choose another one.`
     return fail({ kind: 'address-unavailable', message })
   }
-  return ok({
-    scheme: tls === undefined ? 'http' : 'https',
-    server,
-    port: (server.address() as AddressInfo).port,
-    close: (timeoutMs) => closeServer(server, timeoutMs),
-  })
+  return ok((server.address() as AddressInfo).port)
 }
 
 /** Hands requests to `handler` from now on. */
@@ -104,12 +126,41 @@ function listen(
   })
 }
 
-const addressErrors = ['EADDRINUSE', 'EADDRNOTAVAIL', 'EACCES', 'ENOTFOUND']
+const addressErrors = ['EADDRINUSE', 'EADDRNOTAVAIL', 'EACCES', 'ENOTFOUND', 'EAI_AGAIN']
 
 function isAddressError(error: unknown): error is NodeJS.ErrnoException {
   return (
     error instanceof Error && addressErrors.includes((error as NodeJS.ErrnoException).code ?? '')
   )
+}
+
+/**
+ * Keeps the connections on which no request has come yet, and gives the means to cut them. To Node
+ * they are not idle: those that browsers and proxies open in advance would hold up every stop for
+ * its whole limit, and one without a TLS handshake longer than that.
+ */
+function trackUnused(server: Server): () => void {
+  const unused = new Set<Socket>()
+  const handshaking = new Map<string, Socket>()
+  const add = (socket: Socket) => {
+    unused.add(socket)
+    socket.once('close', () => unused.delete(socket))
+  }
+  const isTls = server instanceof TlsServer
+  server.on(isTls ? 'secureConnection' : 'connection', add)
+  server.on('request', ({ socket }) => unused.delete(socket))
+  if (isTls) {
+    const nameOf = ({ remoteAddress, remotePort }: Socket) => `${remoteAddress} ${remotePort}`
+    server.on('connection', (socket: Socket) => {
+      const name = nameOf(socket)
+      handshaking.set(name, socket)
+      socket.once('close', () => handshaking.delete(name))
+    })
+    server.on('secureConnection', (socket: Socket) => handshaking.delete(nameOf(socket)))
+  }
+  return () => {
+    for (const socket of [...unused, ...handshaking.values()]) socket.destroy()
+  }
 }
 
 function closeServer(server: Server, timeoutMs: number): Promise<void> {

@@ -38,5 +38,7 @@ export function customIdHash(
   if (length < limits.customIdCharactersMin || length > limits.customIdCharactersMax) {
     return fail({ kind: 'custom-id-length' })
   }
-  return ok(createHmac('sha256', owner.key).update(`${owner.resourceId}\n${customId}`).digest())
+  // In UTF-8 every half of a character becomes the same replacement, and two values one identity.
+  const keyed = createHmac('sha256', owner.key).update(`${owner.resourceId}\n`)
+  return ok(keyed.update(customId, 'utf16le').digest())
 }

@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { createSecureContext } from 'node:tls'
 import { fail, ok, type Result } from '@parley/protocol'
 import { developmentCertificate } from './development-certificate.ts'
 import type { HostNameInvalid } from './host-names.ts'
@@ -14,7 +15,7 @@ export interface Tls {
   readonly caFile: string | undefined
 }
 
-/** A configured certificate or key cannot be read. */
+/** A configured certificate or key cannot be read, is none, or does not fit the other. */
 export interface TlsFilesUnreadable {
   readonly kind: 'tls-files-unreadable'
   readonly message: string
@@ -41,10 +42,13 @@ export async function openTls(options: {
   }
   try {
     const certificate = await readFile(certificateFile, 'utf8')
-    return ok({ certificate, privateKey: await readFile(keyFile, 'utf8'), caFile: undefined })
+    const privateKey = await readFile(keyFile, 'utf8')
+    // Throws, with a code, for what is no PEM and for a key of another certificate.
+    createSecureContext({ cert: certificate, key: privateKey })
+    return ok({ certificate, privateKey, caFile: undefined })
   } catch (error) {
     if (!(error instanceof Error && 'code' in error)) throw error
-    const message = `PARLEY_TLS_CERTIFICATE or PARLEY_TLS_KEY cannot be read: ${error.message}.`
+    const message = `PARLEY_TLS_CERTIFICATE or PARLEY_TLS_KEY cannot be used: ${error.message}.`
     return fail({ kind: 'tls-files-unreadable', message })
   }
 }

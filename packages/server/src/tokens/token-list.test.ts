@@ -14,7 +14,7 @@ describe('a list of tokens', () => {
   })
 
   test('is never read where JSON.parse reads something else or nothing', () => {
-    const piece = fc.constantFrom('{"tokens":["', '"]}', '","', 'a', '"', '\\', 'é', ' ', ']')
+    const piece = fc.constantFrom('{"tokens":["', '"]}', '","', 'a', '"', '\\', 'é', ' ', ']', '}')
     fc.assert(
       fc.property(fc.array(piece, { maxLength: 12 }), (pieces) => {
         const text = pieces.join('')
@@ -30,6 +30,8 @@ describe('a list of tokens', () => {
     '{}',
     '{"tokens":[]}',
     '{"tokens":[""',
+    '{"tokens":["]}',
+    '{"tokens":["a","]}',
     '{"tokens": ["a"]}',
     '{"tokens":["a"],"more":1}',
     '{"tokens":["a\\u0041"]}',

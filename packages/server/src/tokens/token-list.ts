@@ -26,7 +26,7 @@ export function scanTokenList(bytes: Buffer): { readonly tokens: readonly string
     const to = bytes.indexOf(quote, from)
     tokens.push(bytes.toString('latin1', from, to))
     if (to === last) return { tokens }
-    if (!isAt(bytes, between, to)) return undefined
+    if (to === -1 || !isAt(bytes, between, to)) return undefined
     from = to + between.length
   }
 }

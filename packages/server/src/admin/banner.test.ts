@@ -1,0 +1,63 @@
+import assert from 'node:assert/strict'
+import { describe, test } from 'node:test'
+import { bannerText } from './banner.ts'
+import type { Reachable } from './reachable.ts'
+
+const reachable: Reachable = {
+  connectionString: 'endpoint=https://host:4430/;accesskey=Zmlyc3Q=',
+  secondaryConnectionString: 'endpoint=https://host:4430/;accesskey=c2Vjb25k',
+  caFile: '/data/tls/ca.pem',
+  adminEndpoint: 'https://host:4430/',
+  adminToken: 'admin-token',
+  subscriptionId: 's1',
+  resourceGroup: 'parley',
+  resourceName: 'parley',
+  jwksUrl: 'https://host:4430/.well-known/jwks.json',
+  httpEndpoint: 'http://127.0.0.1:4480/',
+}
+
+const whole = `
+Parley is running. Connection string:
+
+endpoint=https://host:4430/;accesskey=Zmlyc3Q=
+
+Trust its certificate:
+
+export NODE_EXTRA_CA_CERTS=/data/tls/ca.pem
+
+After \`npm install @azure/communication-identity\`, save and run as program.mjs:
+
+    import { CommunicationIdentityClient } from '@azure/communication-identity'
+    const client = new CommunicationIdentityClient('endpoint=https://host:4430/;accesskey=Zmlyc3Q=')
+    const { user, token, expiresOn } = await client.createUserAndToken(['chat', 'voip'])
+    console.log(user.communicationUserId)
+    console.log(token, expiresOn)
+
+All of this, for scripts: /data/parley.env
+Plain http, on loopback only: http://127.0.0.1:4480/
+Stop with Ctrl+C.
+
+`
+
+describe('the banner', () => {
+  const print = (changes: Partial<Reachable>) =>
+    bannerText({ ...reachable, ...changes }, '/data/parley.env')
+
+  test('has the connection string, the certificate, a program, and where to find more', () => {
+    assert.equal(print({}), whole)
+  })
+
+  test('says nothing of a certificate that is the own one of the operator', () => {
+    const expected = whole.replace(/Trust its certificate:\n\nexport .*\n\n/, '')
+    assert.equal(print({ caFile: undefined }), expected)
+    assert.ok(!expected.includes('NODE_EXTRA_CA_CERTS'))
+  })
+
+  test('says nothing of plain http where there is none', () => {
+    assert.equal(print({ httpEndpoint: undefined }), whole.replace(/Plain http.*\n/, ''))
+  })
+
+  test('shows neither the second key nor the token of the administrator', () => {
+    assert.ok(!whole.includes('c2Vjb25k') && !whole.includes('admin-token'))
+  })
+})

@@ -1,0 +1,202 @@
+import assert from 'node:assert/strict'
+import { describe, test } from 'node:test'
+import { type Fault, type FaultReply, type RefusalReason, replyToFault } from './faults.ts'
+
+type FaultOf<Kind> = Extract<Fault, { readonly kind: Kind }>
+
+/** Status, code, message and target of a reply. */
+type Wire = readonly [status: number, code: string, message: string, target?: string]
+
+/** What each kind of fault is told as. A kind that is missing here does not compile. */
+const table: { readonly [Kind in Fault['kind']]: readonly [FaultOf<Kind>, Wire] } = {
+  'path-unknown': [
+    { kind: 'path-unknown' },
+    [404, 'NotFound', 'The requested path does not exist.'],
+  ],
+  'method-unknown': [
+    { kind: 'method-unknown', allowed: ['GET', 'DELETE'] },
+    [405, 'MethodNotAllowed', 'The requested path does not support the method.'],
+  ],
+  'request-malformed': [
+    { kind: 'request-malformed' },
+    [400, 'BadRequest', 'The request is not well-formed HTTP.'],
+  ],
+  'version-missing': [
+    { kind: 'version-missing' },
+    [400, 'ApiVersionUnspecified', 'An API version is required, but was not specified.'],
+  ],
+  'version-unknown': [
+    { kind: 'version-unknown', uri: 'https://h/identities', version: '1999-01-01' },
+    [
+      400,
+      'UnsupportedApiVersion',
+      "The HTTP resource that matches the request URI 'https://h/identities' " +
+        "does not support the API version '1999-01-01'.",
+    ],
+  ],
+  'caller-refused': [
+    { kind: 'caller-refused', reason: 'signature-differs' },
+    [401, 'Denied', 'Denied by the resource provider.'],
+  ],
+  'media-type-unknown': [
+    { kind: 'media-type-unknown', accepted: ['application/json', 'text/plain'] },
+    [415, 'UnsupportedMediaType', 'Content-Type must be application/json or text/plain.'],
+  ],
+  'content-encoding-unknown': [
+    { kind: 'content-encoding-unknown' },
+    [415, 'UnsupportedMediaType', 'Content-Encoding must be identity or absent.'],
+  ],
+  'body-too-large': [
+    { kind: 'body-too-large', bytesMax: 65_536 },
+    [413, 'RequestEntityTooLarge', 'The body exceeds 65536 bytes.'],
+  ],
+  'body-not-json': [
+    { kind: 'body-not-json' },
+    [422, 'UnprocessableEntity', 'The body is not valid JSON.'],
+  ],
+  'body-invalid': [
+    { kind: 'body-invalid', details: [{ field: 'scopes', problem: 'Expected array.' }] },
+    [400, 'ValidationError', 'Scopes: Expected array.', 'Scopes'],
+  ],
+  'lifetime-out-of-range': [
+    { kind: 'lifetime-out-of-range', minutes: 1441 },
+    [
+      400,
+      'ValidationError',
+      'ExpiresInMinutes value 1441 is invalid. Value must be within the [60, 1440] interval.',
+      'ExpiresInMinutes',
+    ],
+  ],
+  'scopes-missing': [
+    { kind: 'scopes-missing', field: 'Scopes' },
+    [400, 'ValidationError', 'Scopes: The Scopes field is required.', 'Scopes'],
+  ],
+  'scope-unknown': [
+    { kind: 'scope-unknown', field: 'Scopes', scope: 'sms', version: '2023-10-01' },
+    [400, 'ValidationError', "Scopes: 'sms' is not a scope of API version '2023-10-01'.", 'Scopes'],
+  ],
+  'custom-id-length': [
+    { kind: 'custom-id-length' },
+    [
+      400,
+      'ValidationError',
+      'CustomId: The length must be within the [1, 256] interval.',
+      'CustomId',
+    ],
+  ],
+  'identity-not-owned': [
+    { kind: 'identity-not-owned' },
+    [401, 'IdentityNotOwned', "Provided identity doesn't exist."],
+  ],
+  'operation-not-served': [
+    { kind: 'operation-not-served', what: 'exchanges' },
+    [501, 'NotImplemented', 'This server does not serve exchanges.'],
+  ],
+  'server-busy': [
+    { kind: 'server-busy' },
+    [503, 'ServiceUnavailable', 'The server is currently unable to handle the request.'],
+  ],
+  'server-stopping': [
+    { kind: 'server-stopping' },
+    [503, 'ServiceUnavailable', 'The server is currently unable to handle the request.'],
+  ],
+  'server-broken': [
+    { kind: 'server-broken' },
+    [500, 'InternalServerError', 'The server met an unexpected condition.'],
+  ],
+}
+
+/** The headers of those replies that have any. */
+const headersOf: Readonly<Partial<Record<Fault['kind'], Readonly<Record<string, string>>>>> = {
+  'method-unknown': { allow: 'GET, DELETE' },
+  'content-encoding-unknown': { 'accept-encoding': 'identity' },
+  'caller-refused': { 'www-authenticate': 'HMAC-SHA256' },
+  'server-busy': { 'retry-after': '1' },
+  'server-stopping': { 'retry-after': '1' },
+}
+
+function replyOf(wire: Wire, headers: Readonly<Record<string, string>> = {}): FaultReply {
+  const [status, code, message, target] = wire
+  const error = { code, message, ...(target === undefined ? {} : { target }) }
+  return { status, headers, body: { error } }
+}
+
+describe('a fault on the wire', () => {
+  for (const [fault, wire] of Object.values(table)) {
+    test(`${fault.kind} is told as ${wire[0]} ${wire[1]}`, () => {
+      assert.deepEqual(replyToFault(fault), replyOf(wire, headersOf[fault.kind]))
+    })
+  }
+
+  test('asks whoever gets a 503 to come again', () => {
+    const all = Object.values(table).map(([fault]) => replyToFault(fault))
+    const unavailable = all.filter((reply) => reply.status === 503)
+    assert.equal(unavailable.length, 2)
+    assert.ok(unavailable.every((reply) => 'retry-after' in reply.headers))
+  })
+})
+
+describe('a refused caller', () => {
+  const reasons: Readonly<Record<RefusalReason, true>> = {
+    'authorization-missing': true,
+    'authorization-malformed': true,
+    'headers-not-signed': true,
+    'date-malformed': true,
+    'date-out-of-window': true,
+    'content-hash-differs': true,
+    'signature-differs': true,
+    'key-superseded': true,
+  }
+  for (const reason of Object.keys(reasons) as RefusalReason[]) {
+    test(`is told the same whatever the reason: ${reason}`, () => {
+      const [, wire] = table['caller-refused']
+      const headers = headersOf['caller-refused']
+      assert.deepEqual(replyToFault({ kind: 'caller-refused', reason }), replyOf(wire, headers))
+    })
+  }
+})
+
+describe('an invalid body on the wire', () => {
+  test('names each field as the service does, and the first of them twice', () => {
+    const details = [
+      { field: 'expiresInMinutes', problem: 'Expected integer, found string.' },
+      { field: 'scopes[0]', problem: 'Expected string.' },
+    ]
+    const [first, second] = [
+      {
+        code: 'ValidationError',
+        message: 'ExpiresInMinutes: Expected integer, found string.',
+        target: 'ExpiresInMinutes',
+      },
+      { code: 'ValidationError', message: 'Scopes[0]: Expected string.', target: 'Scopes[0]' },
+    ]
+    assert.deepEqual(replyToFault({ kind: 'body-invalid', details }), {
+      status: 400,
+      headers: {},
+      body: { error: { ...first, details: [first, second] } },
+    })
+  })
+
+  test('is called Body where it is wrong as a whole', () => {
+    const details = [{ field: '', problem: 'Expected object.' }]
+    const wire = [400, 'ValidationError', 'Body: Expected object.', 'Body'] as const
+    assert.deepEqual(replyToFault({ kind: 'body-invalid', details }), replyOf(wire))
+  })
+})
+
+describe('an unknown scope on the wire', () => {
+  const lengths = [
+    [64, 64],
+    [65, 64],
+    [10_000, 64],
+  ] as const
+  for (const [length, shown] of lengths) {
+    test(`of ${length} characters is repeated up to ${shown}`, () => {
+      const scope = 'x'.repeat(length)
+      const fault = { kind: 'scope-unknown', field: 'Scopes', scope, version: 'v' } as const
+      const { message } = replyToFault(fault).body.error
+      const quoted = 'x'.repeat(shown)
+      assert.equal(message, `Scopes: '${quoted}' is not a scope of API version 'v'.`)
+    })
+  }
+})

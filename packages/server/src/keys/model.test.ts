@@ -1,0 +1,99 @@
+import assert from 'node:assert/strict'
+import { randomBytes } from 'node:crypto'
+import { describe, test } from 'node:test'
+import { inspect } from 'node:util'
+import { createPlatform } from '../foundation/platform.ts'
+import { createSealer } from '../foundation/seal.ts'
+import { createKeyRing } from './key-ring.ts'
+import { activeAccessKey, newAccessKey, openAccessKey } from './model.ts'
+
+const platform = createPlatform({ now: () => 0, randomBytes })
+const sealer = createSealer(Buffer.alloc(32, 1), platform)
+const owner = {
+  resourceId: '11111111-1111-4111-8111-111111111111',
+  slot: 'primary',
+  generation: 1,
+} as const
+
+describe('a new access key', () => {
+  test('has 64 random bytes, stored sealed with its place', () => {
+    const drawn = Buffer.alloc(64, 9)
+    const sizes: number[] = []
+    const drawing = (size: number) => {
+      sizes.push(size)
+      return drawn
+    }
+    const world = { sealer, platform: { ...platform, randomBytes: drawing } }
+    const { stored, secret } = newAccessKey(owner, world)
+    assert.deepEqual([sizes, secret], [[64], drawn])
+    const { sealedKey, ...place } = stored
+    assert.deepEqual(place, owner)
+    assert.ok(!sealedKey.includes(secret))
+    assert.deepEqual(openAccessKey(stored, sealer), secret)
+  })
+
+  test('differs from every other', () => {
+    const secrets = Array.from({ length: 100 }, () => newAccessKey(owner, { sealer, platform }))
+    assert.equal(new Set(secrets.map(({ secret }) => secret.toString('hex'))).size, 100)
+  })
+})
+
+describe('a stored access key', () => {
+  const { stored } = newAccessKey(owner, { sealer, platform })
+
+  const elsewhere = [
+    ['slot', { ...stored, slot: 'secondary' }],
+    ['generation', { ...stored, generation: 2 }],
+    ['resource', { ...stored, resourceId: '22222222-2222-4222-8222-222222222222' }],
+  ] as const
+  for (const [what, moved] of elsewhere) {
+    test(`does not open as that of another ${what}`, () => {
+      assert.equal(openAccessKey(moved, sealer), undefined)
+    })
+  }
+
+  test('does not open under another master key', () => {
+    const other = createSealer(Buffer.alloc(32, 2), platform)
+    assert.equal(openAccessKey(stored, other), undefined)
+  })
+})
+
+describe('an active access key', () => {
+  const { stored, secret } = newAccessKey(owner, { sealer, platform })
+  const active = activeAccessKey(stored, secret)
+
+  test('knows its place, and shows no byte of the key however it is printed', () => {
+    const { resourceId, slot, generation } = active
+    assert.deepEqual({ resourceId, slot, generation }, owner)
+    const printed = inspect(active, { depth: null, showHidden: true }) + JSON.stringify(active)
+    for (const encoding of ['base64', 'hex'] as const) {
+      assert.ok(!printed.includes(secret.toString(encoding).slice(0, 8)))
+    }
+    assert.ok(!printed.includes([...secret].slice(0, 4).join(', ')))
+  })
+})
+
+describe('a key ring', () => {
+  const keyOf = (generation: number) => {
+    const { stored, secret } = newAccessKey({ ...owner, generation }, { sealer, platform })
+    return activeAccessKey(stored, secret)
+  }
+
+  test('has every key in the order in which they were added', () => {
+    const [first, second, third] = [keyOf(1), keyOf(2), keyOf(3)]
+    const ring = createKeyRing()
+    assert.deepEqual(ring.keys(), [])
+    ring.add([first])
+    ring.add([second, third])
+    assert.deepEqual(ring.keys(), [first, second, third])
+  })
+
+  test('leaves a list that it gave before as it was', () => {
+    const ring = createKeyRing()
+    ring.add([keyOf(1)])
+    const before = ring.keys()
+    ring.add([keyOf(2)])
+    assert.equal(before.length, 1)
+    assert.equal(ring.keys().length, 2)
+  })
+})
