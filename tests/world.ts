@@ -37,7 +37,7 @@ export interface World {
   readonly createTenant: () => Promise<Tenant>
   /** A resource of another run on the same data, as this run reaches it. */
   readonly adoptTenant: (tenant: Omit<Tenant, 'call'>) => Tenant
-  /** Stops the server; its data stays. */
+  /** Stops the server, once; its data stays. */
   readonly stop: () => Promise<void>
 }
 
@@ -103,14 +103,16 @@ export function newDataDir(): string {
   return dataDir
 }
 
+const running: World[] = []
+
 after(async () => {
-  await (await shared)?.stop()
+  for (const world of running) await world.stop()
   for (const dataDir of dataDirs) rmSync(dataDir, { recursive: true, force: true })
 })
 
 /**
- * Starts a server of a test's own, which the test stops: half a second, so only for what the
- * shared one cannot show.
+ * Starts a server of a test's own, stopped after the last test at the latest. It takes half a
+ * second, so only for what the shared one cannot show.
  *
  * @param variables - settings by their names in the environment.
  */
@@ -141,7 +143,8 @@ export async function startWorld(
     call: (request) =>
       send(origin, signed(origin, { accessKey: tenant.primaryKey, ...request }, now())),
   })
-  return {
+  let stopped: Promise<void> | undefined
+  const world: World = {
     parley,
     dataDir,
     origin,
@@ -155,11 +158,13 @@ export async function startWorld(
     },
     createTenant: async () => adoptTenant(await createResource(parley)),
     adoptTenant,
-    stop: async () => {
-      await db.end({ timeout: 1 })
-      await parley.stop()
+    stop: () => {
+      stopped ??= db.end({ timeout: 1 }).then(() => parley.stop())
+      return stopped
     },
   }
+  running.push(world)
+  return world
 }
 
 function settingsFor(dataDir: string, variables: Readonly<Record<string, string>>): Settings {

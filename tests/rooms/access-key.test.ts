@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { createHash, createHmac } from 'node:crypto'
-import { after, describe, test } from 'node:test'
+import { describe, test } from 'node:test'
 import { createIdentity, identityPath, notOwned, told, version } from '../calls.ts'
 import {
   newDataDir,
@@ -20,7 +20,6 @@ const talkative = await startWorld(newDataDir(), {
   PARLEY_REFUSAL_REASONS: 'on',
   PARLEY_PUBLIC_HOSTS: 'id.example:8443, Other.Example',
 })
-after(() => talkative.stop())
 
 /** What a client signs, and where what it sends differs from that. */
 interface Parts {

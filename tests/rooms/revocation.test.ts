@@ -104,14 +104,17 @@ describe('revoking while tokens are issued', () => {
       while (!isOver) answered.push(await issueToken(tenant, id))
     })
     const survivors: string[] = []
-    for (let round = 0; round < 25; round++) {
-      const before = [...answered]
-      assert.equal((await postRevoke(tenant, id)).status, 204)
-      const live = await liveness(tenant, before)
-      survivors.push(...before.filter((_, index) => live[index]))
+    try {
+      for (let round = 0; round < 25; round++) {
+        const before = [...answered]
+        assert.equal((await postRevoke(tenant, id)).status, 204)
+        const live = await liveness(tenant, before)
+        survivors.push(...before.filter((_, index) => live[index]))
+      }
+    } finally {
+      isOver = true
+      await issuers
     }
-    isOver = true
-    await issuers
     assert.deepEqual(survivors, [])
     assert.ok(answered.length > 25, `only ${answered.length} tokens were issued`)
     assert.deepEqual(await liveness(tenant, [await issueToken(tenant, id)]), [true])
@@ -139,7 +142,7 @@ describe('revoking while tokens are issued', () => {
 })
 
 describe('a restart', () => {
-  test('keeps what was revoked and deleted, and what was not', async (t) => {
+  test('keeps what was revoked and deleted, and what was not', async () => {
     const dataDir = newDataDir()
     const fixed = { PARLEY_ISSUER: 'https://parley.example' }
     const before = await startWorld(dataDir, fixed)
@@ -154,7 +157,6 @@ describe('a restart', () => {
     await before.stop()
 
     const restarted = await startWorld(dataDir, fixed)
-    t.after(() => restarted.stop())
     const owner = restarted.adoptTenant(tenant)
     assert.deepEqual(await liveness(owner, tokens), [false, false, true, true])
     assert.deepEqual(told(await postToken(owner, deleted)), notOwned)
