@@ -24,7 +24,8 @@ function error(status: number, code: string, message: string) {
 }
 
 const notJson = error(422, 'UnprocessableEntity', 'The body is not valid JSON.')
-const notObject = validationError('Body', 'Body: Expected object.')
+const notObject = (found: string) =>
+  validationError('Body', `Body: Expected object, found ${found}.`)
 const mediaType = error(415, 'UnsupportedMediaType', 'Content-Type must be application/json.')
 
 describe('a body that is not JSON', () => {
@@ -51,11 +52,11 @@ describe('a body that is not JSON', () => {
 describe('a body of another shape', () => {
   const unexpected = (field: string) => validationError(field, `${field}: Unexpected property.`)
   const bodies: readonly (readonly [string, ReturnType<typeof told>])[] = [
-    ['null', notObject],
-    ['[]', notObject],
-    ['"chat"', notObject],
-    ['7', notObject],
-    ['true', notObject],
+    ['null', notObject('null')],
+    ['[]', notObject('array')],
+    ['"chat"', notObject('string')],
+    ['7', notObject('number')],
+    ['true', notObject('boolean')],
     ['{"scopes":["chat"]}', unexpected('Scopes')],
     ['{"CreateTokenWithScopes":["chat"]}', unexpected('CreateTokenWithScopes')],
     ['{"":1}', validationError('Body', 'Body: Unexpected property.')],

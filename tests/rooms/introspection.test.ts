@@ -229,7 +229,7 @@ describe('a request to introspect', () => {
       'with a token that is no text',
       '{"tokens":["a",7]}',
       json,
-      validationError('Tokens[1]', 'Tokens[1]: Expected string.'),
+      validationError('Tokens[1]', 'Tokens[1]: Expected string, found number.'),
     ],
     [
       'with one token in JSON',
