@@ -33,7 +33,7 @@ describe('a JSON object', () => {
         const expected = needsEscape(object) ? undefined : JSON.parse(text)
         assert.deepEqual(parseJsonObject(text), expected)
       }),
-      { numRuns: 500 },
+      { numRuns: 150 },
     )
   })
 
@@ -58,7 +58,7 @@ describe('a JSON object', () => {
         const expected = isUnique && !isEscaped ? JSON.parse(text) : undefined
         assert.deepEqual(parseJsonObject(text), expected)
       }),
-      { numRuns: 2000 },
+      { numRuns: 1000 },
     )
   })
 
@@ -77,7 +77,7 @@ describe('a JSON object', () => {
         const parsed = parseJsonObject(`{"a":${text}}`)
         if (parsed !== undefined) assert.deepEqual(parsed, JSON.parse(`{"a":${text}}`))
       }),
-      { numRuns: 2000 },
+      { numRuns: 1000 },
     )
   })
 
