@@ -46,8 +46,10 @@ describe('kill -9 under load', () => {
       const server = await startServer({ dataDir, settings })
       await assertNothingIsLost(server, journal, dataDir)
       const { identities, live, voided } = journal
-      const sizes = `${identities.size} identities, ${live.size} live and ${voided.size} void tokens`
-      context.diagnostic(`kept ${sizes}; starts took ${startedInMs.join(', ')} ms`)
+      const tokens = `${live.size} live and ${voided.size} void tokens`
+      context.diagnostic(
+        `kept ${identities.size} identities, ${tokens}; starts took ${startedInMs.join(', ')} ms`,
+      )
       assert.deepEqual(await server.stop(), clean)
       assertNothingIsLeft(dataDir)
     })
