@@ -104,7 +104,8 @@ async function startUpload(server: ServerProcess): Promise<Upload> {
 }
 
 describe('a stop', () => {
-  test('does not wait for connections on which nothing was asked', async () => {
+  const limit = { timeout: 6 * promptMs }
+  test('does not wait for connections on which nothing was asked', limit, async () => {
     const server = await startServer({ dataDir: newDataDir() })
     const httpPort = Number(new URL(server.banner.httpOrigin).port)
     const httpsPort = Number(new URL(server.endpoint).port)
