@@ -5,6 +5,7 @@
  * compared make the same ones.
  */
 import { createPublicKey, sign as signBytes, verify as verifySignature } from 'node:crypto'
+import { createTokenSigner } from '@parley/server/tokens/sign'
 import { createVerifier } from '@parley/verifier/node'
 import { createLocalJWKSet, type JWK, jwtVerify, SignJWT } from 'jose'
 import { claimsOf, issuer, press, readKey, type Work } from './verify-measure.ts'
@@ -51,6 +52,16 @@ const works: Readonly<Record<string, () => Work>> = {
     return (count) => {
       for (let index = 0; index < count; index++) {
         if (!verifySignature('sha256', input, publicKey, signature)) throw new Error('refused')
+      }
+    }
+  },
+  'issue-own': () => {
+    const sign = createTokenSigner({ ...key, algorithm: 'ES256' })
+    return (count) => {
+      const iat = Math.floor(Date.now() / 1000)
+      for (let index = 0; index < count; index++) {
+        const id = `0199a6b2-7c00-7000-8000-${String(index).padStart(12, '0')}`
+        sign(claimsOf(id, id, iat))
       }
     }
   },

@@ -1,5 +1,7 @@
+import { spawnSync } from 'node:child_process'
 import { writeFileSync } from 'node:fs'
 import { loadavg } from 'node:os'
+import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { measureCreate } from './create.ts'
 import { measureFootprint } from './footprint.ts'
@@ -24,6 +26,9 @@ const scripts: Readonly<Record<string, (bench: Bench) => Promise<Claim[]>>> = {
   introspect: measureIntrospect,
   footprint: measureFootprint,
 }
+
+/** Scripts that print a table of their own: they measure inside one process, without a server. */
+const inProcess = ['verify', 'instructions']
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
@@ -56,6 +61,7 @@ const bench: Bench = {
 
 try {
   for (const name of positionals.length === 0 ? Object.keys(scripts) : positionals) {
+    if (inProcess.includes(name)) continue
     const measure = scripts[name]
     if (measure === undefined) throw new Error(`no script is called ${name}`)
     note(`${name}: minimum / median / maximum per request`)
@@ -68,4 +74,13 @@ try {
 const report = createReport(readMachineFacts(loadAverageBefore), claims, allSeries)
 note(`\n${printReport(report)}`)
 if (values.json !== undefined) writeFileSync(values.json, `${JSON.stringify(report, null, 2)}\n`)
+let isMissedInProcess = false
+for (const name of positionals.length === 0 ? inProcess : positionals) {
+  if (!inProcess.includes(name)) continue
+  const path = fileURLToPath(new URL(`./${name}.js`, import.meta.url))
+  note(`\n${name}:`)
+  const { status } = spawnSync(process.execPath, [path], { stdio: 'inherit' })
+  if (status !== 0) isMissedInProcess = true
+}
+if (values.gate && isMissedInProcess) process.exitCode = 1
 if (values.gate && report.claims.some(({ isMet }) => !isMet)) process.exitCode = 1
