@@ -64,23 +64,28 @@ function freezeMembers(value: object, depth: number): number {
 }
 
 /**
- * Names in a text that has passed `JSON.parse`, by the colons outside of strings; NaN when one of
- * them is written with an escape.
+ * Names in a text that has passed `JSON.parse`; NaN when one of them is written with an escape.
+ * Two passes where there are escapes at all: one that looks for both took 1.2 us instead of 0.4.
  */
 function countNames(text: string): number {
-  const hasEscapes = text.includes('\\')
+  return text.includes('\\') && hasEscapedName(text) ? Number.NaN : countColons(text)
+}
+
+function hasEscapedName(text: string): boolean {
+  const strings = /"((?:[^"\\]|\\.)*)"[ \t\n\r]*(:?)/g
+  for (const [, content = '', colon] of text.matchAll(strings)) {
+    if (colon === ':' && content.includes('\\')) return true
+  }
+  return false
+}
+
+/** Colons outside of strings: one for each name. */
+function countColons(text: string): number {
   let count = 0
-  let start = 0
   for (let at = 0; at < text.length; at++) {
     const code = text.charCodeAt(at)
-    if (code === 0x22) {
-      start = at
-      at = endOfString(text, at)
-    } else if (code === 0x3a) {
-      // The last string before a colon is its name.
-      if (hasEscapes && text.slice(start, at).includes('\\')) return Number.NaN
-      count++
-    }
+    if (code === 0x3a) count++
+    else if (code === 0x22) at = endOfString(text, at)
   }
   return count
 }
