@@ -27,7 +27,7 @@ export function eventFrom(row: RevocationEventRow): RevocationEvent {
  * When an event of now may be forgotten: the longest token issued before it has expired then. One
  * minute is added for the difference between the clocks of nodes.
  */
-export function forgetAt(nowMs: number): Date {
+function forgetAt(nowMs: number): Date {
   return new Date(nowMs + (limits.lifetimeMinutesMax + 1) * 60_000)
 }
 
@@ -50,5 +50,38 @@ export async function deleteForgottenEvents(db: Queries, nowMs: number): Promise
   await db`
     delete from revocation_event
     where forget_at <= ${new Date(nowMs)}
+  `
+}
+
+/**
+ * The end of a statement that voids: appends its cut-offs to the log, in the same transaction.
+ *
+ * It follows a `with` whose last member is `cut_off (subject uuid, generation)`. The number is
+ * taken after those rows are locked and held to the commit: `numbered` reads `cut_off`, so rows
+ * always come before the sequence, no two transactions wait for each other crosswise, and commits
+ * follow the order of `seq`.
+ */
+export function appendCutOffs(
+  db: Queries,
+  cause: { readonly resourceId: string; readonly kind: SubjectKind; readonly atMs: number },
+): ReturnType<typeof db> {
+  return db`
+    numbered as (
+      update event_sequence
+      set last_seq = last_seq + (select count(*) from cut_off)
+      where exists (select from cut_off)
+      returning last_seq - (select count(*) from cut_off) as seq_before
+    )
+    insert into revocation_event (resource_id, seq, kind, subject, generation, forget_at)
+    select
+      ${cause.resourceId},
+      numbered.seq_before + row_number() over (order by cut_off.subject),
+      ${cause.kind},
+      cut_off.subject,
+      cut_off.generation,
+      ${forgetAt(cause.atMs)}
+    from cut_off
+    cross join numbered
+    returning resource_id, seq, kind, subject, generation, forget_at
   `
 }

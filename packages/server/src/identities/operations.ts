@@ -15,7 +15,6 @@ import {
   printInstant,
   scopeRules,
 } from '../contract/fields.ts'
-import { serverLimits } from '../contract/limits.ts'
 import {
   type JudgedRules,
   type Operation,
@@ -23,18 +22,12 @@ import {
   resourceOperation,
 } from '../contract/operation.ts'
 import { type IdentityVersion, isInRange } from '../contract/versions.ts'
-import type { Database } from '../database/connect.ts'
-import type { Feed } from '../events/feed.ts'
-import { createGather } from '../foundation/gather.ts'
 import type { CreateIdentity } from './create.ts'
 import { deleteIdentities, findIdentity, type NamedIdentity } from './store.ts'
+import { createVoiding, type VoidingRoom } from './voiding.ts'
 
 /** What the operations on identities need. */
-export interface IdentityRoom {
-  readonly db: Database
-  readonly feed: Feed
-  /** Milliseconds since the Unix epoch. */
-  readonly now: () => number
+export interface IdentityRoom extends VoidingRoom {
   readonly createIdentity: CreateIdentity
   /**
    * Decides whether the token asked for can be issued, before anything is stored; `undefined`
@@ -151,23 +144,7 @@ export function identityOperations(room: IdentityRoom): readonly Operation[] {
 }
 
 function deleteOperation(room: IdentityRoom): Operation {
-  const gather = createGather<
-    { readonly resourceId: string; readonly identityId: string },
-    boolean
-  >({
-    keyOf: (ask) => ask.resourceId,
-    answerAll: async (resourceId, asks) => {
-      const identityIds = asks.map((ask) => ask.identityId)
-      const gone = { identityIds, atMs: room.now() }
-      const events = await deleteIdentities(room.db, resourceId, gone)
-      room.feed.publish(events)
-      const deleted = new Set(events.map((event) => event.subject))
-      // Of two callers that delete the same identity at once, one did; the other came too late.
-      return asks.map((ask) => deleted.delete(ask.identityId))
-    },
-    asksMax: serverLimits.asksInStatementMax,
-    waitingMax: serverLimits.asksWaitingMax,
-  })
+  const deleteIdentity = createVoiding(room, { statement: deleteIdentities, isOnce: true })
   return resourceOperation({
     id: 'CommunicationIdentity_Delete',
     summary: 'Deletes an identity, voids its access tokens and purges its data.',
@@ -176,11 +153,7 @@ function deleteOperation(room: IdentityRoom): Operation {
     versions: { since: '2020-07-20-preview2' },
     body: { schema: nothing, isRequired: false },
     reply: { status: 204 },
-    handle: async ({ caller: { resourceId }, params }) => {
-      const name = parseIdentityName(params['id'] ?? '')
-      if (name?.resourceId !== resourceId) return fail({ kind: 'identity-not-owned' })
-      return (await gather.ask(name)) ? ok(undefined) : fail({ kind: 'identity-not-owned' })
-    },
+    handle: ({ caller, params }) => deleteIdentity(caller, params['id']),
   })
 }
 

@@ -1,6 +1,6 @@
 import { deletedGeneration, type RevocationEvent } from '@parley/protocol'
 import type { Queries } from '../database/connect.ts'
-import { eventFrom, forgetAt, type RevocationEventRow } from '../events/store.ts'
+import { appendCutOffs, eventFrom, type RevocationEventRow } from '../events/store.ts'
 
 /** Stores new identities of a resource, at most a few hundred at once. */
 export async function insertIdentities(
@@ -40,15 +40,7 @@ export async function upsertNamedIdentity(
     do update set custom_id_hash = excluded.custom_id_hash
     returning
       identity.identity_id,
-      greatest(
-        identity.last_token_issued_at,
-        (
-          select max(token.issued_at)
-          from access_token as token
-          where token.resource_id = ${resourceId}
-          and token.identity_id = identity.identity_id
-        )
-      ) as last_issued_at
+      ${lastIssuedAt(db, resourceId)}
   `
   if (row === undefined) throw new Error('an upsert returns the row it met')
   return namedIdentityFrom(row)
@@ -63,20 +55,30 @@ export async function findIdentity(
   const [row] = await db<LastIssuedRow[]>`
     select
       identity.identity_id,
-      greatest(
-        identity.last_token_issued_at,
-        (
-          select max(token.issued_at)
-          from access_token as token
-          where token.resource_id = ${resourceId}
-          and token.identity_id = ${identityId}
-        )
-      ) as last_issued_at
+      ${lastIssuedAt(db, resourceId)}
     from identity
     where identity.resource_id = ${resourceId}
     and identity.identity_id = ${identityId}
   `
   return row === undefined ? undefined : namedIdentityFrom(row)
+}
+
+/**
+ * When the identity of the row at hand was last issued a token: what expired tokens left behind,
+ * or what the ledger says of those that have not.
+ */
+function lastIssuedAt(db: Queries, resourceId: string): ReturnType<typeof db> {
+  return db`
+    greatest(
+      identity.last_token_issued_at,
+      (
+        select max(token.issued_at)
+        from access_token as token
+        where token.resource_id = ${resourceId}
+        and token.identity_id = identity.identity_id
+      )
+    ) as last_issued_at
+  `
 }
 
 interface LastIssuedRow {
@@ -102,42 +104,25 @@ export async function deleteIdentities(
   resourceId: string,
   gone: { readonly identityIds: readonly string[]; readonly atMs: number },
 ): Promise<readonly RevocationEvent[]> {
+  const { identityIds, atMs } = gone
   // Rows are locked in the order of their ids, so that no two groups wait for each other.
-  // The number is taken after the rows are gone, and held to the commit: `numbered` reads
-  // `removed`, so rows are always locked before the sequence, and commits follow its order.
   const rows = await db<RevocationEventRow[]>`
     with locked as (
       select identity_id
       from identity
       where resource_id = ${resourceId}
-      and identity_id = any(${gone.identityIds}::uuid[])
+      and identity_id = any(${identityIds}::uuid[])
       order by identity_id
       for update
     ),
-    removed as (
+    cut_off as (
       delete from identity
       using locked
       where identity.resource_id = ${resourceId}
       and identity.identity_id = locked.identity_id
-      returning identity.identity_id
+      returning identity.identity_id as subject, ${deletedGeneration}::bigint as generation
     ),
-    numbered as (
-      update event_sequence
-      set last_seq = last_seq + (select count(*) from removed)
-      where exists (select from removed)
-      returning last_seq - (select count(*) from removed) as seq_before
-    )
-    insert into revocation_event (resource_id, seq, kind, subject, generation, forget_at)
-    select
-      ${resourceId},
-      numbered.seq_before + row_number() over (order by removed.identity_id),
-      'identity',
-      removed.identity_id,
-      ${deletedGeneration},
-      ${forgetAt(gone.atMs)}
-    from removed
-    cross join numbered
-    returning resource_id, seq, kind, subject, generation, forget_at
+    ${appendCutOffs(db, { resourceId, kind: 'identity', atMs })}
   `
   return rows.map(eventFrom)
 }

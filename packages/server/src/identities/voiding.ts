@@ -1,0 +1,71 @@
+import { fail, ok, parseIdentityName, type Result, type RevocationEvent } from '@parley/protocol'
+import type { Fault } from '../contract/faults.ts'
+import { serverLimits } from '../contract/limits.ts'
+import type { ResourceCaller } from '../contract/operation.ts'
+import type { Database } from '../database/connect.ts'
+import type { Feed } from '../events/feed.ts'
+import { createGather } from '../foundation/gather.ts'
+
+/** What voiding the tokens of identities needs. */
+export interface VoidingRoom {
+  readonly db: Database
+  readonly feed: Feed
+  /** Milliseconds since the Unix epoch. */
+  readonly now: () => number
+}
+
+/** One statement that voids the tokens of identities; an event for each identity that existed. */
+export type VoidingStatement = (
+  db: Database,
+  resourceId: string,
+  voided: { readonly identityIds: readonly string[]; readonly atMs: number },
+) => Promise<readonly RevocationEvent[]>
+
+/**
+ * Voids the tokens of one identity.
+ *
+ * @faults `identity-not-owned` - of another resource, unknown, deleted, or not a name at all.
+ */
+export type VoidIdentity = (
+  caller: ResourceCaller,
+  id: string | undefined,
+) => Promise<Result<undefined, Fault>>
+
+/**
+ * Creates the walk of a voiding: what is asked in one turn becomes one statement, which commits
+ * rows and events together; the events are published; only then is anybody answered.
+ *
+ * @param options.isOnce - whether the cause can befall an identity only once: of two callers that
+ *   delete it at the same time one did, and the other came too late.
+ */
+export function createVoiding(
+  room: VoidingRoom,
+  options: { readonly statement: VoidingStatement; readonly isOnce: boolean },
+): VoidIdentity {
+  const { statement, isOnce } = options
+  const gather = createGather<Target, boolean>({
+    keyOf: (target) => target.resourceId,
+    answerAll: async (resourceId, targets) => {
+      const identityIds = [...new Set(targets.map((target) => target.identityId))]
+      const events = await statement(room.db, resourceId, { identityIds, atMs: room.now() })
+      room.feed.publish(events)
+      const existing = new Set(events.map((event) => event.subject))
+      return targets.map(({ identityId }) =>
+        isOnce ? existing.delete(identityId) : existing.has(identityId),
+      )
+    },
+    asksMax: serverLimits.asksInStatementMax,
+    waitingMax: serverLimits.asksWaitingMax,
+  })
+  return async (caller, id) => {
+    const name = parseIdentityName(id ?? '')
+    if (name?.resourceId !== caller.resourceId) return fail({ kind: 'identity-not-owned' })
+    const existed = await gather.ask(name)
+    return existed ? ok(undefined) : fail({ kind: 'identity-not-owned' })
+  }
+}
+
+interface Target {
+  readonly resourceId: string
+  readonly identityId: string
+}
