@@ -82,8 +82,9 @@ export interface ReplyContract {
 
 /** A reply's body that a handler has printed already; `http/` sends it as it is. */
 export class PrintedJson {
-  readonly text: string
-  constructor(text: string) {
+  /** Text, or the bytes of one in UTF-8. */
+  readonly text: string | Buffer
+  constructor(text: string | Buffer) {
     this.text = text
   }
 }

@@ -10,7 +10,7 @@
  * in flight the other waits, and each commit is shared by half of what could share it. So when
  * many are in play the next statement lingers, for a millisecond at most, until those who were
  * just answered had the time to ask again. Measured with 32 callers: the database's CPU for each
- * token falls from 33 to 18 us.
+ * token falls from 33 to 22 us.
  */
 
 /** Collects questions and answers them in groups. */

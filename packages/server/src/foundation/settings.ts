@@ -220,7 +220,8 @@ function databaseUrlFrom(text: string | undefined): string | undefined {
 
 function issuerFrom(text: string | undefined): string | undefined {
   if (text === undefined) return undefined
-  const isIssuer = URL.canParse(text) && /^https?:\/\/[^?#]*[^/?#]$/.test(text)
+  const isIssuer =
+    URL.canParse(text) && /^https?:\/\/[\x21-\x7e]+$/.test(text) && !/[?#"\\]|\/$/.test(text)
   if (!isIssuer) throw new Invalid('PARLEY_ISSUER', 'an http(s) URL without a slash at its end')
   return text
 }

@@ -20,7 +20,7 @@ export interface PrintedReply {
   readonly status: number
   /** Names and values in turn. */
   readonly headers: string[]
-  readonly text: string | undefined
+  readonly text: string | Buffer | undefined
   /** Whether each character is one byte, which spares the encoder a look at them. */
   readonly isAscii: boolean
 }
@@ -49,7 +49,7 @@ export function printExchangeReply(exchange: Exchange, reply: Reply): PrintedRep
   if (reply.closesConnection) headers.push('connection', 'close')
   if (body === undefined) return { status, headers, text: undefined, isAscii: true }
   const text = body instanceof PrintedJson ? body.text : JSON.stringify(body)
-  const length = Buffer.byteLength(text)
+  const length = typeof text === 'string' ? Buffer.byteLength(text) : text.length
   headers.push('content-type', 'application/json; charset=utf-8', 'content-length', String(length))
   return { status, headers, text, isAscii: length === text.length }
 }

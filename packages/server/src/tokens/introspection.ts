@@ -77,10 +77,31 @@ export function introspectionOperations(verifier: SyncVerifier): readonly Operat
         const asked = body as { readonly token: string } | { readonly tokens: readonly string[] }
         if ('token' in asked) return ok(new PrintedJson(answerTo(asked.token, resourceId)))
         const answers = asked.tokens.map((token) => answerTo(token, resourceId))
-        return ok(new PrintedJson(`{"value":[${answers.join(',')}]}`))
+        return ok(new PrintedJson(printBatch(answers)))
       },
     },
   ]
+}
+
+const comma = 0x2c
+
+/**
+ * Prints `{"value":[...]}` as bytes. As a string of 330 KB it would stand on pages of its own,
+ * fresh for every batch: 0.4 ms to join and 0.2 to encode, where copying takes 0.2.
+ *
+ * @param answers - JSON texts in ASCII: ids, numbers, names of scopes and the issuer's URL.
+ */
+function printBatch(answers: readonly string[]): Buffer {
+  const [start, end] = ['{"value":[', ']}']
+  const size = answers.reduce((sum, answer) => sum + answer.length + 1, start.length + end.length)
+  const bytes = Buffer.allocUnsafe(size - 1)
+  let at = bytes.write(start, 0, 'latin1')
+  for (const [index, answer] of answers.entries()) {
+    if (index > 0) bytes[at++] = comma
+    at += bytes.write(answer, at, 'latin1')
+  }
+  bytes.write(end, at, 'latin1')
+  return bytes
 }
 
 /**

@@ -42,7 +42,7 @@ async function issue(changes: Partial<Call>, which = 0) {
 
 /** A reply's body as the client reads it, printed already or not. */
 function onTheWire(body: unknown): unknown {
-  return JSON.parse(body instanceof PrintedJson ? body.text : JSON.stringify(body))
+  return JSON.parse(body instanceof PrintedJson ? String(body.text) : JSON.stringify(body))
 }
 
 describe('issuing a token to an identity', () => {

@@ -1,9 +1,9 @@
 import { isAscii } from 'node:buffer'
 
 const start = Buffer.from('{"tokens":["')
-const between = Buffer.from('","')
 const end = Buffer.from('"]}')
 const quote = 0x22
+const comma = 0x2c
 const backslash = 0x5c
 
 /**
@@ -26,8 +26,9 @@ export function scanTokenList(bytes: Buffer): { readonly tokens: readonly string
     const to = bytes.indexOf(quote, from)
     tokens.push(bytes.toString('latin1', from, to))
     if (to === last) return { tokens }
-    if (to === -1 || !isAt(bytes, between, to)) return undefined
-    from = to + between.length
+    const goesOn = to !== -1 && bytes[to + 1] === comma && bytes[to + 2] === quote
+    if (!goesOn) return undefined
+    from = to + 3
   }
 }
 
