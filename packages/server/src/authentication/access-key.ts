@@ -92,14 +92,19 @@ function* textsThatMayBeSigned(
   signedHeaders: readonly string[],
   check: AccessKeyCheck,
 ): Generator<string> {
-  const hosts = signedHosts(request.headers.host ?? '', check.publicHosts)
+  const { method, headers } = request
+  const textFor = (pathAndQuery: string, host: string) => {
+    const signedValues = signedHeaders.map((name) =>
+      name === 'host' ? host : textOf(headers[name]),
+    )
+    return stringToSign({ method, pathAndQuery, signedValues })
+  }
+  const arrived = headers.host ?? ''
+  // Nearly every request matches as it arrived; the other forms are made when they are needed.
+  yield textFor(request.pathAndQuery, arrived)
+  const hosts = signedHosts(arrived, check.publicHosts)
   for (const pathAndQuery of signedPaths(request.pathAndQuery)) {
-    for (const host of hosts) {
-      const signedValues = signedHeaders.map((name) =>
-        name === 'host' ? host : textOf(request.headers[name]),
-      )
-      yield stringToSign({ method: request.method, pathAndQuery, signedValues })
-    }
+    for (const host of hosts) yield textFor(pathAndQuery, host)
   }
 }
 
