@@ -73,7 +73,7 @@ export const settingRows = [
   row(
     'PARLEY_ISSUER',
     undefined,
-    'URL in `iss`; absent: the https endpoint without its last slash. Tokens of another are refused.',
+    'URL in `iss`; tokens of another are refused. Absent: the https endpoint, no last slash.',
   ),
   row(
     'PARLEY_PUBLIC_HOSTS',

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { existsSync } from 'node:fs'
 import { chmod, chown, cp, mkdir, mkdtemp, readdir, readFile, rm, stat } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
@@ -39,6 +40,13 @@ describe('the account of the embedded PostgreSQL', () => {
     await cp(join(source, 'native'), join(target, 'native'), { recursive: true, filter })
   }
 
+  /** Binaries that everybody reaches, also where the tests lie below a directory of root's own. */
+  async function reachablePackage(): Promise<string> {
+    const target = join(root, 'package')
+    if (!existsSync(target)) await copyPackage(target)
+    return target
+  }
+
   async function privilegesOf(pid: number) {
     const status = await readFile(`/proc/${pid}/status`, 'utf8')
     return {
@@ -51,7 +59,7 @@ describe('the account of the embedded PostgreSQL', () => {
   test('is nobody, without any privilege, when the server is root', rootOnly, async () => {
     const directory = join(root, 'plain')
     await mkdir(directory, { mode: 0o700 })
-    const started = await start(directory)
+    const started = await start(directory, await reachablePackage())
     assert.ok(started.ok, JSON.stringify(started))
     const privileges = await privilegesOf(started.value.pid)
     await started.value.stop()
@@ -99,7 +107,7 @@ describe('the account of the embedded PostgreSQL', () => {
     await chmod(directory, 0o700)
     // User 1 has a name on every system, and initdb asks for one.
     await chown(join(directory, 'postgres'), 1, 1)
-    const started = await start(directory)
+    const started = await start(directory, await reachablePackage())
     assert.ok(started.ok, JSON.stringify(started))
     const privileges = await privilegesOf(started.value.pid)
     await started.value.stop()
