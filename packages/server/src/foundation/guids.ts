@@ -1,4 +1,4 @@
-import type { WorldOutside } from './platform.ts'
+import type { WorldOutside } from './world-outside.ts'
 
 /** Makes a GUID that no other has. */
 export type NewGuid = () => string

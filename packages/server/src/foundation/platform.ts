@@ -1,12 +1,5 @@
 import { createGuidMaker, type NewGuid } from './guids.ts'
-
-/** Time and chance, as the world outside gives them. */
-export interface WorldOutside {
-  /** Wall clock, milliseconds since the Unix epoch, UTC. */
-  readonly now: () => number
-  /** Random bytes fit for keys. */
-  readonly randomBytes: (size: number) => Buffer
-}
+import type { WorldOutside } from './world-outside.ts'
 
 /**
  * What the server takes from outside: time, chance, and ids made of both. It enters in the

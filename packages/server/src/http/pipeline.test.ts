@@ -13,7 +13,8 @@ import { GatherFull } from '../foundation/gather.ts'
 import type { RequestLine } from '../foundation/log.ts'
 import { createPlatform } from '../foundation/platform.ts'
 import { activeAccessKey } from '../keys/model.ts'
-import { createPipeline, type Exchange, type PipelineWorld } from './pipeline.ts'
+import type { Exchange } from './exchange.ts'
+import { createPipeline, type PipelineWorld } from './pipeline.ts'
 import { routesOf } from './routes.ts'
 
 const nowMs = Date.UTC(2026, 10, 22, 6, 37, 45)

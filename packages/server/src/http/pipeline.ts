@@ -3,7 +3,6 @@
  * reply. Everything that arrives in one turn of the event loop takes each step together.
  */
 import { randomUUID } from 'node:crypto'
-import type { IncomingMessage, ServerResponse } from 'node:http'
 import { fail, ok, type Result } from '@parley/protocol'
 import { authenticateAccessKey } from '../authentication/access-key.ts'
 import { type Fault, replyToFault } from '../contract/faults.ts'
@@ -16,19 +15,9 @@ import type { Metrics } from '../foundation/metrics.ts'
 import type { Platform } from '../foundation/platform.ts'
 import { createTurn } from '../foundation/turn.ts'
 import type { ActiveAccessKey } from '../keys/model.ts'
+import type { Exchange } from './exchange.ts'
 import { type PrintedReply, printExchangeReply, writeReply } from './reply.ts'
-import { type ChosenOperation, chooseOperation, type Route } from './routes.ts'
-
-/** A request that arrived whole, and where its answer goes. */
-export interface Exchange {
-  readonly request: IncomingMessage
-  readonly response: ServerResponse
-  readonly route: Route
-  readonly params: Readonly<Record<string, string>>
-  readonly query: Readonly<Record<string, unknown>>
-  readonly body: Buffer
-  readonly scheme: 'http' | 'https'
-}
+import { type ChosenOperation, chooseOperation } from './routes.ts'
 
 /** What the pipeline needs of the world. */
 export interface PipelineWorld {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { PrintedJson } from '../contract/operation.ts'
-import type { Exchange } from './pipeline.ts'
+import type { Exchange } from './exchange.ts'
 import { printExchangeReply, type Reply } from './reply.ts'
 
 const reply: Reply = {

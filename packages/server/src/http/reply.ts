@@ -1,7 +1,7 @@
 import type { ServerResponse } from 'node:http'
 import { serverLimits } from '../contract/limits.ts'
 import { PrintedJson, type ReplyContract } from '../contract/operation.ts'
-import type { Exchange } from './pipeline.ts'
+import type { Exchange } from './exchange.ts'
 
 /** A reply as it goes out. */
 export interface Reply {
