@@ -1,6 +1,7 @@
 import { createServer as createHttpServer, type RequestListener, type Server } from 'node:http'
 import { createServer as createHttpsServer } from 'node:https'
 import type { AddressInfo, Socket } from 'node:net'
+import { setTimeout as delay } from 'node:timers/promises'
 import { Server as TlsServer } from 'node:tls'
 import { fail, ok, type Result } from '@parley/protocol'
 import { replyToFault } from '../contract/faults.ts'
@@ -57,6 +58,7 @@ export async function bindListener(where: {
       ? createHttpServer(options)
       : createHttpsServer({ ...options, ...credentialsOf(tls) })
   const cutUnused = trackUnused(server)
+  const untilQuiet = trackArrivals(server)
   server.on('request', answerNotYet)
   const bound = await bindServer(server, where)
   if (!bound.ok) return bound
@@ -64,10 +66,11 @@ export async function bindListener(where: {
     scheme: tls === undefined ? 'http' : 'https',
     server,
     port: bound.value,
-    close: (timeoutMs) => {
+    close: async (timeoutMs) => {
+      await untilQuiet(timeoutMs)
       const closed = closeServer(server, timeoutMs)
       cutUnused()
-      return closed
+      await closed
     },
   })
 }
@@ -132,6 +135,35 @@ function isAddressError(error: unknown): error is NodeJS.ErrnoException {
   return (
     error instanceof Error && addressErrors.includes((error as NodeJS.ErrnoException).code ?? '')
   )
+}
+
+/** How long nothing must have arrived before a listener is closed, in milliseconds. */
+const quietMs = 50
+
+/**
+ * Gives the means to wait until nothing arrives any more.
+ *
+ * A connection that was accepted this moment may have its request in the kernel still, and others
+ * may stand in the queue before it. Closing then would reset them, where an answer of 503 tells
+ * their clients to come again.
+ */
+function trackArrivals(server: Server): (timeoutMs: number) => Promise<void> {
+  let lastAt = performance.now()
+  const note = () => {
+    lastAt = performance.now()
+  }
+  server.on('connection', note)
+  server.on('request', note)
+  return async (timeoutMs) => {
+    const deadlineAt = performance.now() + timeoutMs
+    note()
+    for (;;) {
+      const now = performance.now()
+      const waitMs = Math.min(lastAt + quietMs, deadlineAt) - now
+      if (waitMs <= 0) return
+      await delay(waitMs)
+    }
+  }
 }
 
 /**
