@@ -67,7 +67,7 @@ const deliberate: readonly Deliberate[] = [
 
 function differencesIn(version: IdentityVersion): readonly Difference[] {
   const contract = readDescription(join(folder, version, 'CommunicationIdentity.json'))
-  const document = printOpenApi(describeOperations(), version)
+  const document = printOpenApi(describeOperations(), { service: 'identity', version })
   return differencesBetween(factsOf(contract), factsOf({ document }))
 }
 

@@ -10,7 +10,7 @@ import { type Fault, replyToFault } from './contract/faults.ts'
 import { serverLimits } from './contract/limits.ts'
 import { type OpenApiSpace, printOpenApi } from './contract/openapi.ts'
 import { printJson } from './contract/printed-json.ts'
-import { identityVersions } from './contract/versions.ts'
+import { apiVersions, type Service } from './contract/versions.ts'
 import { settingRows } from './foundation/settings.ts'
 import { describeOperations } from './operations.ts'
 
@@ -132,8 +132,13 @@ const documentedMembers = /^ {2}\/\*\*([\s\S]*?)\*\/\n((?: {2}\w+: .*\n)+)/gm
 
 function openApiPages(): readonly ReferencePage[] {
   const operations = describeOperations()
+  const services = Object.keys(apiVersions) as Service[]
   const spaces: readonly (readonly [string, OpenApiSpace])[] = [
-    ...identityVersions.map((version) => [version, version] as const),
+    ...services.flatMap((service) =>
+      apiVersions[service].map(
+        (version) => [`${service}/${version}`, { service, version }] as const,
+      ),
+    ),
     ['parley', 'unversioned'],
   ]
   return spaces.map(([name, space]) => ({

@@ -5,13 +5,13 @@ import { type TypeCheck, TypeCompiler } from '@sinclair/typebox/compiler'
 import type { ValueError } from '@sinclair/typebox/errors'
 import type { Fault, FieldFault } from './faults.ts'
 import type { BodyContract } from './operation.ts'
-import { type IdentityVersion, isInRange } from './versions.ts'
+import { type ApiVersion, isInRange } from './versions.ts'
 
 /** Reads a request's bytes as an operation takes them. */
 export type BodyReader = (request: {
   readonly contentType: string | undefined
   readonly bytes: Buffer
-  readonly version: IdentityVersion
+  readonly version: ApiVersion
 }) => Result<unknown, Fault>
 
 const fieldFaultsMax = 8
@@ -134,7 +134,7 @@ function typeNameOf(value: unknown): string {
 function fieldOfAnotherVersion(
   contract: BodyContract,
   body: unknown,
-  version: IdentityVersion,
+  version: ApiVersion,
 ): string | undefined {
   const { fieldVersions } = contract
   if (fieldVersions === undefined) return undefined

@@ -88,6 +88,46 @@ export const faultMeanings: { readonly [Kind in Fault['kind']]: FaultMeaning<Kin
     when: 'The contract has the operation and this server does not serve it.',
     example: { kind: 'operation-not-served', what: 'exchanges of Teams or Entra tokens' },
   },
+  'caller-not-allowed': {
+    when: 'The caller is known and has no role that allows this at this place.',
+    example: { kind: 'caller-not-allowed', actor: '{caller}' },
+  },
+  'subscription-unknown': {
+    when: 'The subscription was never created, or is deleted.',
+    example: { kind: 'subscription-unknown', subscriptionId: '{subscription}' },
+  },
+  'subscription-disabled': {
+    when: 'The subscription is cancelled: what it holds can be read and deleted.',
+    example: { kind: 'subscription-disabled', subscriptionId: '{subscription}' },
+  },
+  'subscription-id-malformed': {
+    when: 'A subscription is created under a name that is no GUID.',
+    example: { kind: 'subscription-id-malformed' },
+  },
+  'resource-unknown': {
+    when: 'The resource was never created, or is deleted.',
+    example: { kind: 'resource-unknown', resourceGroup: '{group}', name: '{name}' },
+  },
+  'resource-name-invalid': {
+    when: 'A resource is created under a name that cannot be part of a host name.',
+    example: { kind: 'resource-name-invalid' },
+  },
+  'resource-name-taken': {
+    when: 'A resource is created under the name of another, in whatever subscription.',
+    example: { kind: 'resource-name-taken', name: '{name}' },
+  },
+  'property-fixed': {
+    when: 'A property is changed that is chosen once, such as `dataLocation`.',
+    example: { kind: 'property-fixed', property: 'properties.dataLocation' },
+  },
+  'entry-unknown': {
+    when: 'What the path names, such as an assignment, does not exist.',
+    example: { kind: 'entry-unknown', what: 'assignment' },
+  },
+  'query-invalid': {
+    when: 'A query parameter has a value that it cannot have.',
+    example: { kind: 'query-invalid', parameter: '$top', expected: 'a whole number, 1..1000' },
+  },
   'server-busy': {
     when:
       'The server has not started yet, too much is waiting, or the database cannot be reached; ' +
@@ -114,4 +154,19 @@ export const refusalMeanings: Readonly<Record<RefusalReason, string>> = {
   'content-hash-differs': '`x-ms-content-sha256` is not the hash of the body that arrived.',
   'signature-differs': 'No access key of this server makes this signature for this request.',
   'key-superseded': 'The access key was regenerated while the request was being answered.',
+  'local-auth-disabled': 'The resource takes no access keys (`disableLocalAuth`).',
+  'subscription-disabled': 'The subscription of the resource is cancelled.',
+  'resource-deleted': 'The resource was deleted while the request was being answered.',
+  'host-unknown': 'The host name is not that of a resource.',
+  'bearer-not-taken': 'The operation takes another kind of credential.',
+  'bearer-malformed': 'The bearer is no JWT that can be checked.',
+  'bearer-issuer-unknown': 'The issuer of the bearer is not in `PARLEY_TRUSTED_ISSUERS`.',
+  'bearer-issuer-unreachable': 'The keys of the issuer could not be fetched.',
+  'bearer-signature-differs': 'No key of the issuer makes the signature of the bearer.',
+  'bearer-expired': 'The bearer is expired, or not valid yet.',
+  'bearer-audience-differs': 'The bearer was issued for somebody else.',
+  'bearer-tenant-differs': 'The bearer is of another tenant than the one that is trusted.',
+  'bearer-role-missing': 'The bearer has no role that reaches the resource.',
+  'bearer-not-assigned': 'No assignment of the resource covers the person and its application.',
+  'admin-token-differs': 'The bearer is neither a JWT nor the admin token.',
 }

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
+import { refusalMeanings } from './fault-meanings.ts'
 import { type Fault, type FaultReply, type RefusalReason, replyToFault } from './faults.ts'
 
 type FaultOf<Kind> = Extract<Fault, { readonly kind: Kind }>
@@ -92,6 +93,64 @@ const table: { readonly [Kind in Fault['kind']]: readonly [FaultOf<Kind>, Wire] 
     { kind: 'operation-not-served', what: 'exchanges' },
     [501, 'NotImplemented', 'This server does not serve exchanges.'],
   ],
+  'caller-not-allowed': [
+    { kind: 'caller-not-allowed', actor: 'somebody' },
+    [403, 'AuthorizationFailed', 'somebody is not allowed to do this here.'],
+  ],
+  'subscription-unknown': [
+    { kind: 'subscription-unknown', subscriptionId: 's' },
+    [404, 'SubscriptionNotFound', "The subscription 's' could not be found."],
+  ],
+  'subscription-disabled': [
+    { kind: 'subscription-disabled', subscriptionId: 's' },
+    [
+      409,
+      'ReadOnlyDisabledSubscription',
+      "The subscription 's' is disabled and can only be read or deleted.",
+    ],
+  ],
+  'subscription-id-malformed': [
+    { kind: 'subscription-id-malformed' },
+    [400, 'InvalidSubscriptionId', 'The subscription must be named by a GUID.'],
+  ],
+  'resource-unknown': [
+    { kind: 'resource-unknown', resourceGroup: 'g', name: 'n' },
+    [
+      404,
+      'ResourceNotFound',
+      "The Resource 'Microsoft.Communication/communicationServices/n' under resource group 'g' " +
+        'was not found.',
+    ],
+  ],
+  'resource-name-invalid': [
+    { kind: 'resource-name-invalid' },
+    [
+      400,
+      'InvalidResourceName',
+      'A resource is named by 1 to 63 letters, digits and hyphens, none of them at either end.',
+    ],
+  ],
+  'resource-name-taken': [
+    { kind: 'resource-name-taken', name: 'n' },
+    [409, 'NameUnavailable', "The name 'n' is already in use."],
+  ],
+  'property-fixed': [
+    { kind: 'property-fixed', property: 'properties.dataLocation' },
+    [
+      400,
+      'PropertyChangeNotAllowed',
+      "'properties.dataLocation' cannot be changed.",
+      'properties.dataLocation',
+    ],
+  ],
+  'entry-unknown': [
+    { kind: 'entry-unknown', what: 'assignment' },
+    [404, 'NotFound', 'There is no such assignment.'],
+  ],
+  'query-invalid': [
+    { kind: 'query-invalid', parameter: '$top', expected: 'a number' },
+    [400, 'InvalidQueryParameter', '$top must be a number.', '$top'],
+  ],
   'server-busy': [
     { kind: 'server-busy' },
     [503, 'ServiceUnavailable', 'The server is currently unable to handle the request.'],
@@ -137,21 +196,28 @@ describe('a fault on the wire', () => {
 })
 
 describe('a refused caller', () => {
-  const reasons: Readonly<Record<RefusalReason, true>> = {
-    'authorization-missing': true,
-    'authorization-malformed': true,
-    'headers-not-signed': true,
-    'date-malformed': true,
-    'date-out-of-window': true,
-    'content-hash-differs': true,
-    'signature-differs': true,
-    'key-superseded': true,
-  }
-  for (const reason of Object.keys(reasons) as RefusalReason[]) {
+  for (const reason of Object.keys(refusalMeanings) as RefusalReason[]) {
     test(`is told the same whatever the reason: ${reason}`, () => {
       const [, wire] = table['caller-refused']
       const headers = headersOf['caller-refused']
       assert.deepEqual(replyToFault({ kind: 'caller-refused', reason }), replyOf(wire, headers))
+    })
+  }
+})
+
+describe('a fault of the control plane', () => {
+  const manners: readonly (readonly [Fault, status: number, code: string])[] = [
+    [{ kind: 'version-missing' }, 400, 'MissingApiVersionParameter'],
+    [{ kind: 'version-unknown', uri: '', version: '1' }, 400, 'InvalidApiVersionParameter'],
+    [{ kind: 'caller-refused', reason: 'admin-token-differs' }, 401, 'AuthenticationFailed'],
+    [{ kind: 'body-not-json' }, 400, 'InvalidRequestContent'],
+    [{ kind: 'body-invalid', details: [] }, 400, 'InvalidRequestContent'],
+    [{ kind: 'server-broken' }, 500, 'InternalServerError'],
+  ]
+  for (const [fault, status, code] of manners) {
+    test(`${fault.kind} is told as ${status} ${code}`, () => {
+      const reply = replyToFault(fault, 'management')
+      assert.deepEqual([reply.status, reply.body.error.code], [status, code])
     })
   }
 })

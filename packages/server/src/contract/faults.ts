@@ -9,6 +9,8 @@
  */
 import { limits } from '@parley/protocol'
 import { serverLimits } from './limits.ts'
+import { inMannerOfService, type ManagementFault, managementRowFor } from './management-faults.ts'
+import type { Service } from './versions.ts'
 
 /** Why a caller was not known. Names no secret; goes to the log. */
 export type RefusalReason =
@@ -20,9 +22,25 @@ export type RefusalReason =
   | 'content-hash-differs'
   | 'signature-differs'
   | 'key-superseded'
+  | 'local-auth-disabled'
+  | 'subscription-disabled'
+  | 'resource-deleted'
+  | 'host-unknown'
+  | 'bearer-not-taken'
+  | 'bearer-malformed'
+  | 'bearer-issuer-unknown'
+  | 'bearer-issuer-unreachable'
+  | 'bearer-signature-differs'
+  | 'bearer-expired'
+  | 'bearer-audience-differs'
+  | 'bearer-tenant-differs'
+  | 'bearer-role-missing'
+  | 'bearer-not-assigned'
+  | 'admin-token-differs'
 
 /** Everything that an operation or the pipeline may answer instead of its reply. */
 export type Fault =
+  | ManagementFault
   | { readonly kind: 'path-unknown' }
   | { readonly kind: 'method-unknown'; readonly allowed: readonly string[] }
   | { readonly kind: 'request-malformed' }
@@ -75,13 +93,18 @@ export interface WireError {
   readonly details?: readonly WireError[]
 }
 
-/** What the wire says of a fault. */
-export function replyToFault(fault: Fault): FaultReply {
-  const { status, headers = {}, ...error } = rowFor(fault)
+/**
+ * What the wire says of a fault.
+ *
+ * @param service - whose manner of answering it has.
+ */
+export function replyToFault(fault: Fault, service: Service = 'identity'): FaultReply {
+  const { status, headers = {}, ...error } = inMannerOfService(rowFor(fault), fault, service)
   return { status, headers, body: { error } }
 }
 
-interface FaultRow extends WireError {
+/** A fault on the wire, in one object. */
+export interface FaultRow extends WireError {
   readonly status: number
   readonly headers?: Readonly<Record<string, string>>
 }
@@ -118,25 +141,27 @@ function rowFor(fault: Fault): FaultRow {
     case 'server-broken':
       return row(500, 'InternalServerError', 'The server met an unexpected condition.')
     default:
-      return bodyRowFor(fault)
+      return isBodyFault(fault) ? bodyRowFor(fault) : managementRowFor(fault)
   }
 }
 
-type BodyFault = Extract<
-  Fault,
-  {
-    readonly kind:
-      | 'media-type-unknown'
-      | 'content-encoding-unknown'
-      | 'body-too-large'
-      | 'body-not-json'
-      | 'body-invalid'
-      | 'lifetime-out-of-range'
-      | 'scopes-missing'
-      | 'scope-unknown'
-      | 'custom-id-length'
-  }
->
+function isBodyFault(fault: BodyFault | ManagementFault): fault is BodyFault {
+  return (bodyFaultKinds as readonly string[]).includes(fault.kind)
+}
+
+const bodyFaultKinds = [
+  'media-type-unknown',
+  'content-encoding-unknown',
+  'body-too-large',
+  'body-not-json',
+  'body-invalid',
+  'lifetime-out-of-range',
+  'scopes-missing',
+  'scope-unknown',
+  'custom-id-length',
+] as const
+
+type BodyFault = Extract<Fault, { readonly kind: (typeof bodyFaultKinds)[number] }>
 
 function bodyRowFor(fault: BodyFault): FaultRow {
   switch (fault.kind) {

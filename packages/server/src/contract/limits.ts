@@ -21,8 +21,8 @@ export const serverLimits = {
   asksInStatementMax: 512,
   /** Questions that wait for a statement; more are answered 503. */
   asksWaitingMax: 20_000,
-  /** Access keys that are tried for one signature. */
-  candidateKeysMax: 128,
+  /** Resources whose access keys are tried where neither host nor path says which is meant. */
+  candidateResourcesMax: 64,
   /** Characters of `x-ms-client-request-id` that are echoed. */
   clientRequestIdCharactersMax: 128,
   /** Seconds after which a refused caller may come again (`Retry-After`). */

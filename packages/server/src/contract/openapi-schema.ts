@@ -7,7 +7,7 @@
  */
 import type { TSchema } from '@sinclair/typebox'
 import type { JudgedRules } from './operation.ts'
-import { type IdentityVersion, isInRange, type VersionRange } from './versions.ts'
+import { type ApiVersion, isInRange, type ServiceVersions } from './versions.ts'
 
 /** A value of JSON. */
 export type Json = string | number | boolean | null | readonly Json[] | JsonObject
@@ -20,8 +20,8 @@ export interface JsonObject {
 /** What holds for the fields of a schema beside their types; paths are dotted, `identity.id`. */
 export interface FieldContext {
   /** `undefined`: every field, whatever its versions. */
-  readonly version: IdentityVersion | undefined
-  readonly fieldVersions?: Readonly<Record<string, VersionRange>> | undefined
+  readonly version: ApiVersion | undefined
+  readonly fieldVersions?: Readonly<Record<string, ServiceVersions>> | undefined
   readonly judged?: Readonly<Record<string, JudgedRules>> | undefined
 }
 

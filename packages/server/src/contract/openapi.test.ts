@@ -3,11 +3,12 @@ import { describe, test } from 'node:test'
 import { ok } from '@parley/protocol'
 import { Type } from '@sinclair/typebox'
 import { absentable } from './fields.ts'
-import { printOpenApi } from './openapi.ts'
+import { type OpenApiSpace, printOpenApi } from './openapi.ts'
 import type { Json, JsonObject } from './openapi-schema.ts'
 import type { BodyContract, Operation, ReplyContract } from './operation.ts'
 
 const version = '2023-10-01' as const
+const space = { service: 'identity', version } as const
 const common = { summary: 'Does it.', handle: () => ok(undefined) } as const
 
 function operation(asked: Partial<Operation>): Operation {
@@ -23,8 +24,8 @@ function operation(asked: Partial<Operation>): Operation {
   }
 }
 
-function printed(asked: Partial<Operation>, space: Parameters<typeof printOpenApi>[1] = version) {
-  const [methods] = Object.values(objectAt(printOpenApi([operation(asked)], space), 'paths'))
+function printed(asked: Partial<Operation>, within: OpenApiSpace = space) {
+  const [methods] = Object.values(objectAt(printOpenApi([operation(asked)], within), 'paths'))
   const [one] = Object.values(methods as JsonObject)
   return one as JsonObject
 }
@@ -56,7 +57,7 @@ function objectAt(from: JsonObject, ...names: readonly string[]): JsonObject {
 
 describe('an OpenAPI document', () => {
   test('keeps the template of a path and declares what it names', () => {
-    const document = printOpenApi([operation({})], version)
+    const document = printOpenApi([operation({})], space)
     assert.deepEqual(Object.keys(objectAt(document, 'paths')), ['/things/{thingId}/:make'])
     const [parameter] = printed({})['parameters'] as readonly JsonObject[]
     assert.deepEqual(parameter, {
@@ -68,13 +69,13 @@ describe('an OpenAPI document', () => {
   })
 
   test('puts the methods of a path side by side', () => {
-    const document = printOpenApi([operation({}), operation({ method: 'GET' })], version)
+    const document = printOpenApi([operation({}), operation({ method: 'GET' })], space)
     const methods = objectAt(document, 'paths', '/things/{thingId}/:make')
     assert.deepEqual(Object.keys(methods), ['post', 'get'])
   })
 
   test('asks for its own api-version and no other', () => {
-    const document = printOpenApi([operation({})], version)
+    const document = printOpenApi([operation({})], space)
     assert.deepEqual(objectAt(document, 'components', 'parameters', 'ApiVersion'), {
       name: 'api-version',
       in: 'query',
@@ -83,14 +84,15 @@ describe('an OpenAPI document', () => {
     })
   })
 
-  const spaces = [
-    ['2021-03-07', 1],
-    ['2021-02-22-preview1', 0],
+  const spaces: readonly (readonly [OpenApiSpace, number])[] = [
+    [{ service: 'identity', version: '2021-03-07' }, 1],
+    [{ service: 'identity', version: '2021-02-22-preview1' }, 0],
+    [{ service: 'management', version: '2025-09-01' }, 0],
     ['unversioned', 0],
-  ] as const
-  for (const [space, count] of spaces) {
-    test(`of ${space} has ${count} of the operations since 2021-03-07`, () => {
-      const paths = objectAt(printOpenApi([operation({})], space), 'paths')
+  ]
+  for (const [within, count] of spaces) {
+    test(`of ${JSON.stringify(within)} has ${count} of the operations since 2021-03-07`, () => {
+      const paths = objectAt(printOpenApi([operation({})], within), 'paths')
       assert.equal(Object.keys(paths).length, count)
     })
   }
@@ -101,9 +103,9 @@ describe('an OpenAPI document', () => {
   })
 
   test('refers only to what it has', () => {
-    for (const space of [version, 'unversioned'] as const) {
-      const versions = space === 'unversioned' ? space : ({ since: version } as const)
-      const document = printOpenApi([operation({ versions })], space)
+    for (const within of [space, 'unversioned'] as const) {
+      const versions = within === 'unversioned' ? within : ({ since: version } as const)
+      const document = printOpenApi([operation({ versions })], within)
       const found = [...JSON.stringify(document).matchAll(/"\$ref":"#\/([^"]+)"/g)]
       assert.ok(found.length > 0)
       for (const [, path = ''] of found) assert.ok(objectAt(document, ...path.split('/')), path)
@@ -116,10 +118,18 @@ describe('an OpenAPI document', () => {
     })
   })
 
-  test('asks for a signature unless anybody may call', () => {
-    assert.deepEqual(printed({ access: 'resource' })['security'], [{ AccessKey: [] }])
-    assert.deepEqual(printed({ access: 'public' })['security'], [])
-  })
+  const securities = [
+    ['public', []],
+    ['resource', [{ AccessKey: [] }, { Bearer: [] }]],
+    ['entra-user', [{ Bearer: [] }]],
+    ['administrator', [{ Bearer: [] }]],
+    ['reader', [{ Bearer: [] }]],
+  ] as const
+  for (const [access, security] of securities) {
+    test(`asks ${security.length} kinds of credential of callers of ${access}`, () => {
+      assert.deepEqual(printed({ access })['security'], security)
+    })
+  }
 })
 
 describe('a request body in an OpenAPI document', () => {

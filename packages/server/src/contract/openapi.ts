@@ -10,10 +10,16 @@ import { STATUS_CODES } from 'node:http'
 import { serverLimits } from './limits.ts'
 import { type FieldContext, type Json, type JsonObject, printSchema } from './openapi-schema.ts'
 import type { BodyContract, Operation, ReplyContract } from './operation.ts'
-import { type IdentityVersion, isInRange } from './versions.ts'
+import { type ApiVersion, isInRange, type Service, serviceOf } from './versions.ts'
 
 /** Which of the operations a document is about. */
-export type OpenApiSpace = IdentityVersion | 'unversioned'
+export type OpenApiSpace = ServiceVersion | 'unversioned'
+
+/** One version of one service. */
+export interface ServiceVersion {
+  readonly service: Service
+  readonly version: ApiVersion
+}
 
 /**
  * Prints the OpenAPI document of a space.
@@ -40,30 +46,36 @@ export function printOpenApi(operations: readonly Operation[], space: OpenApiSpa
 function isInSpace(operation: Operation, space: OpenApiSpace): boolean {
   const { versions } = operation
   if (versions === 'unversioned' || space === 'unversioned') return versions === space
-  return isInRange(space, versions)
+  return serviceOf(versions) === space.service && isInRange(space.version, versions)
 }
 
 function printInfo(space: OpenApiSpace): JsonObject {
   const isOurs = space === 'unversioned'
   return {
-    title: isOurs ? 'Parley: tokens' : 'Parley: identities and access tokens',
+    title: isOurs ? 'Parley: tokens' : titles[space.service],
     description: isOurs
       ? 'What Parley serves beside the operations of Azure Communication Services.'
       : 'What Parley serves of this api-version of Azure Communication Services.',
     license: { name: 'Apache-2.0', identifier: 'Apache-2.0' },
-    version: isOurs ? '1' : space,
+    version: isOurs ? '1' : space.version,
   }
+}
+
+const titles: Readonly<Record<Service, string>> = {
+  identity: 'Parley: identities and access tokens',
+  management: 'Parley: resources and their access keys',
+  subscription: 'Parley: subscriptions',
 }
 
 function printOperation(operation: Operation, space: OpenApiSpace): JsonObject {
   const { id, summary, access, path, body, reply } = operation
   const isVersioned = space !== 'unversioned'
-  const version = isVersioned ? space : undefined
+  const version = isVersioned ? space.version : undefined
   const requestBody = body === undefined ? undefined : printBody(body, version)
   return {
     operationId: id,
     summary,
-    security: access === 'public' ? [] : [{ AccessKey: [] }],
+    security: securityOf(access),
     parameters: [
       ...pathParameters(path),
       ...(isVersioned ? [reference('parameters', 'ApiVersion')] : []),
@@ -72,8 +84,25 @@ function printOperation(operation: Operation, space: OpenApiSpace): JsonObject {
     ...(requestBody === undefined ? {} : { requestBody }),
     responses: {
       [reply.status]: printReply(reply, version),
+      ...Object.fromEntries(
+        (reply.otherStatuses ?? []).map((status) => [
+          status,
+          printReply(status === 204 ? { status } : { ...reply, status }, version),
+        ]),
+      ),
       default: reference('responses', 'Fault'),
     },
+  }
+}
+
+function securityOf(access: Operation['access']): readonly JsonObject[] {
+  switch (access) {
+    case 'public':
+      return []
+    case 'resource':
+      return [{ AccessKey: [] }, { Bearer: [] }]
+    default:
+      return [{ Bearer: [] }]
   }
 }
 
@@ -87,7 +116,7 @@ function pathParameters(path: string): readonly JsonObject[] {
 }
 
 /** A body that can only be empty is no body for a reader. */
-function printBody(body: BodyContract, version: IdentityVersion | undefined): Json | undefined {
+function printBody(body: BodyContract, version: ApiVersion | undefined): Json | undefined {
   const judged = version === undefined ? undefined : body.judged?.(version)
   const context: FieldContext = { version, fieldVersions: body.fieldVersions, judged }
   const content: Record<string, Json> = {}
@@ -101,7 +130,7 @@ function printBody(body: BodyContract, version: IdentityVersion | undefined): Js
   return { required: isRequired, content }
 }
 
-function printReply(reply: ReplyContract, version: IdentityVersion | undefined): JsonObject {
+function printReply(reply: ReplyContract, version: ApiVersion | undefined): JsonObject {
   const { status, schema, fieldVersions, isSecret } = reply
   // A contract has it and this server does not.
   if (status >= 400) return reference('responses', 'Fault')
@@ -130,17 +159,17 @@ function printComponents(space: OpenApiSpace): JsonObject {
   const isVersioned = space !== 'unversioned'
   return {
     parameters: {
-      ...(isVersioned ? { ApiVersion: apiVersion(space) } : {}),
+      ...(isVersioned ? { ApiVersion: apiVersion(space.version) } : {}),
       ClientRequestId: clientRequestId,
     },
     headers: { RequestId: requestId, ...(isVersioned ? { Versions: supportedVersions } : {}) },
     responses: { Fault: fault },
     schemas: { ErrorEnvelope: errorEnvelope, Error: error },
-    securitySchemes: { AccessKey: accessKey },
+    securitySchemes: { AccessKey: accessKey, Bearer: bearer },
   }
 }
 
-function apiVersion(version: IdentityVersion): JsonObject {
+function apiVersion(version: ApiVersion): JsonObject {
   return { name: 'api-version', in: 'query', required: true, schema: { const: version } }
 }
 
@@ -191,6 +220,14 @@ const accessKey = {
     '`HMAC-SHA256 SignedHeaders=x-ms-date;host;x-ms-content-sha256&Signature=<base64>`: the ' +
     'request signed with an access key of the resource, as the SDKs of Azure Communication ' +
     'Services do it. `x-ms-content-sha256` is the base64 of the SHA-256 of the body.',
+}
+
+const bearer = {
+  type: 'http',
+  scheme: 'bearer',
+  description:
+    'A token of an issuer in `PARLEY_TRUSTED_ISSUERS` with a role that allows the operation; in ' +
+    'the control plane also the admin token of `parley.env`.',
 }
 
 function jsonContent(schema: JsonObject): JsonObject {

@@ -16,8 +16,10 @@ const described = {
 } as const
 
 const call: Call = {
-  caller: { resourceId: 'r', accessKey: { slot: 'primary', generation: 1 } },
+  caller: { resourceId: 'r', accessKey: { slot: 'primary', generation: 1 }, actor: 'a' },
   params: { id: '1' },
+  query: {},
+  requestId: 'q',
   body: { count: 2 },
   version: '2023-10-01',
   nowMs: 0,

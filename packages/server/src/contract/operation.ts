@@ -1,7 +1,7 @@
 import type { AccessKeyGeneration, Result } from '@parley/protocol'
 import type { Static, TObject, TSchema } from '@sinclair/typebox'
 import type { Fault } from './faults.ts'
-import type { IdentityVersion, VersionRange } from './versions.ts'
+import type { ApiVersion, IdentityVersion, ServiceVersions } from './versions.ts'
 
 /**
  * An operation as data: how it is reached, who may call it, what it takes and gives, and a handler
@@ -15,14 +15,25 @@ export interface Operation {
   readonly method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE'
   /** Template as in OpenAPI; `{name}` stands for one segment, other characters for themselves. */
   readonly path: string
-  /** `public`: anybody. `resource`: a caller that holds an access key of a resource. */
-  readonly access: 'public' | 'resource'
+  readonly access: Access
   /** The api-versions it exists in; `unversioned` operations take no `api-version`. */
-  readonly versions: VersionRange | 'unversioned'
+  readonly versions: ServiceVersions | 'unversioned'
   readonly body?: BodyContract
   readonly reply: ReplyContract
   readonly handle: (call: Call) => Handled
 }
+
+/**
+ * Who may call an operation.
+ *
+ * - `public`: anybody.
+ * - `resource`: the owner of a resource, by an access key of it, or by a bearer of a trusted issuer
+ *   with the role of an owner or contributor there.
+ * - `entra-user`: a person, by a bearer of a trusted issuer that is the person's own.
+ * - `administrator`: who may change what stands at the operation's place in the control plane.
+ * - `reader`: who may look at it.
+ */
+export type Access = 'public' | 'resource' | 'entra-user' | 'administrator' | 'reader'
 
 /** What a handler gives: the reply's body, or the fault to answer instead. */
 export type Handled = Result<unknown, Fault> | Promise<Result<unknown, Fault>>
@@ -34,9 +45,9 @@ export interface BodyContract {
   /** Whether an empty body is a fault. */
   readonly isRequired: boolean
   /** Fields that exist in some versions only; in the others they are unknown. */
-  readonly fieldVersions?: Readonly<Record<string, VersionRange>>
-  /** Rules of fields beyond their schema, by field; `undefined`: none. */
-  readonly judged?: (version: IdentityVersion) => Readonly<Record<string, JudgedRules>>
+  readonly fieldVersions?: Readonly<Record<string, ServiceVersions>>
+  /** Rules of fields beyond their schema, by field; called with a version of the service. */
+  judged?(version: ApiVersion): Readonly<Record<string, JudgedRules>>
   /**
    * Reads JSON of one expected shape straight from the bytes; `undefined` sends the body down the
    * ordinary way. What it gives must equal what that way would give.
@@ -70,10 +81,12 @@ export type MediaType =
 /** What an operation gives when all is well. */
 export interface ReplyContract {
   readonly status: number
+  /** Other statuses that a handler gives, each with the same body or none: see `Replied`. */
+  readonly otherStatuses?: readonly number[]
   /** Absent: the reply has no body. */
   readonly schema?: TSchema
   /** Fields, by their path (`identity.customId`), that replies of some versions only have. */
-  readonly fieldVersions?: Readonly<Record<string, VersionRange>>
+  readonly fieldVersions?: Readonly<Record<string, ServiceVersions>>
   /** Says that the reply holds a secret: no cache may keep it. */
   readonly isSecret?: boolean
   /** Headers of every such reply. */
@@ -89,60 +102,144 @@ export class PrintedJson {
   }
 }
 
-/** A caller that proved to hold an access key. */
+/** A reply whose status is not that of the contract, but one of its `otherStatuses`. */
+export class Replied {
+  readonly status: number
+  /** Absent: no body. */
+  readonly body: unknown
+  constructor(status: number, body?: unknown) {
+    this.status = status
+    this.body = body
+  }
+}
+
+/** A caller that proved to be the owner of a resource. */
 export interface ResourceCaller {
   readonly resourceId: string
-  /** The key it signed with. */
-  readonly accessKey: AccessKeyGeneration
+  /** The key it signed with; absent for a caller that came with a bearer. */
+  readonly accessKey: AccessKeyGeneration | undefined
+  /** Who it is, for the audit log: `access-key/primary.1`, or `bearer/<issuer>/<subject>`. */
+  readonly actor: string
 }
+
+/** A caller that may do what it asks for in the control plane. */
+export interface AdministratorCaller {
+  /** Who it is, for the audit log: `admin-token`, or `bearer/<issuer>/<subject>`. */
+  readonly actor: string
+}
+
+/** A person who came with an Entra token of its own, for one resource. */
+export interface EntraUserCaller {
+  readonly resourceId: string
+  readonly entraToken: EntraToken
+}
+
+/** An Entra token whose issuer, audience, signature and time were found good. */
+export interface EntraToken {
+  readonly issuer: string
+  /** `tid`; the issuer's own text where it has none. */
+  readonly tenantId: string
+  /** `oid`, or `sub` where the issuer has no `oid`. */
+  readonly objectId: string
+  /** `azp`, `appid` or `client_id`: the application it was issued to; empty when unnamed. */
+  readonly clientId: string
+  /** `scp` or `scope`, split at spaces, as they stand. */
+  readonly scopes: readonly string[]
+  /** `groups`. */
+  readonly groups: readonly string[]
+  /** `exp`, NumericDate. */
+  readonly expiresAtSeconds: number
+}
+
+/** Somebody who is known. */
+export type Caller = ResourceCaller | AdministratorCaller | EntraUserCaller
 
 /** One call as a handler sees it. */
 export interface Call {
-  /** Who calls; present exactly when `access` is `resource`. */
-  readonly caller: ResourceCaller | undefined
+  /** Who calls, as `access` asks for; `undefined` where that is `public`. */
+  readonly caller: Caller | undefined
   readonly params: Readonly<Record<string, string>>
+  /** Of a parameter that stands twice it has a list. */
+  readonly query: Readonly<Record<string, unknown>>
   /** Checked against the schema; `{}` for an empty body. */
   readonly body: unknown
-  /** The version asked for; the newest where the operation is unversioned. */
-  readonly version: IdentityVersion
+  /** The version asked for; the newest of the identity service where there are none. */
+  readonly version: ApiVersion
   /** When the request was taken up, milliseconds since the Unix epoch. */
   readonly nowMs: number
+  /** Names the request in the logs. */
+  readonly requestId: string
 }
 
-/** A call of an operation that only holders of an access key reach, with its body typed. */
-export interface ResourceCall<Body> extends Omit<Call, 'caller' | 'body'> {
+/** A call of the identity service by the owner of a resource, with its body typed. */
+export interface ResourceCall<Body> extends Omit<Call, 'caller' | 'body' | 'version'> {
   readonly caller: ResourceCaller
+  readonly body: Body
+  readonly version: IdentityVersion
+}
+
+/** A call of the control plane, with its body typed. */
+export interface AdministratorCall<Body> extends Omit<Call, 'caller' | 'body'> {
+  readonly caller: AdministratorCaller
+  readonly body: Body
+}
+
+/** A call by a person with an Entra token, with its body typed. */
+export interface EntraUserCall<Body> extends Omit<Call, 'caller' | 'body'> {
+  readonly caller: EntraUserCaller
   readonly body: Body
 }
 
 /** An operation before its handler was typed away. */
-export interface ResourceOperation<Schema extends TObject>
+interface TypedOperation<Schema extends TObject, TypedCall>
   extends Omit<Operation, 'access' | 'handle' | 'body'> {
   readonly body?: Omit<BodyContract, 'schemas'> & {
     readonly schema: Schema
     /** Whether JSON may also be announced as a merge patch (RFC 7396). */
     readonly acceptsMergePatch?: boolean
   }
-  readonly handle: (call: ResourceCall<Static<Schema>>) => Handled
+  readonly handle: (call: TypedCall) => Handled
 }
 
 /**
- * Defines an operation for holders of an access key that takes JSON. The handler's body has the
- * type of the schema; what the pipeline hands it was checked against that.
+ * Defines an operation for the owner of a resource that takes JSON. The handler's body has the type
+ * of the schema; what the pipeline hands it was checked against that.
  */
 export function resourceOperation<Schema extends TObject>(
-  operation: ResourceOperation<Schema>,
+  operation: TypedOperation<Schema, ResourceCall<Static<Schema>>>,
+): Operation {
+  return withoutTypes(operation, 'resource')
+}
+
+/** Defines an operation of the control plane that takes JSON; `access` says who may call it. */
+export function controlOperation<Schema extends TObject>(
+  access: 'administrator' | 'reader',
+  operation: TypedOperation<Schema, AdministratorCall<Static<Schema>>>,
+): Operation {
+  return withoutTypes(operation, access)
+}
+
+/** Defines an operation for a person with an Entra token that takes JSON. */
+export function entraUserOperation<Schema extends TObject>(
+  operation: TypedOperation<Schema, EntraUserCall<Static<Schema>>>,
+): Operation {
+  return withoutTypes(operation, 'entra-user')
+}
+
+function withoutTypes<Schema extends TObject, TypedCall>(
+  operation: TypedOperation<Schema, TypedCall>,
+  access: Access,
 ): Operation {
   const { body, handle, ...rest } = operation
   return {
     ...rest,
-    access: 'resource',
+    access,
     ...(body === undefined ? {} : { body: jsonBody(body) }),
-    handle: (call) => handle(call as ResourceCall<Static<Schema>>),
+    handle: (call) => handle(call as TypedCall),
   }
 }
 
-function jsonBody(body: NonNullable<ResourceOperation<TObject>['body']>): BodyContract {
+function jsonBody(body: NonNullable<TypedOperation<TObject, unknown>['body']>): BodyContract {
   const { schema, acceptsMergePatch = false, ...rest } = body
   const schemas: BodyContract['schemas'] = acceptsMergePatch
     ? { 'application/json': schema, 'application/merge-patch+json': schema }

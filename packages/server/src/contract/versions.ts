@@ -20,23 +20,77 @@ export const identityVersions = [
   '2026-09-23',
 ] as const
 
+/**
+ * The stable api-versions of the control plane.
+ *
+ * @source ARM, `Microsoft.Communication`; those that the stable SDKs send.
+ */
+export const managementVersions = [
+  '2020-08-20',
+  '2023-03-31',
+  '2023-04-01',
+  '2025-05-01',
+  '2025-09-01',
+] as const
+
+/**
+ * The api-versions in which subscriptions are managed.
+ *
+ * @source ARM, `Microsoft.Resources` and `Microsoft.Subscription`; those that their SDKs send.
+ */
+export const subscriptionVersions = [
+  '2016-06-01',
+  '2020-01-01',
+  '2020-09-01',
+  '2021-01-01',
+  '2021-10-01',
+  '2022-12-01',
+] as const
+
+/** The api-versions of every service; the same name in two of them means two things. */
+export const apiVersions = {
+  identity: identityVersions,
+  management: managementVersions,
+  subscription: subscriptionVersions,
+} as const
+
+/** A service with api-versions, and a manner of answering, of its own. */
+export type Service = keyof typeof apiVersions
+
 /** One of `identityVersions`. */
 export type IdentityVersion = (typeof identityVersions)[number]
 
+/** A version of some service. */
+export type ApiVersion = (typeof apiVersions)[Service][number]
+
 /** The versions in which an operation, a field or a value exists; both ends inclusive. */
-export interface VersionRange {
-  readonly since: IdentityVersion
-  readonly until?: IdentityVersion
+export type VersionRange = { readonly service?: 'identity' } & Ends<IdentityVersion>
+
+/** The same of any service. */
+export type ServiceVersions =
+  | VersionRange
+  | ({ readonly service: 'management' } & Ends<(typeof managementVersions)[number]>)
+  | ({ readonly service: 'subscription' } & Ends<(typeof subscriptionVersions)[number]>)
+
+interface Ends<Version> {
+  readonly since: Version
+  readonly until?: Version
 }
 
-/** Says whether `version` lies in `range`. */
-export function isInRange(version: IdentityVersion, range: VersionRange): boolean {
-  const position = identityVersions.indexOf(version)
-  const end = range.until === undefined ? Infinity : identityVersions.indexOf(range.until)
-  return position >= identityVersions.indexOf(range.since) && position <= end
+/** The service whose versions a range is about. */
+export function serviceOf(range: ServiceVersions): Service {
+  return range.service ?? 'identity'
+}
+
+/** Says whether `version` lies in `range`; one of another service never does. */
+export function isInRange(version: ApiVersion, range: ServiceVersions): boolean {
+  const names: readonly ApiVersion[] = apiVersions[serviceOf(range)]
+  const position = names.indexOf(version)
+  const end = range.until === undefined ? names.length : names.indexOf(range.until)
+  return position >= names.indexOf(range.since) && position <= end
 }
 
 /** The versions of `range`, oldest first. */
-export function versionsIn(range: VersionRange): readonly IdentityVersion[] {
-  return identityVersions.filter((version) => isInRange(version, range))
+export function versionsIn(range: ServiceVersions): readonly ApiVersion[] {
+  return apiVersions[serviceOf(range)].filter((version) => isInRange(version, range))
 }
