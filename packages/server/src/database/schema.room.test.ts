@@ -11,6 +11,8 @@ const later = new Date(nowMs + 3_600_000)
 
 /** Tables that belong to no resource. */
 const globalTables = [
+  'audit_entry',
+  'audit_head',
   'event_sequence',
   'installation',
   'schema_migration',
@@ -19,7 +21,7 @@ const globalTables = [
 ]
 
 /** Tables whose rows outlive their resource, and the migration says why. */
-const outliving = ['revocation_event']
+const outliving = ['resource_purge', 'revocation_event']
 
 describe('the tables', () => {
   let temporary: TemporaryPostgres
@@ -86,7 +88,14 @@ describe('the tables', () => {
     )
     assert.deepEqual(
       confined.map(({ name }) => name),
-      ['access_key', 'access_token', 'identity', 'revocation_event'],
+      [
+        'access_key',
+        'access_token',
+        'entra_assignment',
+        'identity',
+        'resource_purge',
+        'revocation_event',
+      ],
     )
     for (const { name, firstOfKey, cascades } of confined) {
       assert.equal(firstOfKey, 'resource_id', name)
