@@ -36,17 +36,24 @@ export interface World {
   /** Makes a resource that no other test knows. */
   readonly createTenant: () => Promise<Tenant>
   /** A resource of another run on the same data, as this run reaches it. */
-  readonly adoptTenant: (tenant: Omit<Tenant, 'call'>) => Tenant
+  readonly adoptTenant: (tenant: TenantSecrets) => Tenant
   /** Stops the server, once; its data stays. */
   readonly stop: () => Promise<void>
 }
 
-/** A resource as its owner holds it. */
-export interface Tenant {
+/** What the owner of a resource keeps of it. */
+interface TenantSecrets {
   readonly resourceId: string
+  readonly name: string
   readonly connectionString: string
   readonly primaryKey: Buffer
   readonly secondaryKey: Buffer
+}
+
+/** A resource as its owner holds it. */
+export interface Tenant extends TenantSecrets {
+  /** The host of its own, where the world has a domain, else that of the server. */
+  readonly host: string
   /** Sends a request signed with the primary key. */
   readonly call: (request: TestRequest) => Promise<Answer>
 }
@@ -61,6 +68,8 @@ export interface TestRequest {
   /** An empty text leaves a header out that would be sent otherwise. */
   readonly headers?: Readonly<Record<string, string>>
   readonly accessKey?: Buffer
+  /** Another `Host` than that of the connection. */
+  readonly host?: string
 }
 
 /** An answer with its body read. */
@@ -88,9 +97,12 @@ export interface AnswerBody {
 
 let shared: Promise<World> | undefined
 
-/** The world of this process; started at the first call, stopped after the last test. */
+/**
+ * The world of this process; started at the first call, stopped after the last test. Its resources
+ * have host names: there are more of them than a server looks through for a key.
+ */
 export function theWorld(): Promise<World> {
-  shared ??= startWorld(newDataDir())
+  shared ??= startWorld(newDataDir(), { PARLEY_DOMAIN: 'parley.test' })
   return shared
 }
 
@@ -138,11 +150,16 @@ export async function startWorld(
   const parley = result.value
   const origin = (parley.reachable.httpEndpoint ?? '').slice(0, -1)
   const db = await openDatabase(dataDir, settings.databaseUrl)
-  const adoptTenant: World['adoptTenant'] = (tenant) => ({
-    ...tenant,
-    call: (request) =>
-      send(origin, signed(origin, { accessKey: tenant.primaryKey, ...request }, now())),
-  })
+  const adoptTenant: World['adoptTenant'] = (tenant) => {
+    const { name, primaryKey: accessKey } = tenant
+    const { domain } = settings
+    const host = domain === undefined ? new URL(origin).host : `${name}.${domain}`
+    return {
+      ...tenant,
+      host,
+      call: (request) => send(origin, signed(origin, { accessKey, host, ...request }, now())),
+    }
+  }
   let stopped: Promise<void> | undefined
   const world: World = {
     parley,
@@ -198,10 +215,11 @@ async function openDatabase(dataDir: string, url: string | undefined): Promise<D
   return connected.value
 }
 
-async function createResource(parley: Parley): Promise<Omit<Tenant, 'call'>> {
+async function createResource(parley: Parley): Promise<TenantSecrets> {
   const created = await parley.createResource(`tenant-${randomBytes(6).toString('hex')}`)
   return {
     resourceId: created.resource.resourceId,
+    name: created.resource.name,
     connectionString: created.connectionString,
     primaryKey: keyOf(created.connectionString),
     secondaryKey: keyOf(created.secondaryConnectionString),
@@ -225,7 +243,7 @@ export function signed(
   const text = stringToSign({
     method: request.method,
     pathAndQuery: request.path,
-    signedValues: [date, new URL(origin).host, contentHash],
+    signedValues: [date, request.host ?? new URL(origin).host, contentHash],
   })
   const signature = createHmac('sha256', request.accessKey).update(text).digest('base64')
   return {
@@ -249,7 +267,8 @@ function bytesOf(body: TestRequest['body']): Buffer {
 /** Sends a request as it is and reads the whole answer. */
 export function send(origin: string, request: TestRequest): Promise<Answer> {
   const body = bytesOf(request.body)
-  const given = { 'content-length': String(body.length), ...request.headers }
+  const host = request.host === undefined ? {} : { host: request.host }
+  const given = { 'content-length': String(body.length), ...host, ...request.headers }
   const headers = Object.fromEntries(Object.entries(given).filter(([, value]) => value !== ''))
   return new Promise((resolve, reject) => {
     const url = `${origin}${request.path}`

@@ -8,11 +8,11 @@ import {
   startWorld,
   type Tenant,
   type TestRequest,
-  theWorld,
   type World,
 } from '../world.ts'
 
-const world = await theWorld()
+/** One address for all resources, as on a laptop: the key says which is meant. */
+const world = await startWorld(newDataDir())
 const { createTenant } = world
 
 /** A server that says why it refuses, behind a proxy that shows it as `id.example:8443`. */
@@ -171,7 +171,7 @@ const path = `/identities?api-version=${version}`
 const refusals: readonly (readonly [string, string, (own: Tenant) => Partial<Parts>])[] = [
   ['authorization-missing', 'no authorization', headers({ authorization: undefined })],
   ['authorization-malformed', 'a scheme alone', headers({ authorization: 'HMAC-SHA256' })],
-  ['authorization-malformed', 'a bearer', headers({ authorization: 'Bearer abc' })],
+  ['bearer-malformed', 'a bearer', headers({ authorization: 'Bearer abc' })],
   [
     'authorization-malformed',
     'a signature of other length',

@@ -47,8 +47,12 @@ function lastBodyIn(text: string): unknown {
 }
 
 /** A signed request as the bytes of HTTP/1.1. */
-function bytesOf({ method, path, body, headers }: TestRequest, last = true): string {
-  const all = { host: new URL(origin).host, ...(last ? { connection: 'close' } : {}), ...headers }
+function bytesOf({ method, path, body, headers, host }: TestRequest, last = true): string {
+  const all = {
+    host: host ?? new URL(origin).host,
+    ...(last ? { connection: 'close' } : {}),
+    ...headers,
+  }
   const lines = Object.entries(all).map(([name, value]) => `${name}: ${value}\r\n`)
   const text = String(body ?? '')
   const length = `content-length: ${Buffer.byteLength(text)}\r\n`
@@ -108,19 +112,16 @@ describe('a path or method that does not exist', () => {
 })
 
 describe('the api-version', () => {
-  const unsupported = (given: string) =>
+  const unsupported = (given: string) => (host: string) =>
     error(
       400,
       'UnsupportedApiVersion',
-      `The HTTP resource that matches the request URI '${origin}/identities' ` +
+      `The HTTP resource that matches the request URI 'http://${host}/identities' ` +
         `does not support the API version '${given}'.`,
     )
-  const missing = error(
-    400,
-    'ApiVersionUnspecified',
-    'An API version is required, but was not specified.',
-  )
-  const queries: readonly (readonly [string, ReturnType<typeof told>])[] = [
+  const missing = () =>
+    error(400, 'ApiVersionUnspecified', 'An API version is required, but was not specified.')
+  const queries: readonly (readonly [string, (host: string) => ReturnType<typeof told>])[] = [
     ['', missing],
     ['?', missing],
     ['?api-version=', missing],
@@ -136,7 +137,7 @@ describe('the api-version', () => {
     test(`is refused as '${query.slice(0, 50)}'`, async () => {
       const tenant = await createTenant()
       const answer = await tenant.call({ method: 'POST', path: `/identities${query}` })
-      assert.deepEqual(told(answer), expected)
+      assert.deepEqual(told(answer), expected(tenant.host))
       assert.match(String(answer.headers['api-supported-versions']), /^2020-07-20-preview2, /)
     })
   }
@@ -230,7 +231,7 @@ describe('a connection', () => {
     const tenant = await createTenant()
     const good = { method: 'POST', path: identities, accessKey: tenant.primaryKey }
     const own = (request: TestRequest) =>
-      signed(origin, { accessKey: tenant.primaryKey, ...request }, Date.now())
+      signed(origin, { accessKey: tenant.primaryKey, host: tenant.host, ...request }, Date.now())
     const requests: readonly TestRequest[] = [
       { method: 'POST', path: '/nowhere' },
       { method: 'PUT', path: identities },
@@ -250,7 +251,8 @@ describe('a connection', () => {
   test('that sends byte by byte is served, and holds up nobody', async () => {
     const tenant = await createTenant()
     const body = { createTokenWithScopes: ['chat'] }
-    const request = { method: 'POST', path: identities, body: JSON.stringify(body) }
+    const { host } = tenant
+    const request = { method: 'POST', path: identities, body: JSON.stringify(body), host }
     const ready = signed(origin, { ...request, accessKey: tenant.primaryKey }, Date.now())
     const slow = converse(...bytesOf(ready))
     await atOnce(20, () => createIdentity(tenant))

@@ -199,7 +199,7 @@ describe('reading an identity', () => {
       const id = await createIdentity(tenant)
       const path = identityPath(id, '', apiVersion)
       const { status, body } = await tenant.call({ method: 'GET', path })
-      const uri = `${world.origin}/identities/${id}`
+      const uri = `http://${tenant.host}/identities/${id}`
       const message =
         `The HTTP resource that matches the request URI '${uri}' ` +
         `does not support the API version '${apiVersion}'.`

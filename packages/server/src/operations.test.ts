@@ -3,14 +3,9 @@ import { describe, test } from 'node:test'
 import findMyWay from 'find-my-way'
 import { serverLimits } from './contract/limits.ts'
 import { type Route, routesOf } from './http/routes.ts'
-import { type OperationWorld, operationsOf } from './operations.ts'
+import { describeOperations } from './operations.ts'
 
-// No handler is called here, so no room asks the world for anything.
-const operations = operationsOf({
-  platform: {},
-  publishedKeys: [],
-  issuer: 'https://parley.example',
-} as unknown as OperationWorld)
+const operations = describeOperations()
 const routes = routesOf(operations)
 
 /** The router as Fastify makes it for `http/app.ts`. */

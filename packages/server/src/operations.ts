@@ -8,9 +8,11 @@ import type { Operation } from './contract/operation.ts'
 import type { Database } from './database/connect.ts'
 import type { Feed } from './events/feed.ts'
 import type { Platform } from './foundation/platform.ts'
+import type { Sealer } from './foundation/seal.ts'
 import { createCreateIdentity } from './identities/create.ts'
 import { identityOperations } from './identities/operations.ts'
-import type { Resource } from './resources/model.ts'
+import type { KeyRing } from './keys/key-ring.ts'
+import type { ResourceDirectory } from './resources/directory.ts'
 import { revocationOperations } from './revocations/operations.ts'
 import { exchangeOperations } from './tokens/exchanges.ts'
 import { introspectionOperations } from './tokens/introspection.ts'
@@ -24,20 +26,24 @@ import type { PublicSigningJwk } from './tokens/signing-keys.ts'
 export interface OperationWorld {
   readonly db: Database
   readonly platform: Platform
+  readonly sealer: Sealer
   readonly feed: Feed
   readonly verifier: SyncVerifier
   readonly signer: TokenSigner
   readonly customIdKey: KeyObject
   readonly publishedKeys: readonly PublicSigningJwk[]
   readonly issuer: string
-  readonly findResource: (resourceId: string) => Resource | undefined
+  readonly keyRing: KeyRing
+  readonly resources: ResourceDirectory
+  /** The endpoint that clients of a resource use, by its name. */
+  readonly endpointFor: (name: string) => string
 }
 
 /** Builds every room and concatenates their tables. */
 export function operationsOf(world: OperationWorld): readonly Operation[] {
   const { db, platform, feed, issuer, publishedKeys } = world
   const { now } = platform
-  const issueToken = createIssueToken(world)
+  const issueToken = createIssueToken({ ...world, findResource: world.resources.find })
   const createIdentity = createCreateIdentity(world)
   return [
     ...identityOperations({
@@ -66,8 +72,29 @@ export function describeOperations(): readonly Operation[] {
     customIdKey: absent as unknown as KeyObject,
     publishedKeys: [],
     issuer: '',
-    findResource: absent,
+    sealer: { seal: absent, open: absent },
+    keyRing: absentKeyRing,
+    resources: absentDirectory,
+    endpointFor: absent,
   })
+}
+
+const absentKeyRing = {
+  keysOf: absent,
+  candidates: absent,
+  put: absent,
+  remove: absent,
+  noteUse: absent,
+  takeUses: absent,
+}
+
+const absentDirectory = {
+  find: absent,
+  findByName: absent,
+  first: absent,
+  list: absent,
+  put: absent,
+  remove: absent,
 }
 
 function absent(): never {

@@ -4,42 +4,41 @@
  */
 import { randomUUID } from 'node:crypto'
 import { ok, type Result } from '@parley/protocol'
-import { createVerifier } from '@parley/verifier/node'
 import { writeEnvironmentFile } from './admin/environment-file.ts'
 import {
   type Installation,
   insertResourceWithKeys,
-  type OpenAccessKey,
   openInstallation,
 } from './admin/installation.ts'
 import { openManagement } from './admin/management.ts'
-import { connectionStrings, endpointOf, type Reachable, reachableAt } from './admin/reachable.ts'
+import {
+  connectionStrings,
+  endpointOf,
+  type Reachable,
+  reachableAt,
+  type SlotTexts,
+} from './admin/reachable.ts'
+import { assemble } from './assembly.ts'
 import { serverLimits } from './contract/limits.ts'
-import type { Operation } from './contract/operation.ts'
 import { isDatabaseAnswering } from './database/availability.ts'
 import type { Database } from './database/connect.ts'
 import { claimDataDirectory } from './database/data-directory.ts'
 import { type HostFacts, type OpenDatabase, openDatabase } from './database/open.ts'
 import { dropExpiredTokenPartitions, makeRoomForTokens } from './database/partitions.ts'
-import { createFeed } from './events/feed.ts'
-import { deleteForgottenEvents, listRevocationEvents } from './events/store.ts'
+import { deleteForgottenEvents } from './events/store.ts'
 import type { OpenLog } from './foundation/log.ts'
 import { loadMasterKey } from './foundation/master-key.ts'
-import { createMetrics, type Metrics } from './foundation/metrics.ts'
 import type { Platform } from './foundation/platform.ts'
 import { startRecurringWork, type Task } from './foundation/recurring-work.ts'
-import { createSealer } from './foundation/seal.ts'
+import { createSealer, type Sealer } from './foundation/seal.ts'
 import type { Settings } from './foundation/settings.ts'
 import { serveApp } from './http/app.ts'
 import { bindListener, type Listener } from './http/listener.ts'
-import { createPipeline, type Pipeline } from './http/pipeline.ts'
 import { routesOf } from './http/routes.ts'
-import { createKeyRing, type KeyRing } from './keys/key-ring.ts'
-import { operationsOf } from './operations.ts'
-import { createResourceDirectory, type ResourceDirectory } from './resources/directory.ts'
+import { openAccessKey } from './keys/model.ts'
+import { findAccessKeys } from './keys/store.ts'
 import { firstResource, type Resource } from './resources/model.ts'
 import { openTls } from './tls/open.ts'
-import { createTokenSigner } from './tokens/sign.ts'
 
 /** What a server is started with. */
 export interface ParleyOptions {
@@ -140,10 +139,7 @@ async function start(
     database: opened.value,
     bound: bound.value,
     installation: installation.value,
-    insertResource: (asked) =>
-      db.begin((transaction) =>
-        insertResourceWithKeys({ db: transaction, platform, sealer }, asked),
-      ),
+    sealer,
   })
 }
 
@@ -163,7 +159,7 @@ async function bindListeners(
     certificateFile: settings.tlsCertificate,
     keyFile: settings.tlsKey,
     dataDir,
-    hostNames: settings.publicHosts.map((host) => host.replace(/:[0-9]+$/, '')),
+    hostNames: certifiedHosts(settings),
     nowMs: platform.now(),
   })
   if (!tls.ok) return tls
@@ -179,6 +175,13 @@ async function bindListeners(
   return ok({ https: https.value, http: http.value, caFile })
 }
 
+/** The names that a development certificate has to stand for, beside those of this machine. */
+function certifiedHosts(settings: Settings): readonly string[] {
+  const { publicHosts, domain } = settings
+  const hosts = domain === undefined ? publicHosts : [...publicHosts, domain, `*.${domain}`]
+  return hosts.map((host) => host.replace(/:[0-9]+$/, ''))
+}
+
 /** Everything that was opened before the rooms are built. */
 interface Opened extends ParleyOptions {
   readonly dataDir: string
@@ -186,13 +189,11 @@ interface Opened extends ParleyOptions {
   readonly database: OpenDatabase
   readonly bound: BoundListeners
   readonly installation: Installation
-  readonly insertResource: (
-    asked: Omit<Resource, 'resourceId'>,
-  ) => Promise<{ readonly resource: Resource; readonly accessKeys: readonly OpenAccessKey[] }>
+  readonly sealer: Sealer
 }
 
 async function serve(opened: Opened): Promise<Result<Started, StartFault>> {
-  const { settings, platform, closers, bound, installation, log } = opened
+  const { settings, platform, closers, bound, installation, log, sealer } = opened
   const { db, failed } = opened.database
   const { publicHosts, host } = settings
   const endpoint = endpointOf({ publicHosts, host, port: bound.https.port })
@@ -202,7 +203,8 @@ async function serve(opened: Opened): Promise<Result<Started, StartFault>> {
     log: log.log,
   })
   closers.push(() => houseKeeping.stop())
-  const { pipeline, operations, metrics, keyRing, resources } = await assemble(opened, endpoint)
+  const assembly = await assemble({ ...opened, db, endpoint })
+  const { pipeline, operations, metrics, keyRing, resources } = assembly
   const routes = routesOf(operations)
   for (const listener of [bound.https, bound.http]) {
     if (listener === undefined) continue
@@ -222,7 +224,10 @@ async function serve(opened: Opened): Promise<Result<Started, StartFault>> {
     if (!isDrained) log.log.warn({}, 'requests in flight were cut at the stop')
   })
   const { caFile } = bound
-  const reachable = reachableAt(endpoint, { installation, caFile, httpPort: bound.http?.port })
+  const { domain } = settings
+  const keys = await slotTexts(db, installation.resources[0]?.resourceId ?? '', sealer)
+  const httpPort = bound.http?.port
+  const reachable = reachableAt(endpoint, { installation, domain, keys, caFile, httpPort })
   return ok({
     endpoint,
     reachable,
@@ -231,60 +236,26 @@ async function serve(opened: Opened): Promise<Result<Started, StartFault>> {
     failed,
     createResource: async (name) => {
       const { subscriptionId } = reachable
-      const created = await opened.insertResource({ ...firstResource, name, subscriptionId })
-      resources.add(created.resource)
-      keyRing.add(created.accessKeys.map((key) => key.active))
-      return { resource: created.resource, ...connectionStrings(endpoint, created.accessKeys) }
+      const asked = { ...firstResource, name, subscriptionId }
+      const { resource, accessKeys } = await db.begin((transaction) =>
+        insertResourceWithKeys({ db: transaction, platform, sealer }, asked),
+      )
+      resources.put(resource)
+      keyRing.put(resource.resourceId, accessKeys)
+      const { resourceId } = resource
+      const keys = await slotTexts(db, resourceId, sealer)
+      return { resource, ...connectionStrings(endpoint, keys) }
     },
   })
 }
 
-/** The rooms, and what they share. */
-interface Assembly {
-  readonly pipeline: Pipeline
-  readonly operations: readonly Operation[]
-  readonly metrics: Metrics
-  readonly keyRing: KeyRing
-  readonly resources: ResourceDirectory
-}
-
-async function assemble(opened: Opened, endpoint: string): Promise<Assembly> {
-  const { settings, platform, installation, log } = opened
-  const { db } = opened.database
-  const { publishedKeys, customIdKey, signingKey, accessKeys } = installation
-  const issuer = settings.issuer ?? endpoint.slice(0, -1)
-  const keyRing = createKeyRing()
-  keyRing.add(accessKeys.map((key) => key.active))
-  const resources = createResourceDirectory()
-  for (const resource of installation.resources) resources.add(resource)
-  const feed = createFeed()
-  const verifier = createVerifier({
-    keys: { keys: publishedKeys },
-    issuer,
-    seenTokensMax: serverLimits.seenTokensMax,
-    now: platform.now,
-  })
-  feed.follow((event) => verifier.apply(event))
-  feed.publish(await listRevocationEvents(db, platform.now()))
-  const metrics = createMetrics()
-  const signer = createTokenSigner(signingKey)
-  const findResource = resources.find
-  const world = { db, platform, feed, verifier, signer, findResource }
-  return {
-    operations: operationsOf({ ...world, customIdKey, publishedKeys, issuer }),
-    pipeline: createPipeline({
-      platform,
-      log: log.log,
-      logRequests: log.logRequests,
-      metrics,
-      accessKeys: keyRing.keys,
-      publicHosts: settings.publicHosts,
-      showsRefusalReasons: settings.showsRefusalReasons,
-    }),
-    metrics,
-    keyRing,
-    resources,
+/** The keys of a resource in the clear, for whoever is told them. */
+async function slotTexts(db: Database, resourceId: string, sealer: Sealer): Promise<SlotTexts> {
+  const texts = { primary: '', secondary: '' }
+  for (const { current } of await findAccessKeys(db, resourceId)) {
+    texts[current.slot] = openAccessKey(current, sealer)?.toString('base64') ?? ''
   }
+  return texts
 }
 
 /**

@@ -1,16 +1,10 @@
 import { createSecretKey, type KeyObject } from 'node:crypto'
 import { fail, ok, type Result } from '@parley/protocol'
-import { serverLimits } from '../contract/limits.ts'
 import type { Database, Queries } from '../database/connect.ts'
 import type { Platform } from '../foundation/platform.ts'
 import type { Sealer } from '../foundation/seal.ts'
 import type { SigningAlgorithm } from '../foundation/settings.ts'
-import {
-  type ActiveAccessKey,
-  activeAccessKey,
-  newAccessKey,
-  openAccessKey,
-} from '../keys/model.ts'
+import { type ActiveAccessKey, activeAccessKey, newAccessKey, openSlot } from '../keys/model.ts'
 import { insertAccessKey, listAccessKeys } from '../keys/store.ts'
 import { firstResource, type Resource } from '../resources/model.ts'
 import { insertResource, listResources } from '../resources/store.ts'
@@ -28,7 +22,7 @@ export interface MasterKeyDiffers {
 export interface Installation {
   /** Oldest first; the first is the one of the first start. */
   readonly resources: readonly Resource[]
-  readonly accessKeys: readonly OpenAccessKey[]
+  readonly accessKeys: readonly ActiveAccessKey[]
   /** The key that signs. */
   readonly signingKey: OpenSigningKey
   /** Every key by which tokens verify, newest first. */
@@ -36,13 +30,6 @@ export interface Installation {
   readonly customIdKey: KeyObject
   /** Static bearer of the administrator. */
   readonly adminToken: string
-}
-
-/** An access key in the form that checks signatures and in the form that is handed out. */
-export interface OpenAccessKey {
-  readonly active: ActiveAccessKey
-  /** Base64, for connection strings. */
-  readonly text: string
 }
 
 /** A signing key that can sign. */
@@ -127,30 +114,29 @@ async function completeInstallation(world: InTransaction): Promise<void> {
 export async function insertResourceWithKeys(
   world: Omit<InTransaction, 'signingAlgorithm'>,
   asked: Omit<Resource, 'resourceId'>,
-): Promise<{ readonly resource: Resource; readonly accessKeys: readonly OpenAccessKey[] }> {
+): Promise<{ readonly resource: Resource; readonly accessKeys: readonly ActiveAccessKey[] }> {
   const { db, platform, sealer } = world
   const nowMs = platform.now()
   const resource = { ...asked, resourceId: platform.newGuid() }
   await insertResource(db, resource, nowMs)
-  const accessKeys: OpenAccessKey[] = []
+  const accessKeys: ActiveAccessKey[] = []
   for (const slot of ['primary', 'secondary'] as const) {
     const owner = { resourceId: resource.resourceId, slot, generation: 1 }
     const { stored, secret } = newAccessKey(owner, { sealer, platform })
     await insertAccessKey(db, stored, nowMs)
-    accessKeys.push({ active: activeAccessKey(stored, secret), text: secret.toString('base64') })
+    accessKeys.push(activeAccessKey(stored, secret))
   }
   return { resource, accessKeys }
 }
 
 async function openAccessKeys(
   world: InstallationWorld,
-): Promise<readonly OpenAccessKey[] | undefined> {
-  const stored = await listAccessKeys(world.db, serverLimits.candidateKeysMax)
-  const open: OpenAccessKey[] = []
-  for (const key of stored) {
-    const secret = openAccessKey(key, world.sealer)
-    if (secret === undefined) return undefined
-    open.push({ active: activeAccessKey(key, secret), text: secret.toString('base64') })
+): Promise<readonly ActiveAccessKey[] | undefined> {
+  const open: ActiveAccessKey[] = []
+  for (const slot of await listAccessKeys(world.db)) {
+    const keys = openSlot(slot, world.sealer)
+    if (keys === undefined) return undefined
+    open.push(...keys)
   }
   return open
 }

@@ -1,6 +1,6 @@
 import { type AccessKeySlot, printConnectionString } from '@parley/protocol'
 import type { Resource } from '../resources/model.ts'
-import type { Installation, OpenAccessKey } from './installation.ts'
+import type { Installation } from './installation.ts'
 
 /** What a program needs to find and use a running server. */
 export interface Reachable {
@@ -37,20 +37,39 @@ export function endpointOf(where: {
   return `https://${name.includes(':') ? `[${name}]` : name}:${where.port}/`
 }
 
-/** How the resource of the first start is reached. */
+/**
+ * The endpoint of one resource: its own host name where a domain is configured, else that of the
+ * server.
+ *
+ * @param where.domain - with port where that is not 443.
+ */
+export function endpointFor(
+  name: string,
+  where: { readonly domain: string | undefined; readonly endpoint: string },
+): string {
+  const { domain, endpoint } = where
+  return domain === undefined ? endpoint : `https://${name.toLowerCase()}.${domain}/`
+}
+
+/**
+ * How the resource of the first start is reached.
+ *
+ * @param server.keys - the text of its two access keys.
+ */
 export function reachableAt(
   endpoint: string,
   server: {
     readonly installation: Installation
+    readonly domain: string | undefined
+    readonly keys: SlotTexts
     readonly caFile: string | undefined
     readonly httpPort: number | undefined
   },
 ): Reachable {
-  const { installation, caFile, httpPort } = server
-  const { resourceId, subscriptionId, resourceGroup, name } = firstOf(installation.resources)
-  const keys = installation.accessKeys.filter((key) => key.active.resourceId === resourceId)
+  const { installation, domain, keys, caFile, httpPort } = server
+  const { subscriptionId, resourceGroup, name } = firstOf(installation.resources)
   return {
-    ...connectionStrings(endpoint, keys),
+    ...connectionStrings(endpointFor(name, { domain, endpoint }), keys),
     caFile,
     adminEndpoint: endpoint,
     adminToken: installation.adminToken,
@@ -62,15 +81,15 @@ export function reachableAt(
   }
 }
 
+/** The access keys of a resource as they are handed out, base64. */
+export type SlotTexts = Readonly<Record<AccessKeySlot, string>>
+
 /** The connection strings of a resource, from its two keys. */
 export function connectionStrings(
   endpoint: string,
-  keys: readonly OpenAccessKey[],
+  keys: SlotTexts,
 ): Pick<Reachable, 'connectionString' | 'secondaryConnectionString'> {
-  const textOf = (slot: AccessKeySlot) => {
-    const accessKey = keys.find((key) => key.active.slot === slot)?.text ?? ''
-    return printConnectionString({ endpoint, accessKey })
-  }
+  const textOf = (slot: AccessKeySlot) => printConnectionString({ endpoint, accessKey: keys[slot] })
   return { connectionString: textOf('primary'), secondaryConnectionString: textOf('secondary') }
 }
 

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, test } from 'node:test'
-import { fail, ok } from '@parley/protocol'
+import { fail } from '@parley/protocol'
 import { activeAccessKey } from '../keys/model.ts'
 import { type AccessKeyCheck, authenticateAccessKey, type SignedRequest } from './access-key.ts'
 
@@ -78,11 +78,11 @@ function checkOf(vector: SignedVector, key: Buffer): AccessKeyCheck {
 
 /** Every vector passes as it is, and not with the last character of any signed part exchanged. */
 function judgeVectors({ key, requests }: Vectors): void {
-  const caller = ok({ resourceId: 'r', accessKey: { slot: 'primary', generation: 1 } })
   assert.ok(requests.length >= 2)
   for (const vector of requests) {
     const check = checkOf(vector, Buffer.from(key, 'base64'))
-    assert.deepEqual(authenticateAccessKey(requestOf(vector), check), caller)
+    const signed = authenticateAccessKey(requestOf(vector), check)
+    assert.ok(signed.ok && signed.value.resourceId === 'r')
     for (const part of ['method', 'pathAndQuery', 'host'] as const) {
       const changed = requestOf({ ...vector, [part]: `${vector[part].slice(0, -1)}~` })
       assert.deepEqual(authenticateAccessKey(changed, check), fail('signature-differs'))

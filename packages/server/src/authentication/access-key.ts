@@ -19,7 +19,6 @@ import {
   stringToSign,
 } from '@parley/protocol'
 import type { RefusalReason } from '../contract/faults.ts'
-import type { ResourceCaller } from '../contract/operation.ts'
 import type { ActiveAccessKey } from '../keys/model.ts'
 import { signedHosts, signedPaths } from './signed-forms.ts'
 
@@ -34,8 +33,8 @@ export interface SignedRequest {
 
 /** What a signature is judged by. */
 export interface AccessKeyCheck {
-  /** The keys that may have signed. */
-  readonly candidates: readonly ActiveAccessKey[]
+  /** The keys that may have signed, the likeliest first; gone through once for each form. */
+  readonly candidates: Iterable<ActiveAccessKey>
   /** Host names under which a proxy shows the server, lower case, with port if any. */
   readonly publicHosts: readonly string[]
   readonly nowMs: number
@@ -45,14 +44,14 @@ const bodyHashHeader = 'x-ms-content-sha256'
 const dateHeaders = ['x-ms-date', 'date'] as const
 
 /**
- * Decides who signed a request.
+ * Decides which key signed a request.
  *
  * @faults the reason, for the log. A wrong host or resource is `signature-differs` as well.
  */
 export function authenticateAccessKey(
   request: SignedRequest,
   check: AccessKeyCheck,
-): Result<ResourceCaller, RefusalReason> {
+): Result<ActiveAccessKey, RefusalReason> {
   const { authorization } = request.headers
   if (authorization === undefined) return fail('authorization-missing')
   const signed = parseSignedRequestHeader(authorization)
@@ -65,9 +64,7 @@ export function authenticateAccessKey(
   if (refusal !== undefined) return fail(refusal)
   if (!isHashOf(request.headers[bodyHashHeader], request.body)) return fail('content-hash-differs')
   const signer = findSigner(textsThatMayBeSigned(request, signedHeaders, check), signature, check)
-  if (signer === undefined) return fail('signature-differs')
-  const { resourceId, slot, generation } = signer
-  return ok({ resourceId, accessKey: { slot, generation } })
+  return signer === undefined ? fail('signature-differs') : ok(signer)
 }
 
 const datePattern =
@@ -119,10 +116,16 @@ function findSigner(
 ): ActiveAccessKey | undefined {
   const expected = Buffer.from(signature, 'base64')
   for (const text of texts) {
-    const signer = check.candidates.find((key) => isSignature(text, key.hmacKey, expected))
-    if (signer !== undefined) return signer
+    for (const key of check.candidates) {
+      if (isSignature(text, key.hmacKey, expected) && isInForce(key, check.nowMs)) return key
+    }
   }
   return undefined
+}
+
+/** A key that was replaced goes on until its overlap is over, to the millisecond. */
+function isInForce(key: ActiveAccessKey, nowMs: number): boolean {
+  return key.validUntilMs === undefined || nowMs < key.validUntilMs
 }
 
 function isSignature(text: string, key: KeyObject, expected: Buffer): boolean {

@@ -18,6 +18,8 @@ export interface Settings {
   readonly masterKey: string | undefined
   readonly issuer: string | undefined
   readonly publicHosts: readonly string[]
+  /** Lower case, with port if any. */
+  readonly domain: string | undefined
   readonly tlsCertificate: string | undefined
   readonly tlsKey: string | undefined
   readonly signingAlgorithm: SigningAlgorithm
@@ -79,6 +81,11 @@ export const settingRows = [
     'PARLEY_PUBLIC_HOSTS',
     '',
     'Host names, with port if any, under which a proxy shows the server.',
+  ),
+  row(
+    'PARLEY_DOMAIN',
+    undefined,
+    'Domain, with port if not 443, below which each resource has its host name: `<name>.<domain>`.',
   ),
   row(
     'PARLEY_TLS_CERTIFICATE',
@@ -171,6 +178,7 @@ function settingsFrom(read: (name: SettingName) => string | undefined): Settings
     masterKey: read('PARLEY_MASTER_KEY'),
     issuer: issuerFrom(read('PARLEY_ISSUER')),
     publicHosts: hostsFrom(read('PARLEY_PUBLIC_HOSTS') ?? ''),
+    domain: domainFrom(read('PARLEY_DOMAIN')),
     tlsCertificate,
     tlsKey,
     signingAlgorithm: oneOf('PARLEY_SIGNING_ALGORITHM', ['ES256', 'RS256'], read),
@@ -224,6 +232,17 @@ function issuerFrom(text: string | undefined): string | undefined {
     URL.canParse(text) && /^https?:\/\/[\x21-\x7e]+$/.test(text) && !/[?#"\\]|\/$/.test(text)
   if (!isIssuer) throw new Invalid('PARLEY_ISSUER', 'an http(s) URL without a slash at its end')
   return text
+}
+
+function domainFrom(text: string | undefined): string | undefined {
+  if (text === undefined) return undefined
+  const domain = text.toLowerCase()
+  if (
+    /^([a-z0-9]([a-z0-9-]*[a-z0-9])?\.)*[a-z0-9]([a-z0-9-]*[a-z0-9])?(:[0-9]{1,5})?$/.test(domain)
+  ) {
+    return domain
+  }
+  throw new Invalid('PARLEY_DOMAIN', 'a domain name, with port if any')
 }
 
 function hostsFrom(text: string): readonly string[] {

@@ -2,6 +2,7 @@ import type { RequestListener } from 'node:http'
 import { type FastifyInstance, type FastifyReply, type FastifyRequest, fastify } from 'fastify'
 import { type Fault, replyToFault } from '../contract/faults.ts'
 import { serverLimits } from '../contract/limits.ts'
+import { createCanonicalPath } from './canonical-path.ts'
 import type { Exchange } from './exchange.ts'
 import { type Listener, serveOn } from './listener.ts'
 import type { Pipeline } from './pipeline.ts'
@@ -25,11 +26,13 @@ export interface AppOptions {
  */
 export async function serveApp(options: AppOptions): Promise<void> {
   const { server } = options.listener
+  const canonicalPath = createCanonicalPath(options.routes)
   let handler: RequestListener | undefined
   const app = fastify({
     logger: false,
     exposeHeadRoutes: false,
     bodyLimit: serverLimits.bodyBytesMax,
+    rewriteUrl: (request) => canonicalPath(request.url ?? ''),
     // The pipeline answers during a stop, with the envelope and a time to come again.
     return503OnClosing: false,
     routerOptions: { maxParamLength: serverLimits.pathSegmentCharactersMax },
@@ -109,6 +112,7 @@ const noBytes = Buffer.alloc(0)
 /** Stands in for the route of a request that has none. */
 const nowhere: Route = {
   method: 'GET',
+  service: 'identity',
   url: '',
   unversioned: undefined,
   byVersion: new Map(),

@@ -4,17 +4,16 @@
  */
 import { randomUUID } from 'node:crypto'
 import { fail, ok, type Result } from '@parley/protocol'
-import { authenticateAccessKey } from '../authentication/access-key.ts'
+import type { Authenticate } from '../authentication/authenticator.ts'
 import { type Fault, replyToFault } from '../contract/faults.ts'
 import { serverLimits } from '../contract/limits.ts'
-import type { Call, ResourceCaller } from '../contract/operation.ts'
+import { type Call, type Caller, Replied } from '../contract/operation.ts'
 import { isDatabaseUnavailable } from '../database/availability.ts'
 import { GatherFull } from '../foundation/gather.ts'
 import type { OpenLog, RequestLine } from '../foundation/log.ts'
 import type { Metrics } from '../foundation/metrics.ts'
 import type { Platform } from '../foundation/platform.ts'
 import { createTurn } from '../foundation/turn.ts'
-import type { ActiveAccessKey } from '../keys/model.ts'
 import type { Exchange } from './exchange.ts'
 import { type PrintedReply, printExchangeReply, writeReply } from './reply.ts'
 import { type ChosenOperation, chooseOperation } from './routes.ts'
@@ -25,9 +24,7 @@ export interface PipelineWorld {
   readonly log: OpenLog['log']
   readonly logRequests: OpenLog['logRequests']
   readonly metrics: Metrics
-  /** The access keys that may have signed. */
-  readonly accessKeys: () => readonly ActiveAccessKey[]
-  readonly publicHosts: readonly string[]
+  readonly authenticate: Authenticate
   /** Whether a 401 names its reason in a header. */
   readonly showsRefusalReasons: boolean
 }
@@ -49,7 +46,7 @@ interface Walk {
   readonly requestId: string
   readonly startedAt: number
   chosen: ChosenOperation | undefined
-  caller: ResourceCaller | undefined
+  caller: Caller | undefined
   outcome: Result<unknown, Fault> | undefined
 }
 
@@ -91,7 +88,7 @@ export function createPipeline(world: PipelineWorld): Pipeline {
   const arrivals = createTurn<Exchange>({
     flush: (exchanges) => {
       const calls = exchanges.map((exchange) => admit(world, exchange, isStopping))
-      for (const { walk, admitted } of calls) handle(world, walk, admitted, finish)
+      for (const admission of calls) handle(world, admission, finish)
     },
     itemsMax: serverLimits.requestsInTurnMax,
   })
@@ -118,8 +115,11 @@ export function createPipeline(world: PipelineWorld): Pipeline {
 /** A call that may be handled, or why not. */
 interface Admission {
   readonly walk: Walk
-  readonly admitted: Result<Call, Fault>
+  /** Later where the caller's issuer had to be asked. */
+  readonly admitted: Admitted | Promise<Admitted>
 }
+
+type Admitted = Result<Call, Fault>
 
 /** First stage: operation found, caller known, input typed. */
 function admit(world: PipelineWorld, exchange: Exchange, isStopping: boolean): Admission {
@@ -143,23 +143,37 @@ function admit(world: PipelineWorld, exchange: Exchange, isStopping: boolean): A
   }
 }
 
-function readCall(world: PipelineWorld, walk: Walk, chosen: ChosenOperation): Result<Call, Fault> {
-  const { exchange } = walk
-  const { operation, readBody, version } = chosen
+function readCall(
+  world: PipelineWorld,
+  walk: Walk,
+  chosen: ChosenOperation,
+): Admitted | Promise<Admitted> {
   const nowMs = world.platform.now()
-  if (operation.access === 'resource') {
-    const caller = authenticate(world, exchange, nowMs)
+  const { access } = chosen.operation
+  if (access === 'public') return readInput(walk, chosen, nowMs)
+  const { request, body, params } = walk.exchange
+  const { method = '', url: pathAndQuery = '', headers, socket: connection } = request
+  const arrival = { method, pathAndQuery, headers, body, params, connection, nowMs }
+  const admit = (caller: Result<Caller, Fault>) => {
     if (!caller.ok) return caller
     walk.caller = caller.value
+    return readInput(walk, chosen, nowMs)
   }
+  const caller = world.authenticate(arrival, access)
+  return caller instanceof Promise ? caller.then(admit) : admit(caller)
+}
+
+function readInput(walk: Walk, chosen: ChosenOperation, nowMs: number): Admitted {
+  const { exchange, caller, requestId } = walk
+  const { readBody, version } = chosen
   const { 'content-type': contentType, 'content-encoding': encoding } = exchange.request.headers
   if (encoding !== undefined && encoding.toLowerCase() !== 'identity') {
     return fail({ kind: 'content-encoding-unknown' })
   }
   const body = readBody?.({ contentType, bytes: exchange.body, version }) ?? noBody
   if (!body.ok) return body
-  const { params } = exchange
-  return ok({ caller: walk.caller, params, body: body.value, version, nowMs })
+  const { params, query } = exchange
+  return ok({ caller, params, query, body: body.value, version, nowMs, requestId })
 }
 
 const noBody = ok({})
@@ -167,43 +181,27 @@ const noBody = ok({})
 type Finish = (walk: Walk, outcome: Result<unknown, Fault>) => void
 
 /** Second stage: the handler decides; it may take its time. */
-function handle(
-  world: PipelineWorld,
-  walk: Walk,
-  admitted: Result<Call, Fault>,
-  finish: Finish,
-): void {
-  if (!admitted.ok || walk.chosen === undefined) {
-    finish(walk, admitted)
+function handle(world: PipelineWorld, admission: Admission, finish: Finish): void {
+  const { walk, admitted } = admission
+  const failed = (error: unknown) => finish(walk, faultOf(world, walk, error))
+  const decide = (call: Admitted) => {
+    if (!call.ok || walk.chosen === undefined) {
+      finish(walk, call)
+      return
+    }
+    const handled = walk.chosen.operation.handle(call.value)
+    if (handled instanceof Promise) handled.then((outcome) => finish(walk, outcome), failed)
+    else finish(walk, handled)
+  }
+  if (admitted instanceof Promise) {
+    admitted.then(decide).catch(failed)
     return
   }
   try {
-    const handled = walk.chosen.operation.handle(admitted.value)
-    if (handled instanceof Promise) {
-      handled.then(
-        (outcome) => finish(walk, outcome),
-        (error: unknown) => finish(walk, faultOf(world, walk, error)),
-      )
-    } else {
-      finish(walk, handled)
-    }
+    decide(admitted)
   } catch (error) {
-    finish(walk, faultOf(world, walk, error))
+    failed(error)
   }
-}
-
-function authenticate(
-  world: PipelineWorld,
-  exchange: Exchange,
-  nowMs: number,
-): Result<ResourceCaller, Fault> {
-  const { request, body } = exchange
-  const { method = '', url: pathAndQuery = '', headers } = request
-  const caller = authenticateAccessKey(
-    { method, pathAndQuery, headers, body },
-    { candidates: world.accessKeys(), publicHosts: world.publicHosts, nowMs },
-  )
-  return caller.ok ? caller : fail({ kind: 'caller-refused', reason: caller.fault })
 }
 
 /**
@@ -222,10 +220,12 @@ function faultOf(world: PipelineWorld, walk: Walk, error: unknown): Result<never
 function printReply(world: PipelineWorld, walk: Walk, isStopping: boolean): PrintedReply {
   const { exchange, requestId, chosen, outcome = neverDecided } = walk
   const contract = chosen?.operation.reply
-  const fault = outcome.ok ? undefined : replyToFault(outcome.fault)
+  const fault = outcome.ok ? undefined : replyToFault(outcome.fault, exchange.route.service)
+  const value = outcome.ok ? outcome.value : undefined
+  const replied = value instanceof Replied ? value : undefined
   return printExchangeReply(exchange, {
-    status: fault?.status ?? contract?.status ?? 200,
-    body: outcome.ok ? outcome.value : fault?.body,
+    status: fault?.status ?? replied?.status ?? contract?.status ?? 200,
+    body: fault?.body ?? (replied === undefined ? value : replied.body),
     headers: fault?.headers,
     requestId,
     contract,
@@ -247,7 +247,7 @@ function record(world: PipelineWorld, walk: Walk, status: number): RequestLine {
     status,
     durationMs,
     requestId,
-    resourceId: caller?.resourceId,
+    resourceId: caller !== undefined && 'resourceId' in caller ? caller.resourceId : undefined,
     fault: outcome?.ok === false ? outcome.fault.kind : undefined,
     reason: outcome === undefined ? undefined : reasonOf(outcome),
   }

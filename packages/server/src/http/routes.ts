@@ -3,11 +3,20 @@ import { type BodyReader, compileBody } from '../contract/body.ts'
 import type { Fault } from '../contract/faults.ts'
 import { serverLimits } from '../contract/limits.ts'
 import type { Operation } from '../contract/operation.ts'
-import { type IdentityVersion, identityVersions, versionsIn } from '../contract/versions.ts'
+import {
+  type ApiVersion,
+  apiVersions,
+  identityVersions,
+  type Service,
+  serviceOf,
+  versionsIn,
+} from '../contract/versions.ts'
 
 /** One method and path, with the operations that stand there in some version or other. */
 export interface Route {
   readonly method: Operation['method']
+  /** In whose manner it answers. */
+  readonly service: Service
   /** The path as the router writes it. */
   readonly url: string
   /** The operation that answers without an api-version; `undefined` where one is required. */
@@ -38,16 +47,28 @@ function routeOf(group: readonly Operation[]): Route {
   const versions = group.flatMap((one) =>
     one.versions === 'unversioned' ? [] : versionsIn(one.versions),
   )
+  const service = serviceOfGroup(group)
   const hasClash = new Set(versions).size !== versions.length
   const isMixed = group.length > 1 && group.some((one) => one.versions === 'unversioned')
   if (hasClash || isMixed) throw new Error(`two operations claim ${first.method} ${first.path}`)
   return {
     method: first.method,
+    service,
     url: routerPath(first.path),
     ...choicesOf(group),
-    supportedVersions: identityVersions.filter((one) => versions.includes(one)).join(', '),
+    supportedVersions: apiVersions[service].filter((one) => versions.includes(one)).join(', '),
     bodyBytesMax: Math.max(...group.map((one) => one.body?.bytesMax ?? serverLimits.bodyBytesMax)),
   }
+}
+
+/** Where several services claimed one path, the same version would mean two things. */
+function serviceOfGroup(group: readonly Operation[]): Service {
+  const services = new Set(
+    group.map(({ versions }) => (versions === 'unversioned' ? 'identity' : serviceOf(versions))),
+  )
+  const [service, ...others] = services
+  if (service === undefined || others.length > 0) throw new Error('a route is of one service')
+  return service
 }
 
 function choicesOf(group: readonly Operation[]): Pick<Route, 'unversioned' | 'byVersion'> {
@@ -75,10 +96,10 @@ export function routerPath(path: string): string {
 export interface ChosenOperation {
   readonly operation: Operation
   readonly readBody: BodyReader | undefined
-  readonly version: IdentityVersion
+  readonly version: ApiVersion
 }
 
-const newestVersion = identityVersions[identityVersions.length - 1] as IdentityVersion
+const newestVersion = identityVersions[identityVersions.length - 1] as ApiVersion
 
 /**
  * Chooses the operation of a route by the api-version asked for.

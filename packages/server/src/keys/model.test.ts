@@ -79,21 +79,57 @@ describe('a key ring', () => {
     return activeAccessKey(stored, secret)
   }
 
-  test('has every key in the order in which they were added', () => {
+  test('has the keys of each resource, and all of them as candidates in their order', () => {
     const [first, second, third] = [keyOf(1), keyOf(2), keyOf(3)]
     const ring = createKeyRing()
-    assert.deepEqual(ring.keys(), [])
-    ring.add([first])
-    ring.add([second, third])
-    assert.deepEqual(ring.keys(), [first, second, third])
+    assert.deepEqual([ring.candidates(), ring.keysOf('a')], [[], []])
+    ring.put('a', [first])
+    ring.put('b', [second, third])
+    assert.deepEqual(ring.keysOf('b'), [second, third])
+    assert.deepEqual(ring.candidates(), [first, second, third])
   })
 
-  test('leaves a list that it gave before as it was', () => {
+  test('gives a resource other keys in its old place, or none', () => {
+    const [first, second, third] = [keyOf(1), keyOf(2), keyOf(3)]
     const ring = createKeyRing()
-    ring.add([keyOf(1)])
-    const before = ring.keys()
-    ring.add([keyOf(2)])
-    assert.equal(before.length, 1)
-    assert.equal(ring.keys().length, 2)
+    ring.put('a', [first])
+    ring.put('b', [second])
+    const before = ring.candidates()
+    ring.put('a', [third])
+    assert.deepEqual(
+      [ring.candidates(), before],
+      [
+        [third, second],
+        [first, second],
+      ],
+    )
+    ring.remove('a')
+    assert.deepEqual([ring.candidates(), ring.keysOf('a')], [[second], []])
+  })
+
+  test('offers the keys of 64 resources and no more', () => {
+    const ring = createKeyRing()
+    for (let index = 0; index < 65; index += 1) ring.put(`r${index}`, [keyOf(index + 1)])
+    assert.deepEqual(
+      ring.candidates().map(({ generation }) => generation),
+      [...Array.from({ length: 64 }, (_, index) => index + 1)],
+    )
+    assert.equal(ring.keysOf('r64')[0]?.generation, 65)
+  })
+
+  test('hands out once when keys were last used', () => {
+    const [first, second] = [keyOf(1), keyOf(2)]
+    const ring = createKeyRing()
+    ring.noteUse(first, 1)
+    ring.noteUse(second, 2)
+    ring.noteUse(first, 3)
+    assert.deepEqual(
+      [...ring.takeUses()],
+      [
+        [first, 3],
+        [second, 2],
+      ],
+    )
+    assert.equal(ring.takeUses().size, 0)
   })
 })

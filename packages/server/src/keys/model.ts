@@ -12,7 +12,7 @@
  * row and makes regenerating one key change the other.
  */
 import { createSecretKey, type KeyObject } from 'node:crypto'
-import type { AccessKeyGeneration } from '@parley/protocol'
+import { type AccessKeyGeneration, printAccessKeyGeneration } from '@parley/protocol'
 import type { Platform } from '../foundation/platform.ts'
 import type { Sealer } from '../foundation/seal.ts'
 
@@ -25,11 +25,21 @@ export interface SealedAccessKey extends AccessKeyGeneration {
   readonly sealedKey: Buffer
 }
 
+/** The key of a slot, and the one it replaced for as long as that goes on. */
+export interface StoredSlot {
+  readonly current: SealedAccessKey
+  readonly former: { readonly key: SealedAccessKey; readonly validUntilMs: number } | undefined
+}
+
 /** An access key that can check signatures. */
 export interface ActiveAccessKey extends AccessKeyGeneration {
   readonly resourceId: string
   /** Prints nothing of the key. */
   readonly hmacKey: KeyObject
+  /** Until when a key that was replaced goes on, milliseconds since the epoch; absent: no end. */
+  readonly validUntilMs: number | undefined
+  /** What the audit log calls whoever signs with it. */
+  readonly actor: string
 }
 
 /** Makes the key of a slot: sealed for the database, and its bytes for whoever asked for it. */
@@ -50,10 +60,35 @@ export function openAccessKey(stored: SealedAccessKey, sealer: Sealer): Buffer |
   return sealer.open(stored.sealedKey, purposeOf(stored))
 }
 
-/** The key in the form that checks signatures. */
-export function activeAccessKey(stored: SealedAccessKey, secret: Buffer): ActiveAccessKey {
+/**
+ * The key in the form that checks signatures.
+ *
+ * @param validUntilMs - given for a key that was replaced and goes on for a while.
+ */
+export function activeAccessKey(
+  stored: SealedAccessKey,
+  secret: Buffer,
+  validUntilMs?: number,
+): ActiveAccessKey {
   const { resourceId, slot, generation } = stored
-  return { resourceId, slot, generation, hmacKey: createSecretKey(secret) }
+  const actor = `access-key/${printAccessKeyGeneration({ slot, generation })}`
+  return { resourceId, slot, generation, hmacKey: createSecretKey(secret), validUntilMs, actor }
+}
+
+/**
+ * Opens the keys of a slot, the current one first.
+ *
+ * @returns `undefined` when the master key is another one.
+ */
+export function openSlot(slot: StoredSlot, sealer: Sealer): readonly ActiveAccessKey[] | undefined {
+  const { current, former } = slot
+  const secret = openAccessKey(current, sealer)
+  if (secret === undefined) return undefined
+  const active = activeAccessKey(current, secret)
+  if (former === undefined) return [active]
+  const formerSecret = openAccessKey(former.key, sealer)
+  if (formerSecret === undefined) return undefined
+  return [active, activeAccessKey(former.key, formerSecret, former.validUntilMs)]
 }
 
 /** Binds the sealed bytes to their place: a row copied to another slot does not open. */

@@ -47,6 +47,8 @@ describe('the resource of a first start', () => {
       resourceGroup: 'parley',
       name: 'parley',
       dataLocation: 'United States',
+      isLocalAuthDisabled: false,
+      isSubscriptionEnabled: true,
     })
   })
 })
@@ -56,7 +58,7 @@ describe('the directory of resources', () => {
 
   test('finds by its id what was added, and nothing else', () => {
     const directory = createResourceDirectory()
-    directory.add(resource)
+    directory.put(resource)
     assert.deepEqual(directory.find('a'), resource)
     for (const other of ['A', 'b', '', 'constructor', '__proto__']) {
       assert.equal(directory.find(other), undefined)
@@ -66,8 +68,8 @@ describe('the directory of resources', () => {
   test('holds the latest of what was added under one id', () => {
     const directory = createResourceDirectory()
     const renamed = { ...resource, name: 'renamed' }
-    directory.add(resource)
-    directory.add(renamed)
+    directory.put(resource)
+    directory.put(renamed)
     assert.deepEqual(directory.find('a'), renamed)
   })
 })

@@ -20,6 +20,26 @@ export interface Resource {
   readonly name: string
   /** One of `dataLocations`. */
   readonly dataLocation: DataLocation
+  /** Whether access keys are refused: bearers only. */
+  readonly isLocalAuthDisabled: boolean
+  /** Whether its subscription is not cancelled. */
+  readonly isSubscriptionEnabled: boolean
+}
+
+/** The resource type of all resources here. @source ARM, `Microsoft.Communication`. */
+export const resourceType = 'Microsoft.Communication/communicationServices'
+
+/**
+ * The path of a resource in the control plane, which is also its ARM id.
+ *
+ * @returns `/subscriptions/<id>/resourceGroups/<group>/providers/<type>/<name>`.
+ */
+export function printResourcePath(
+  resource: Pick<Resource, 'subscriptionId' | 'resourceGroup' | 'name'>,
+): string {
+  const { subscriptionId, resourceGroup, name } = resource
+  const group = `/subscriptions/${subscriptionId}/resourceGroups/${resourceGroup}`
+  return `${group}/providers/${resourceType}/${name}`
 }
 
 const regions = {
@@ -59,4 +79,6 @@ export const firstResource = {
   resourceGroup: 'parley',
   name: 'parley',
   dataLocation: 'United States',
+  isLocalAuthDisabled: false,
+  isSubscriptionEnabled: true,
 } as const satisfies Omit<Resource, 'resourceId' | 'subscriptionId'>

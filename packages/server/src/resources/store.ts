@@ -1,12 +1,17 @@
 import type { Queries } from '../database/connect.ts'
 import type { DataLocation, Resource } from './model.ts'
 
-/** Lists the resources, oldest first. */
+/** Lists the resources that are not deleted, oldest first. */
 export async function listResources(db: Queries): Promise<readonly Resource[]> {
   const rows = await db<ResourceRow[]>`
-    select resource_id, subscription_id, resource_group, name, data_location
+    select
+      resource.resource_id, resource.subscription_id, resource.resource_group, resource.name,
+      resource.data_location, resource.is_local_auth_disabled,
+      subscription.state = 'Enabled' as is_subscription_enabled
     from resource
-    order by created_at, resource_id
+    join subscription on subscription.subscription_id = resource.subscription_id
+    where resource.deleted_at is null
+    order by resource.created_at, resource.resource_id
   `
   return rows.map(resourceFrom)
 }
@@ -43,6 +48,8 @@ interface ResourceRow {
   readonly resource_group: string
   readonly name: string
   readonly data_location: string
+  readonly is_local_auth_disabled: boolean
+  readonly is_subscription_enabled: boolean
 }
 
 function resourceFrom(row: ResourceRow): Resource {
@@ -52,5 +59,7 @@ function resourceFrom(row: ResourceRow): Resource {
     resourceGroup: row.resource_group,
     name: row.name,
     dataLocation: row.data_location as DataLocation,
+    isLocalAuthDisabled: row.is_local_auth_disabled,
+    isSubscriptionEnabled: row.is_subscription_enabled,
   }
 }

@@ -3,7 +3,7 @@ import type { Accepted } from '@parley/verifier'
 import type { SyncVerifier } from '@parley/verifier/node'
 import { type TObject, Type } from '@sinclair/typebox'
 import { serverLimits } from '../contract/limits.ts'
-import { type Operation, PrintedJson } from '../contract/operation.ts'
+import { type Operation, PrintedJson, type ResourceCaller } from '../contract/operation.ts'
 import { scanTokenList } from './token-list.ts'
 
 /** Asks about one token. @source RFC 7662 section 2.1. */
@@ -73,7 +73,7 @@ export function introspectionOperations(verifier: SyncVerifier): readonly Operat
       },
       reply: { status: 200, schema: replySchema, isSecret: true },
       handle: ({ caller, body }) => {
-        const resourceId = caller?.resourceId ?? ''
+        const { resourceId } = caller as ResourceCaller
         const asked = body as { readonly token: string } | { readonly tokens: readonly string[] }
         if ('token' in asked) return ok(new PrintedJson(answerTo(asked.token, resourceId)))
         const answers = asked.tokens.map((token) => answerTo(token, resourceId))

@@ -203,6 +203,8 @@ describe('the claims of a token', () => {
       resourceGroup: 'group',
       name: 'name',
       dataLocation: 'Asia Pacific',
+      isLocalAuthDisabled: false,
+      isSubscriptionEnabled: true,
     },
     identityId,
     generation: 7,

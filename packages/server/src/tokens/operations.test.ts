@@ -9,7 +9,7 @@ import { checkCreateTerms, tokenOperations } from './operations.ts'
 const resourceId = '11111111-1111-4111-8111-111111111111'
 const identityId = '22222222-2222-7222-8222-222222222222'
 const id = `8:acs:${resourceId}_${identityId}`
-const caller = { resourceId, accessKey: { slot: 'primary', generation: 1 } } as const
+const caller = { resourceId, accessKey: { slot: 'primary', generation: 1 }, actor: 'a' } as const
 const nowMs = 1_700_000_000_999
 const window = { issuedAtSeconds: 1_700_000_000, expiresAtSeconds: 1_700_003_600 }
 const wireToken = { token: 'a.b.c', expiresOn: '2023-11-14T23:13:20.0000000+00:00' }
@@ -28,6 +28,8 @@ function issuer() {
 const call: Call = {
   caller,
   params: { id },
+  query: {},
+  requestId: '',
   body: { scopes: ['voip', 'chat'], expiresInMinutes: 60 },
   version: '2023-10-01',
   nowMs,
@@ -99,6 +101,7 @@ describe('issuing a token to an identity', () => {
 describe('a token that is asked for with a new identity', () => {
   const create: CreateCall = {
     ...call,
+    version: '2023-10-01',
     caller,
     body: { createTokenWithScopes: ['voip', 'chat'], expiresInMinutes: 60 },
   }

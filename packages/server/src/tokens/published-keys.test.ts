@@ -16,6 +16,8 @@ const issuer = 'https://parley.example/base'
 const call: Call = {
   caller: undefined,
   params: {},
+  query: {},
+  requestId: '',
   body: {},
   version: '2026-09-23',
   nowMs: 0,

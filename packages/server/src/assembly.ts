@@ -1,0 +1,120 @@
+/**
+ * The rooms of a server and what they share, built from what was opened before them.
+ */
+import { createVerifier } from '@parley/verifier/node'
+import type { Installation } from './admin/installation.ts'
+import { endpointFor } from './admin/reachable.ts'
+import { createAdminTokenCheck } from './authentication/admin-token.ts'
+import { createAuthenticator } from './authentication/authenticator.ts'
+import type { CheckBearer } from './authentication/bearer.ts'
+import { serverLimits } from './contract/limits.ts'
+import type { Operation } from './contract/operation.ts'
+import type { Database } from './database/connect.ts'
+import { createFeed } from './events/feed.ts'
+import { listRevocationEvents } from './events/store.ts'
+import type { OpenLog } from './foundation/log.ts'
+import { createMetrics, type Metrics } from './foundation/metrics.ts'
+import type { Platform } from './foundation/platform.ts'
+import type { Sealer } from './foundation/seal.ts'
+import type { Settings } from './foundation/settings.ts'
+import { createPipeline, type Pipeline } from './http/pipeline.ts'
+import { createKeyRing, type KeyRing } from './keys/key-ring.ts'
+import { type ActiveAccessKey, activeAccessKey } from './keys/model.ts'
+import { operationsOf } from './operations.ts'
+import { createResourceDirectory, type ResourceDirectory } from './resources/directory.ts'
+import { createTokenSigner } from './tokens/sign.ts'
+
+/** What rooms are built from. */
+export interface AssemblyWorld {
+  readonly settings: Settings
+  readonly platform: Platform
+  readonly log: OpenLog
+  readonly db: Database
+  readonly sealer: Sealer
+  readonly installation: Installation
+  /** The https endpoint with a slash at its end. */
+  readonly endpoint: string
+}
+
+/** The rooms, and what they share. */
+export interface Assembly {
+  readonly pipeline: Pipeline
+  readonly operations: readonly Operation[]
+  readonly metrics: Metrics
+  readonly keyRing: KeyRing
+  readonly resources: ResourceDirectory
+}
+
+/** Builds the rooms. */
+export async function assemble(world: AssemblyWorld): Promise<Assembly> {
+  const { settings, platform, installation, log, db, sealer, endpoint } = world
+  const { publishedKeys, customIdKey, signingKey } = installation
+  const issuer = settings.issuer ?? endpoint.slice(0, -1)
+  const keyRing = filledKeyRing(installation)
+  const resources = createResourceDirectory()
+  for (const resource of installation.resources) resources.put(resource)
+  const feed = createFeed()
+  const verifier = createVerifier({
+    keys: { keys: publishedKeys },
+    issuer,
+    seenTokensMax: serverLimits.seenTokensMax,
+    now: platform.now,
+  })
+  feed.follow((event) => verifier.apply(event))
+  feed.publish(await listRevocationEvents(db, platform.now()))
+  const metrics = createMetrics()
+  const { domain, publicHosts, showsRefusalReasons } = settings
+  return {
+    operations: operationsOf({
+      db,
+      platform,
+      sealer,
+      feed,
+      verifier,
+      signer: createTokenSigner(signingKey),
+      customIdKey,
+      publishedKeys,
+      issuer,
+      keyRing,
+      resources,
+      endpointFor: (name) => endpointFor(name, { domain, endpoint }),
+    }),
+    pipeline: createPipeline({
+      platform,
+      log: log.log,
+      logRequests: log.logRequests,
+      metrics,
+      authenticate: createAuthenticator({
+        keyRing,
+        resources,
+        domain: domain?.replace(/:[0-9]+$/, ''),
+        publicHosts,
+        decoyKeys: decoyKeys(platform),
+        checkBearer: trustNobody,
+        isAdminToken: createAdminTokenCheck(installation.adminToken),
+      }),
+      showsRefusalReasons,
+    }),
+    metrics,
+    keyRing,
+    resources,
+  }
+}
+
+const trustNobody: CheckBearer = async () => ({ ok: false, fault: 'bearer-issuer-unknown' })
+
+function filledKeyRing(installation: Installation): KeyRing {
+  const keyRing = createKeyRing()
+  for (const { resourceId } of installation.resources) keyRing.put(resourceId, [])
+  for (const key of installation.accessKeys) {
+    keyRing.put(key.resourceId, [...keyRing.keysOf(key.resourceId), key])
+  }
+  return keyRing
+}
+
+function decoyKeys(platform: Platform): readonly ActiveAccessKey[] {
+  return (['primary', 'secondary'] as const).map((slot) => {
+    const nobody = { resourceId: '', slot, generation: 1, sealedKey: Buffer.alloc(0) }
+    return activeAccessKey(nobody, platform.randomBytes(64))
+  })
+}

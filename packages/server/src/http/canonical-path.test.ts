@@ -1,0 +1,44 @@
+import assert from 'node:assert/strict'
+import { describe, test } from 'node:test'
+import { ok } from '@parley/protocol'
+import type { Operation } from '../contract/operation.ts'
+import { createCanonicalPath } from './canonical-path.ts'
+import { routesOf } from './routes.ts'
+
+function operationAt(path: string, versions: Operation['versions']): Operation {
+  const reply = { status: 200 }
+  return { id: path, summary: '', method: 'POST', path, access: 'public', versions, reply, handle }
+}
+const handle = () => ok({})
+
+const canonical = createCanonicalPath(
+  routesOf([
+    operationAt('/identities/{id}', { since: '2021-03-07' }),
+    operationAt('/subscriptions/{id}/resourceGroups/{group}/listKeys', {
+      service: 'management',
+      since: '2020-08-20',
+    }),
+  ]),
+)
+
+describe('a path of the control plane', () => {
+  const paths = [
+    [
+      '/SUBSCRIPTIONS/Ab/resourcegroups/Mine/LISTKEYS',
+      '/subscriptions/Ab/resourceGroups/Mine/listKeys',
+    ],
+    ['/subscriptions/a/listkeys?x=/LISTKEYS?', '/subscriptions/a/listKeys?x=/LISTKEYS?'],
+    ['/subscriptions', '/subscriptions'],
+  ] as const
+  for (const [path, expected] of paths) {
+    test(`${path} is read as ${expected}`, () => {
+      assert.equal(canonical(path), expected)
+    })
+  }
+
+  test('of another service stays as it came', () => {
+    for (const path of ['/Identities/LISTKEYS', '/introspect', '/', '', '*', '/x?subscriptions/']) {
+      assert.equal(canonical(path), path)
+    }
+  })
+})
