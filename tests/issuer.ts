@@ -3,9 +3,9 @@
  *
  * Tokens come from its token endpoint by the client-credentials grant, signed with its current
  * key. What they say can be changed before they are signed, so that a token may be wrong in one
- * claim and right in its signature. What no provider would sign is forged with `signJwt`.
+ * claim and right in its signature. What no provider would sign is forged with `signJwt` of `signing-key.ts`.
  */
-import { generateKeyPairSync, type KeyObject, randomBytes } from 'node:crypto'
+import { randomBytes } from 'node:crypto'
 import {
   createServer,
   type IncomingMessage,
@@ -15,8 +15,14 @@ import {
 } from 'node:http'
 import { createServer as createTlsServer, request as tlsRequest } from 'node:https'
 import type { AddressInfo } from 'node:net'
-import { CompactSign } from 'jose'
 import { Provider } from 'oidc-provider'
+import {
+  type JwtPart,
+  newSigningKey,
+  privateJwk,
+  type SigningAlgorithm,
+  type SigningKey,
+} from './signing-key.ts'
 
 /** A provider that runs. */
 export interface Issuer {
@@ -51,20 +57,6 @@ export interface Issuer {
   /** Ends it with all its connections; the port is free then. */
   readonly stop: () => Promise<void>
 }
-
-/** Header or claims of a JWT. */
-export type JwtPart = Readonly<Record<string, unknown>>
-
-/** A private key with what a JWT says of it. */
-export interface SigningKey {
-  readonly kid: string
-  readonly alg: SigningAlgorithm
-  readonly privateKey: KeyObject
-  readonly publicKey: KeyObject
-}
-
-/** How tokens are signed. */
-export type SigningAlgorithm = 'RS256' | 'PS256' | 'ES256' | 'ES384' | 'ES512' | 'EdDSA'
 
 /** Requests by what they are for. */
 export interface RequestCounts {
@@ -286,40 +278,4 @@ function askForToken(
     sent.on('error', reject)
     sent.end(form.toString())
   })
-}
-
-/** Makes a key that no issuer has published. */
-export function newSigningKey(alg: SigningAlgorithm): SigningKey {
-  return { kid: randomBytes(8).toString('hex'), alg, ...keyPairFor(alg) }
-}
-
-const curves = { ES256: 'P-256', ES384: 'P-384', ES512: 'P-521' } as const
-
-function keyPairFor(alg: SigningAlgorithm) {
-  if (alg === 'EdDSA') return generateKeyPairSync('ed25519')
-  if (alg === 'RS256' || alg === 'PS256') return generateKeyPairSync('rsa', { modulusLength: 2048 })
-  return generateKeyPairSync('ec', { namedCurve: curves[alg] })
-}
-
-function privateJwk({ kid, alg, privateKey }: SigningKey): object {
-  return { ...privateKey.export({ format: 'jwk' }), kid, alg, use: 'sig' }
-}
-
-/**
- * Signs whatever it is given.
- *
- * @param token.key - RS256 and so on with it, as the header says.
- * @param token.claims - text is signed as it stands, be it JSON or not.
- */
-export function signJwt(token: {
-  readonly header: JwtPart & { readonly alg: string }
-  readonly claims: JwtPart | string
-  readonly key: KeyObject
-}): Promise<string> {
-  const { header, claims, key } = token
-  const text = typeof claims === 'string' ? claims : JSON.stringify(claims)
-  // The extensions that a header calls critical are taken as known here; the verifier knows none.
-  const names = Array.isArray(header['crit']) ? header['crit'] : []
-  const crit = Object.fromEntries(names.map((name: string) => [name, true]))
-  return new CompactSign(Buffer.from(text)).setProtectedHeader(header).sign(key, { crit })
 }
