@@ -63,6 +63,7 @@ export async function assemble(world: AssemblyWorld): Promise<Assembly> {
   feed.follow((event) => verifier.apply(event))
   feed.publish(await listRevocationEvents(db, platform.now()))
   const metrics = createMetrics()
+  const checkBearer = trustNobody
   const { domain, publicHosts, showsRefusalReasons } = settings
   return {
     operations: operationsOf({
@@ -77,6 +78,7 @@ export async function assemble(world: AssemblyWorld): Promise<Assembly> {
       issuer,
       keyRing,
       resources,
+      checkBearer,
       endpointFor: (name) => endpointFor(name, { domain, endpoint }),
     }),
     pipeline: createPipeline({
@@ -90,7 +92,7 @@ export async function assemble(world: AssemblyWorld): Promise<Assembly> {
         domain: domain?.replace(/:[0-9]+$/, ''),
         publicHosts,
         decoyKeys: decoyKeys(platform),
-        checkBearer: trustNobody,
+        checkBearer,
         isAdminToken: createAdminTokenCheck(installation.adminToken),
       }),
       showsRefusalReasons,

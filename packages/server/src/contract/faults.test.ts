@@ -89,6 +89,18 @@ const table: { readonly [Kind in Fault['kind']]: readonly [FaultOf<Kind>, Wire] 
     { kind: 'identity-not-owned' },
     [401, 'IdentityNotOwned', "Provided identity doesn't exist."],
   ],
+  'entra-token-invalid': [
+    { kind: 'entra-token-invalid', reason: 'bearer-expired' },
+    [401, 'InvalidAccessToken', 'Provided access token is not valid.'],
+  ],
+  'application-differs': [
+    { kind: 'application-differs' },
+    [400, 'ValidationError', 'AAD application is not the expected one.', 'appId'],
+  ],
+  'user-differs': [
+    { kind: 'user-differs' },
+    [400, 'ValidationError', 'AAD user is not the expected one.', 'userId'],
+  ],
   'operation-not-served': [
     { kind: 'operation-not-served', what: 'exchanges' },
     [501, 'NotImplemented', 'This server does not serve exchanges.'],

@@ -36,6 +36,7 @@ export type RefusalReason =
   | 'bearer-tenant-differs'
   | 'bearer-role-missing'
   | 'bearer-not-assigned'
+  | 'bearer-permission-missing'
   | 'admin-token-differs'
 
 /** Everything that an operation or the pipeline may answer instead of its reply. */
@@ -57,6 +58,9 @@ export type Fault =
   | ScopeUnknown
   | { readonly kind: 'custom-id-length' }
   | { readonly kind: 'identity-not-owned' }
+  | { readonly kind: 'entra-token-invalid'; readonly reason: RefusalReason }
+  | { readonly kind: 'application-differs' }
+  | { readonly kind: 'user-differs' }
   | { readonly kind: 'operation-not-served'; readonly what: string }
   | { readonly kind: 'server-busy' }
   | { readonly kind: 'server-stopping' }
@@ -133,6 +137,12 @@ function rowFor(fault: Fault): FaultRow {
       }
     case 'identity-not-owned':
       return row(401, 'IdentityNotOwned', "Provided identity doesn't exist.")
+    case 'entra-token-invalid':
+      return row(401, 'InvalidAccessToken', 'Provided access token is not valid.')
+    case 'application-differs':
+      return { ...row(400, 'ValidationError', applicationMessage), target: 'appId' }
+    case 'user-differs':
+      return { ...row(400, 'ValidationError', userMessage), target: 'userId' }
     case 'operation-not-served':
       return row(501, 'NotImplemented', `This server does not serve ${fault.what}.`)
     case 'server-busy':
@@ -198,6 +208,8 @@ function bodyRowFor(fault: BodyFault): FaultRow {
   }
 }
 
+const applicationMessage = 'AAD application is not the expected one.'
+const userMessage = 'AAD user is not the expected one.'
 const unableMessage = 'The server is currently unable to handle the request.'
 const customIdMessage =
   `CustomId: The length must be within the [${limits.customIdCharactersMin}, ` +

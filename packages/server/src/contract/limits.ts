@@ -27,6 +27,14 @@ export const serverLimits = {
   clientRequestIdCharactersMax: 128,
   /** Seconds after which a refused caller may come again (`Retry-After`). */
   retryAfterSeconds: 1,
+  /** Characters of an id of a directory: tenant, person, group or application. */
+  directoryIdCharactersMax: 256,
+  /** Applications in one assignment. */
+  clientIdsMax: 64,
+  /** Assignments of a resource, of each of their two families. */
+  assignmentsMax: 10_000,
+  /** Assignments in one page of their list. */
+  assignmentsInPage: 100,
   /** Tokens whose verdict is remembered. */
   seenTokensMax: 20_000,
   /** Time between two rounds of house-keeping in the database, in milliseconds. */
