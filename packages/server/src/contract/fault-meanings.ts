@@ -142,6 +142,12 @@ export const faultMeanings: { readonly [Kind in Fault['kind']]: FaultMeaning<Kin
     when: 'A query parameter has a value that it cannot have.',
     example: { kind: 'query-invalid', parameter: '$top', expected: 'a whole number, 1..1000' },
   },
+  'issuer-unreachable': {
+    when:
+      'The keys that say whether a bearer is good could not be fetched from its issuer; ' +
+      '`Retry-After` says when to come again.',
+    example: { kind: 'issuer-unreachable', reason: 'bearer-issuer-unreachable' },
+  },
   'server-busy': {
     when:
       'The server has not started yet, too much is waiting, or the database cannot be reached; ' +

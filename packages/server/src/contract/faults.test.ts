@@ -39,6 +39,10 @@ const table: { readonly [Kind in Fault['kind']]: readonly [FaultOf<Kind>, Wire] 
     { kind: 'caller-refused', reason: 'signature-differs' },
     [401, 'Denied', 'Denied by the resource provider.'],
   ],
+  'issuer-unreachable': [
+    { kind: 'issuer-unreachable', reason: 'bearer-issuer-unreachable' },
+    [503, 'ServiceUnavailable', 'The server is currently unable to handle the request.'],
+  ],
   'media-type-unknown': [
     { kind: 'media-type-unknown', accepted: ['application/json', 'text/plain'] },
     [415, 'UnsupportedMediaType', 'Content-Type must be application/json or text/plain.'],

@@ -48,6 +48,7 @@ export type Fault =
   | { readonly kind: 'version-missing' }
   | { readonly kind: 'version-unknown'; readonly uri: string; readonly version: string }
   | { readonly kind: 'caller-refused'; readonly reason: RefusalReason }
+  | { readonly kind: 'issuer-unreachable'; readonly reason: 'bearer-issuer-unreachable' }
   | { readonly kind: 'media-type-unknown'; readonly accepted: readonly string[] }
   | { readonly kind: 'content-encoding-unknown' }
   | { readonly kind: 'body-too-large'; readonly bytesMax: number }
@@ -145,6 +146,7 @@ function rowFor(fault: Fault): FaultRow {
       return { ...row(400, 'ValidationError', userMessage), target: 'userId' }
     case 'operation-not-served':
       return row(501, 'NotImplemented', `This server does not serve ${fault.what}.`)
+    case 'issuer-unreachable':
     case 'server-busy':
     case 'server-stopping':
       return { ...row(503, 'ServiceUnavailable', unableMessage), headers: retryLater }

@@ -19,6 +19,7 @@ const defaults: Settings = {
   tlsCertificate: undefined,
   tlsKey: undefined,
   signingAlgorithm: 'ES256',
+  trustedIssuers: [],
   logLevel: 'info',
   showsRefusalReasons: false,
   stopTimeoutMs: 10_000,
