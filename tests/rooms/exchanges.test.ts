@@ -54,7 +54,7 @@ function reasonOf(answer: Answer): unknown {
 
 describe('an exchange', () => {
   for (const family of familyNames) {
-    test(`of ${family} gives a live token of no access key, until the Entra token ends`, async () => {
+    test(`of ${family} gives a live token of no access key that ends with its own`, async () => {
       const { tenant, person } = await arrange()
       const { now } = await exchangeWorld()
       const exp = Math.floor(now() / 1000) + 1234

@@ -65,13 +65,9 @@ export async function assemble(world: AssemblyWorld): Promise<Assembly> {
   feed.follow((event) => verifier.apply(event))
   feed.publish(await listRevocationEvents(db, platform.now()))
   const metrics = createMetrics()
-  const checkBearer = createBearerCheck({
-    trustedIssuers: settings.trustedIssuers,
-    fetch: world.fetch,
-    now: platform.now,
-    log: log.log,
-  })
-  const { domain, publicHosts, showsRefusalReasons } = settings
+  const { domain, publicHosts, showsRefusalReasons, trustedIssuers } = settings
+  const { fetch } = world
+  const checkBearer = createBearerCheck({ trustedIssuers, fetch, now: platform.now, log: log.log })
   return {
     operations: operationsOf({
       db,

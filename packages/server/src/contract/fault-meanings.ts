@@ -86,8 +86,8 @@ export const faultMeanings: { readonly [Kind in Fault['kind']]: FaultMeaning<Kin
   },
   'entra-token-invalid': {
     when:
-      'The Entra token in the body is invalid, expired, or permits nothing; the reason in the log ' +
-      'is one of those below.',
+      'The Entra token in the body is invalid, expired, or permits nothing; the reason in the ' +
+      'log is one of those below.',
     example: { kind: 'entra-token-invalid', reason: 'bearer-expired' },
   },
   'application-differs': {
