@@ -132,10 +132,12 @@ describe('an owner with a bearer', () => {
 
   test('goes on where access keys are refused, as do the tokens issued so', async () => {
     const dataDir = newDataDir()
-    const before = await startWorld(dataDir, { PARLEY_DOMAIN: 'parley.test', ...settings })
+    const lasting = { PARLEY_DOMAIN: 'parley.test', PARLEY_ISSUER: 'https://p.test', ...settings }
+    const before = await startWorld(dataDir, lasting)
     const secrets = await before.createTenant()
     const id = await createIdentity(secrets)
     const withKey = await issueToken(secrets, id)
+    assert.equal(claimsOf(withKey).akg, 'primary.1')
     const token = await issuer.token({ roles: 'owner' })
     const path = identityPath(id, '/:issueAccessToken')
     const asked = { method: 'POST', path, token, body: { scopes: ['chat'] } }
@@ -149,7 +151,7 @@ describe('an owner with a bearer', () => {
       select ${resourceId}, last_seq, 'access-key', 'primary', 2, now() + interval '1 day'
       from event_sequence`
     await before.stop()
-    const world = await startWorld(dataDir, { PARLEY_DOMAIN: 'parley.test', ...settings })
+    const world = await startWorld(dataDir, lasting)
     const tenant = world.adoptTenant(secrets)
     const refused = await postIdentity(tenant)
     assert.equal(refused.headers['x-parley-reason'], 'local-auth-disabled')
