@@ -65,8 +65,12 @@ export interface RequestCounts {
   readonly token: number
 }
 
-/** Answers a request itself and says `true`, or says `false`. */
-export type Interceptor = (request: IncomingMessage, response: ServerResponse) => boolean
+/** Answers a request itself, or later by the provider (`next`), and says `true`; or `false`. */
+export type Interceptor = (
+  request: IncomingMessage,
+  response: ServerResponse,
+  next: RequestListener,
+) => boolean
 
 /** What an issuer is started with. */
 export interface IssuerOptions {
@@ -106,7 +110,7 @@ export async function startIssuer(options: IssuerOptions = {}): Promise<Issuer> 
     if (url.endsWith('/.well-known/openid-configuration')) counts.discovery += 1
     if (url === `${path}/jwks`) counts.keys += 1
     if (url === `${path}${tokenPath}`) counts.token += 1
-    if (interceptor?.(request, response) === true) return
+    if (interceptor?.(request, response, provide) === true) return
     provide(below(path, request), response)
   }
   const server = tls === undefined ? createServer(listener) : createTlsServer(tls, listener)

@@ -186,6 +186,7 @@ const headersOf: Readonly<Partial<Record<Fault['kind'], Readonly<Record<string, 
   'method-unknown': { allow: 'GET, DELETE' },
   'content-encoding-unknown': { 'accept-encoding': 'identity' },
   'caller-refused': { 'www-authenticate': 'HMAC-SHA256' },
+  'issuer-unreachable': { 'retry-after': '1' },
   'server-busy': { 'retry-after': '1' },
   'server-stopping': { 'retry-after': '1' },
 }
@@ -206,7 +207,7 @@ describe('a fault on the wire', () => {
   test('asks whoever gets a 503 to come again', () => {
     const all = Object.values(table).map(([fault]) => replyToFault(fault))
     const unavailable = all.filter((reply) => reply.status === 503)
-    assert.equal(unavailable.length, 2)
+    assert.equal(unavailable.length, 3)
     assert.ok(unavailable.every((reply) => 'retry-after' in reply.headers))
   })
 })
