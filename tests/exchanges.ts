@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { randomUUID } from 'node:crypto'
 import { after } from 'node:test'
 import { namedVersion } from './calls.ts'
-import { type Issuer, startIssuer } from './issuer.ts'
+import { communicationAudience as audience, type Issuer, startIssuer } from './issuer.ts'
 import type { JwtPart } from './signing-key.ts'
 import { type Answer, newDataDir, send, startWorld, type Tenant, type World } from './world.ts'
 
@@ -12,6 +12,8 @@ export interface ExchangeWorld extends World {
   readonly issuer: Issuer
   /** Trusted just as much. */
   readonly otherIssuer: Issuer
+  /** Trusted as well, and tells nobody its keys. */
+  readonly silentIssuer: Issuer
 }
 
 let shared: Promise<ExchangeWorld> | undefined
@@ -23,22 +25,25 @@ export function exchangeWorld(): Promise<ExchangeWorld> {
 }
 
 async function startExchangeWorld(): Promise<ExchangeWorld> {
-  const [issuer, otherIssuer] = await Promise.all([startIssuer(), startIssuer()])
-  const trusted = [issuer, otherIssuer].map((one) => ({ issuer: one.issuer, audience }))
+  const issuers = await Promise.all([startIssuer(), startIssuer(), startIssuer()])
+  const [issuer, otherIssuer, silentIssuer] = issuers
+  silentIssuer.intercept(({ method }, response) => {
+    if (method === 'GET') response.writeHead(503).end()
+    return method === 'GET'
+  })
+  const trusted = issuers.map((one) => ({ issuer: one.issuer, audience }))
   const world = await startWorld(newDataDir(), {
     PARLEY_DOMAIN: 'parley.test',
     PARLEY_TRUSTED_ISSUERS: JSON.stringify(trusted),
     PARLEY_REFUSAL_REASONS: 'on',
   })
-  return { ...world, issuer, otherIssuer }
+  return { ...world, issuer, otherIssuer, silentIssuer }
 }
-
-const audience = 'https://communication.azure.com'
 
 after(async () => {
   if (shared === undefined) return
-  const { issuer, otherIssuer } = await shared
-  await Promise.all([issuer.stop(), otherIssuer.stop()])
+  const { issuer, otherIssuer, silentIssuer } = await shared
+  await Promise.all([issuer, otherIssuer, silentIssuer].map((one) => one.stop()))
 })
 
 /** What a directory knows of a person, as far as it stands in tokens. */

@@ -102,6 +102,14 @@ describe('the token of a Teams user', () => {
     assert.deepEqual(told(answer), invalid)
   })
 
+  test('is neither good nor bad while its issuer tells nobody its keys', async () => {
+    const { silentIssuer, createTenant } = await exchangeWorld()
+    const token = await tokenOf(silentIssuer, person, { scp })
+    const { status, headers, body } = await post(await createTenant(), { token, appId, userId })
+    assert.deepEqual([status, body.error.code], [503, 'ServiceUnavailable'])
+    assert.ok(Number(headers['retry-after']) >= 1)
+  })
+
   const elsewhere = randomUUID()
   const compared: readonly (readonly [string, object, ReturnType<typeof error>])[] = [
     [

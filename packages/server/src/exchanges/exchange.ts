@@ -76,7 +76,8 @@ export interface TeamsUserRequest {
  * vouches for the person, so no assignment is asked for; the token is one of the owner's access
  * key.
  *
- * @faults `entra-token-invalid`, `application-differs`, `user-differs`.
+ * @faults `entra-token-invalid`, `application-differs`, `user-differs`; `issuer-unreachable` - come
+ *   again: nobody said that the token is wrong.
  */
 export async function exchangeForTeamsUser(
   world: Exchanger,
@@ -142,5 +143,6 @@ function refuse(reason: RefusalReason): Result<never, Fault> {
 }
 
 function invalid(reason: RefusalReason): Result<never, Fault> {
+  if (reason === 'bearer-issuer-unreachable') return fail({ kind: 'issuer-unreachable', reason })
   return fail({ kind: 'entra-token-invalid', reason })
 }
