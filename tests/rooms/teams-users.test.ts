@@ -134,6 +134,12 @@ describe('the token of a Teams user', () => {
     })
   }
 
+  test('is refused where neither token nor owner name an application', async () => {
+    const claims = { azp: undefined, client_id: undefined }
+    const { answer } = await postToken({ claims, body: { appId: '' } })
+    assert.deepEqual([answer.status, answer.body.error.target], [400, 'appId'])
+  })
+
   test('is taken where the owner writes the ids in capitals', async () => {
     const body = { appId: appId.toUpperCase(), userId: userId.toUpperCase() }
     assert.equal((await postToken({ body })).answer.status, 200)
@@ -143,6 +149,8 @@ describe('the token of a Teams user', () => {
     ['2021-03-07', {}, 400],
     ['2021-03-31-preview1', { appId: undefined, userId: undefined }, 200],
     ['2021-10-31-preview', { appId: undefined, userId: undefined }, 200],
+    ['2021-10-31-preview', { userId: undefined }, 400],
+    ['2021-11-01', { appId: undefined }, 400],
     ['2022-06-01', { appId: undefined }, 400],
     ['2022-06-01', { userId: undefined }, 400],
     ['2022-06-01', { token: undefined }, 400],

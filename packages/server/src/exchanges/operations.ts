@@ -45,15 +45,18 @@ const exchangedReply = {
 /** Everything the exchange has to know stands in the Entra token; clients send `{}`. */
 const nothingToSay = Type.Object({})
 
-const teamsTokenSchema = Type.Object({
-  token: Type.String({ description: 'Entra token of the Teams user.' }),
-})
+const token = Type.String({ description: 'Entra token of the Teams user.' })
+const appId = Type.String({ description: 'The application that the token must be issued to.' })
+const userId = Type.String({ description: 'The person whose token it must be.' })
+const compared = { since: '2022-06-01' } as const
+const teamsUserSchema = Type.Object({ token, appId, userId })
 
-const teamsUserSchema = Type.Object({
-  token: Type.String({ description: 'Entra token of the Teams user.' }),
-  appId: Type.String({ description: 'The application that the token must be issued to.' }),
-  userId: Type.String({ description: 'The person whose token it must be.' }),
-})
+/** In the previews nothing is compared, and whoever asks for it is told so. */
+const teamsTokenBody = {
+  schema: Type.Object({ token, appId: Type.Optional(appId), userId: Type.Optional(userId) }),
+  isRequired: true,
+  fieldVersions: { appId: compared, userId: compared },
+} as const
 
 const teamsUserPlace = { method: 'POST', path: '/teamsUser/:exchangeAccessToken' } as const
 const teamsUserReply = { status: 200, schema: accessTokenSchema, isSecret: true } as const
@@ -89,7 +92,7 @@ export function exchangeOperations(world: Exchanger): readonly Operation[] {
       ...teamsUserPlace,
       id: 'CommunicationIdentity_ExchangeTeamsUserAccessToken',
       summary: 'Exchanges the Entra token of a Teams user for an access token.',
-      versions: { since: '2022-06-01' },
+      versions: compared,
       body: { schema: teamsUserSchema, isRequired: true },
       reply: teamsUserReply,
       handle: async ({ caller, nowMs, body: request }) =>
@@ -100,10 +103,10 @@ export function exchangeOperations(world: Exchanger): readonly Operation[] {
       id: 'CommunicationIdentity_ExchangeTeamsUserToken',
       summary: 'Exchanges the Entra token of a Teams user for an access token (previews).',
       versions: { since: '2021-03-31-preview1', until: '2021-11-01' },
-      body: { schema: teamsTokenSchema, isRequired: true },
+      body: teamsTokenBody,
       reply: teamsUserReply,
-      handle: async ({ caller, nowMs, body: { token } }) =>
-        printToken(await exchangeForTeamsUser(world, { caller, request: { token }, nowMs })),
+      handle: async ({ caller, nowMs, body: request }) =>
+        printToken(await exchangeForTeamsUser(world, { caller, request, nowMs })),
     }),
   ]
 }
