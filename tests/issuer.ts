@@ -3,7 +3,8 @@
  *
  * Tokens come from its token endpoint by the client-credentials grant, signed with its current
  * key. What they say can be changed before they are signed, so that a token may be wrong in one
- * claim and right in its signature. What no provider would sign is forged with `signJwt` of `signing-key.ts`.
+ * claim and right in its signature. What no provider would sign is
+ * forged by `signing-key.ts`.
  */
 import { randomBytes } from 'node:crypto'
 import {
