@@ -3,7 +3,8 @@
  *
  * Tokens come from its token endpoint by the client-credentials grant, signed with its current
  * key. What they say can be changed before they are signed, so that a token may be wrong in one
- * claim and right in its signature. What no provider would sign is forged with `signJwt` of `signing-key.ts`.
+ * claim and right in its signature. What no provider would sign is
+ * forged by `signing-key.ts`.
  */
 import { randomBytes } from 'node:crypto'
 import {
@@ -106,7 +107,7 @@ export async function startIssuer(options: IssuerOptions = {}): Promise<Issuer> 
   let interceptor: Interceptor | undefined
   const counts = { discovery: 0, keys: 0, token: 0 }
   const listener: RequestListener = (request, response) => {
-    const { url = '' } = request
+    const [url = ''] = (request.url ?? '').split('?', 1)
     if (url.endsWith('/.well-known/openid-configuration')) counts.discovery += 1
     if (url === `${path}/jwks`) counts.keys += 1
     if (url === `${path}${tokenPath}`) counts.token += 1
@@ -175,7 +176,7 @@ interface ProviderContext {
 }
 
 /** A client may ask for what Azure's clients ask for: everything at an audience. */
-const defaultScope = /^(https:\/\/\S+)\/\.default$/
+const defaultScope = /^(\S+)\/\.default$/
 
 function configurationFor(
   world: IssuerOptions &

@@ -251,7 +251,7 @@ function holdKeys(held: Issuer): () => void {
 }
 
 describe('an issuer that rotates its keys', () => {
-  test('is believed by the new key at once, and by the old one while that is published', async (t) => {
+  test('is believed by the new key at once, and by the old one while it has it', async (t) => {
     world.stopClock(t, Date.now() + 60_000)
     const old = await other.token()
     assert.equal(await judged(world, tenant, old), '201')

@@ -83,7 +83,7 @@ describe('the trusted issuers', () => {
   ]) {
     test(`may not be ${issuer}, which is not repeated`, () => {
       const expected =
-        '"issuer" must be an https URL (or http on loopback) without query, fragment and credentials'
+        '"issuer" must be an https URL (or http on loopback) without query, fragment or credentials'
       assert.equal(refusalOf({ ...entry, issuer }), `${form}; entry 2: ${expected}`)
     })
   }

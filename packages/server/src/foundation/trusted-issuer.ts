@@ -96,9 +96,9 @@ function readEntry(entry: unknown): Result<TrustedIssuer, string> {
 }
 
 const issuerExpected =
-  '"issuer" must be an https URL (or http on loopback) without query, fragment and credentials'
+  '"issuer" must be an https URL (or http on loopback) without query, fragment or credentials'
 const rolesExpected =
-  '"roles" must be an array of administrator, owner, contributor or reader, each with @<path> if any'
+  '"roles" must be an array of administrator, owner, contributor and reader, with @<path> if any'
 
 function isText(value: unknown): value is string {
   return typeof value === 'string' && value !== '' && value.length <= charactersMax
