@@ -133,6 +133,17 @@ describe('an assignment of people', () => {
     })
   }
 
+  test('is not stored in a resource that is deleted meanwhile', async () => {
+    const tenant = await newTenant()
+    const { db } = await exchangeWorld()
+    const { resourceId } = tenant
+    await db`update resource set deleted_at = now() where resource_id = ${resourceId}`
+    const { status, headers } = await put(tenant, newAssignment())
+    assert.deepEqual([status, headers['x-parley-reason']], [401, 'resource-deleted'])
+    const rows = await db`select 1 from entra_assignment where resource_id = ${resourceId}`
+    assert.equal(rows.length, 0)
+  })
+
   test('is set by a bearer with the role of an owner, and by no other', async () => {
     const { issuer, createTenant } = await exchangeWorld()
     const tenant = await createTenant()

@@ -24,7 +24,7 @@ const accessTokenSchema = Type.Object({ token: Type.String(), expiresOn: instant
 const exchangedSchema = Type.Object({
   identity: Type.Object({
     id: Type.String({ description: '8:acs:<resource>_<id>' }),
-    customId: Type.Optional(Type.String({ description: 'Never: no app named this identity.' })),
+    customId: Type.Optional(Type.String({ description: 'Never there: no app named it.' })),
     lastTokenIssuedAt: Type.Optional(instantSchema),
   }),
   accessToken: Type.Optional(accessTokenSchema),
