@@ -139,6 +139,7 @@ export async function startWorld(
     settings,
     platform: createPlatform({ now, randomBytes }),
     log: openLog({ level: 'silent', fileDescriptor: 2 }),
+    fetch,
     host: {
       platform: process.platform,
       arch: process.arch,

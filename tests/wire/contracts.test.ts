@@ -31,8 +31,9 @@ const issue = 'POST /identities/{id}/:issueAccessToken'
 
 const deliberate: readonly Deliberate[] = [
   {
-    name: 'exchanges-not-served',
-    covers: ({ operation, fact }) => fact === 'served' && /:exchange|assignments/.test(operation),
+    name: 'exchange-without-body',
+    covers: ({ operation, fact, parley }) =>
+      operation.startsWith('POST /access/') && fact === 'body presence' && parley === 'optional',
   },
   {
     name: 'custom-id-in-later-versions',

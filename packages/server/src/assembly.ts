@@ -6,7 +6,8 @@ import type { Installation } from './admin/installation.ts'
 import { endpointFor } from './admin/reachable.ts'
 import { createAdminTokenCheck } from './authentication/admin-token.ts'
 import { createAuthenticator } from './authentication/authenticator.ts'
-import type { CheckBearer } from './authentication/bearer.ts'
+import type { Fetch } from './authentication/issuer-documents.ts'
+import { createBearerCheck } from './authentication/trusted-issuers.ts'
 import { serverLimits } from './contract/limits.ts'
 import type { Operation } from './contract/operation.ts'
 import type { Database } from './database/connect.ts'
@@ -34,6 +35,7 @@ export interface AssemblyWorld {
   readonly installation: Installation
   /** The https endpoint with a slash at its end. */
   readonly endpoint: string
+  readonly fetch: Fetch
 }
 
 /** The rooms, and what they share. */
@@ -63,7 +65,9 @@ export async function assemble(world: AssemblyWorld): Promise<Assembly> {
   feed.follow((event) => verifier.apply(event))
   feed.publish(await listRevocationEvents(db, platform.now()))
   const metrics = createMetrics()
-  const { domain, publicHosts, showsRefusalReasons } = settings
+  const { domain, publicHosts, showsRefusalReasons, trustedIssuers } = settings
+  const { fetch } = world
+  const checkBearer = createBearerCheck({ trustedIssuers, fetch, now: platform.now, log: log.log })
   return {
     operations: operationsOf({
       db,
@@ -77,6 +81,7 @@ export async function assemble(world: AssemblyWorld): Promise<Assembly> {
       issuer,
       keyRing,
       resources,
+      checkBearer,
       endpointFor: (name) => endpointFor(name, { domain, endpoint }),
     }),
     pipeline: createPipeline({
@@ -90,7 +95,7 @@ export async function assemble(world: AssemblyWorld): Promise<Assembly> {
         domain: domain?.replace(/:[0-9]+$/, ''),
         publicHosts,
         decoyKeys: decoyKeys(platform),
-        checkBearer: trustNobody,
+        checkBearer,
         isAdminToken: createAdminTokenCheck(installation.adminToken),
       }),
       showsRefusalReasons,
@@ -100,8 +105,6 @@ export async function assemble(world: AssemblyWorld): Promise<Assembly> {
     resources,
   }
 }
-
-const trustNobody: CheckBearer = async () => ({ ok: false, fault: 'bearer-issuer-unknown' })
 
 function filledKeyRing(installation: Installation): KeyRing {
   const keyRing = createKeyRing()

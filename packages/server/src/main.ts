@@ -31,6 +31,7 @@ async function main(): Promise<void> {
     settings: settings.value,
     platform: createPlatform({ now: Date.now, randomBytes }),
     log: openedLog,
+    fetch,
     host: {
       platform: process.platform,
       arch: process.arch,

@@ -35,6 +35,7 @@ describe('the operations', () => {
       'CommunicationIdentity_CreateOnly',
       'CommunicationIdentity_Delete',
       'CommunicationIdentity_ExchangeTeamsUserAccessToken',
+      'CommunicationIdentity_ExchangeTeamsUserToken',
       'CommunicationIdentity_Get',
       'CommunicationIdentity_IssueAccessToken',
       'CommunicationIdentity_IssueToken',
@@ -105,7 +106,7 @@ describe('the operations', () => {
     })
   }
 
-  test('need an access key, but for published documents and what is not served', () => {
+  test('need a credential, but for published documents and what is not served', () => {
     const open = operations.filter(({ access }) => access === 'public')
     const unserved = open.filter(({ reply }) => reply.status === 501)
     assert.deepEqual(
@@ -118,9 +119,13 @@ describe('the operations', () => {
     const secret = operations.filter(({ reply }) => reply.isSecret === true)
     assert.deepEqual(secret.map((operation) => operation.id).sort(), [
       'CommunicationIdentity_Create',
+      'CommunicationIdentity_ExchangeTeamsUserAccessToken',
+      'CommunicationIdentity_ExchangeTeamsUserToken',
       'CommunicationIdentity_IssueAccessToken',
       'CommunicationIdentity_IssueToken',
+      'EntraIdToken_Exchange',
       'Parley_Introspect',
+      'TeamsExtensionToken_Exchange',
     ])
   })
 })

@@ -4,9 +4,12 @@
  */
 import type { KeyObject } from 'node:crypto'
 import type { SyncVerifier } from '@parley/verifier/node'
+import type { CheckBearer } from './authentication/bearer.ts'
 import type { Operation } from './contract/operation.ts'
 import type { Database } from './database/connect.ts'
 import type { Feed } from './events/feed.ts'
+import { assignmentOperations } from './exchanges/assignment-operations.ts'
+import { exchangeOperations } from './exchanges/operations.ts'
 import type { Platform } from './foundation/platform.ts'
 import type { Sealer } from './foundation/seal.ts'
 import { createCreateIdentity } from './identities/create.ts'
@@ -14,7 +17,6 @@ import { identityOperations } from './identities/operations.ts'
 import type { KeyRing } from './keys/key-ring.ts'
 import type { ResourceDirectory } from './resources/directory.ts'
 import { revocationOperations } from './revocations/operations.ts'
-import { exchangeOperations } from './tokens/exchanges.ts'
 import { introspectionOperations } from './tokens/introspection.ts'
 import { createIssueToken } from './tokens/issue.ts'
 import { checkCreateTerms, tokenOperations } from './tokens/operations.ts'
@@ -35,6 +37,8 @@ export interface OperationWorld {
   readonly issuer: string
   readonly keyRing: KeyRing
   readonly resources: ResourceDirectory
+  /** Checks the Entra tokens that come in bodies, as bearers are checked. */
+  readonly checkBearer: CheckBearer
   /** The endpoint that clients of a resource use, by its name. */
   readonly endpointFor: (name: string) => string
 }
@@ -54,10 +58,11 @@ export function operationsOf(world: OperationWorld): readonly Operation[] {
       checkTerms: (call) => checkCreateTerms(call, issueToken),
     }),
     ...tokenOperations(issueToken),
-    ...exchangeOperations,
     ...introspectionOperations(world.verifier),
     ...publishedKeyOperations({ issuer, keys: publishedKeys }),
     ...revocationOperations({ db, feed, now }),
+    ...exchangeOperations({ ...world, issueToken }),
+    ...assignmentOperations({ ...world, findResource: world.resources.find }),
   ]
 }
 
@@ -75,6 +80,7 @@ export function describeOperations(): readonly Operation[] {
     sealer: { seal: absent, open: absent },
     keyRing: absentKeyRing,
     resources: absentDirectory,
+    checkBearer: absent,
     endpointFor: absent,
   })
 }

@@ -46,6 +46,8 @@ export interface ParleyOptions {
   readonly platform: Platform
   readonly log: OpenLog
   readonly host: HostFacts
+  /** How issuers are asked for their keys. */
+  readonly fetch: typeof globalThis.fetch
 }
 
 /** Why a server did not start; the message is for the person who started it. */

@@ -39,6 +39,10 @@ const table: { readonly [Kind in Fault['kind']]: readonly [FaultOf<Kind>, Wire] 
     { kind: 'caller-refused', reason: 'signature-differs' },
     [401, 'Denied', 'Denied by the resource provider.'],
   ],
+  'issuer-unreachable': [
+    { kind: 'issuer-unreachable', reason: 'bearer-issuer-unreachable' },
+    [503, 'ServiceUnavailable', 'The server is currently unable to handle the request.'],
+  ],
   'media-type-unknown': [
     { kind: 'media-type-unknown', accepted: ['application/json', 'text/plain'] },
     [415, 'UnsupportedMediaType', 'Content-Type must be application/json or text/plain.'],
@@ -88,6 +92,18 @@ const table: { readonly [Kind in Fault['kind']]: readonly [FaultOf<Kind>, Wire] 
   'identity-not-owned': [
     { kind: 'identity-not-owned' },
     [401, 'IdentityNotOwned', "Provided identity doesn't exist."],
+  ],
+  'entra-token-invalid': [
+    { kind: 'entra-token-invalid', reason: 'bearer-expired' },
+    [401, 'InvalidAccessToken', 'Provided access token is not valid.'],
+  ],
+  'application-differs': [
+    { kind: 'application-differs' },
+    [400, 'ValidationError', 'AAD application is not the expected one.', 'appId'],
+  ],
+  'user-differs': [
+    { kind: 'user-differs' },
+    [400, 'ValidationError', 'AAD user is not the expected one.', 'userId'],
   ],
   'operation-not-served': [
     { kind: 'operation-not-served', what: 'exchanges' },
@@ -170,6 +186,7 @@ const headersOf: Readonly<Partial<Record<Fault['kind'], Readonly<Record<string, 
   'method-unknown': { allow: 'GET, DELETE' },
   'content-encoding-unknown': { 'accept-encoding': 'identity' },
   'caller-refused': { 'www-authenticate': 'HMAC-SHA256' },
+  'issuer-unreachable': { 'retry-after': '1' },
   'server-busy': { 'retry-after': '1' },
   'server-stopping': { 'retry-after': '1' },
 }
@@ -190,7 +207,7 @@ describe('a fault on the wire', () => {
   test('asks whoever gets a 503 to come again', () => {
     const all = Object.values(table).map(([fault]) => replyToFault(fault))
     const unavailable = all.filter((reply) => reply.status === 503)
-    assert.equal(unavailable.length, 2)
+    assert.equal(unavailable.length, 3)
     assert.ok(unavailable.every((reply) => 'retry-after' in reply.headers))
   })
 })

@@ -27,8 +27,34 @@ export const serverLimits = {
   clientRequestIdCharactersMax: 128,
   /** Seconds after which a refused caller may come again (`Retry-After`). */
   retryAfterSeconds: 1,
+  /** Characters of an id of a directory: tenant, person, group or application. */
+  directoryIdCharactersMax: 256,
+  /** Applications in one assignment. */
+  clientIdsMax: 64,
+  /** Assignments of a resource, of each of their two families. */
+  assignmentsMax: 10_000,
+  /** Assignments in one page of their list. */
+  assignmentsInPage: 100,
   /** Tokens whose verdict is remembered. */
   seenTokensMax: 20_000,
   /** Time between two rounds of house-keeping in the database, in milliseconds. */
   houseKeepingIntervalMs: 10 * 60 * 1000,
+  /** Clock difference that the times of a bearer may have, in seconds: `exp`, `nbf`. */
+  bearerClockToleranceSeconds: 60,
+  /** Bearers whose signature is remembered. */
+  bearersRememberedMax: 2000,
+  /** Time that a trusted issuer has for a whole answer, in milliseconds. */
+  issuerTimeoutMs: 5000,
+  /** Bytes of an answer of a trusted issuer. */
+  issuerAnswerBytesMax: 256 * 1024,
+  /** Keys that a trusted issuer publishes. */
+  issuerKeysMax: 100,
+  /** Age at which the keys of a trusted issuer are fetched again, in milliseconds. */
+  issuerKeysFreshMs: 10 * 60 * 1000,
+  /** Age up to which they count while the issuer does not answer, in milliseconds. */
+  issuerKeysStaleMs: 24 * 60 * 60 * 1000,
+  /** Shortest time from one fetch of them to the next, whatever keys bearers name, in ms. */
+  issuerCooldownMs: 10_000,
+  /** The same after a fetch that failed, in milliseconds. */
+  issuerRetryMs: 2000,
 } as const

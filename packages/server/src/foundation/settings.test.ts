@@ -19,9 +19,18 @@ const defaults: Settings = {
   tlsCertificate: undefined,
   tlsKey: undefined,
   signingAlgorithm: 'ES256',
+  trustedIssuers: [],
   logLevel: 'info',
   showsRefusalReasons: false,
   stopTimeoutMs: 10_000,
+}
+
+const trustedIssuer = {
+  issuer: 'https://a.example',
+  audience: 'api',
+  tenant: undefined,
+  roleClaim: 'roles',
+  roles: [],
 }
 
 const taken: readonly (readonly [name: string, value: string, set: Partial<Settings>])[] = [
@@ -47,6 +56,11 @@ const taken: readonly (readonly [name: string, value: string, set: Partial<Setti
   ['PARLEY_DOMAIN', 'a-b.example:8443', { domain: 'a-b.example:8443' }],
   ['PARLEY_SIGNING_ALGORITHM', 'ES256', { signingAlgorithm: 'ES256' }],
   ['PARLEY_SIGNING_ALGORITHM', 'RS256', { signingAlgorithm: 'RS256' }],
+  [
+    'PARLEY_TRUSTED_ISSUERS',
+    '[{"issuer":"https://a.example","audience":"api"}]',
+    { trustedIssuers: [trustedIssuer] },
+  ],
   ...logLevels.map((logLevel) => ['PARLEY_LOG_LEVEL', logLevel, { logLevel }] as const),
   ['PARLEY_REFUSAL_REASONS', 'on', { showsRefusalReasons: true }],
   ['PARLEY_REFUSAL_REASONS', 'off', { showsRefusalReasons: false }],
@@ -82,6 +96,11 @@ const refused: readonly (readonly [name: string, value: string, expected: string
   ['PARLEY_PUBLIC_HOSTS', 'a.example:123456', hostNames],
   ['PARLEY_SIGNING_ALGORITHM', 'HS256', 'one of ES256, RS256'],
   ['PARLEY_SIGNING_ALGORITHM', 'es256', 'one of ES256, RS256'],
+  [
+    'PARLEY_TRUSTED_ISSUERS',
+    'https://a.example',
+    'a JSON array of {issuer, audience, tenant?, roleClaim?, roles?}, at most 64 of them',
+  ],
   ['PARLEY_LOG_LEVEL', 'trace', 'one of silent, fatal, error, warn, info, debug'],
   ['PARLEY_LOG_LEVEL', 'INFO', 'one of silent, fatal, error, warn, info, debug'],
   ['PARLEY_REFUSAL_REASONS', 'true', 'one of on, off'],

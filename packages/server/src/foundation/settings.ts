@@ -1,6 +1,7 @@
 import { resolve } from 'node:path'
 import { fail, ok, type Result } from '@parley/protocol'
 import { type LogLevel, logLevels } from './log.ts'
+import { parseTrustedIssuers, type TrustedIssuer } from './trusted-issuer.ts'
 
 /**
  * Every setting, read in this one place from environment variables. The reference page
@@ -23,6 +24,7 @@ export interface Settings {
   readonly tlsCertificate: string | undefined
   readonly tlsKey: string | undefined
   readonly signingAlgorithm: SigningAlgorithm
+  readonly trustedIssuers: readonly TrustedIssuer[]
   readonly logLevel: LogLevel
   readonly showsRefusalReasons: boolean
   readonly stopTimeoutMs: number
@@ -94,6 +96,12 @@ export const settingRows = [
   ),
   row('PARLEY_TLS_KEY', undefined, 'PEM file of the private key of that certificate.'),
   row('PARLEY_SIGNING_ALGORITHM', 'ES256', '`ES256` or `RS256`, for tokens signed from now on.'),
+  row(
+    'PARLEY_TRUSTED_ISSUERS',
+    '[]',
+    'JSON array of OpenID issuers whose bearers are callers: ' +
+      '`{issuer, audience, tenant?, roleClaim?, roles?}`.',
+  ),
   row('PARLEY_LOG_LEVEL', 'info', `One of ${logLevels.join(', ')}.`),
   row('PARLEY_REFUSAL_REASONS', 'off', '`on` names the reason of a 401 in a response header.'),
   row('PARLEY_STOP_TIMEOUT_MS', '10000', 'Time that requests in flight have to finish at a stop.'),
@@ -182,6 +190,7 @@ function settingsFrom(read: (name: SettingName) => string | undefined): Settings
     tlsCertificate,
     tlsKey,
     signingAlgorithm: oneOf('PARLEY_SIGNING_ALGORITHM', ['ES256', 'RS256'], read),
+    trustedIssuers: trustedIssuersFrom(read('PARLEY_TRUSTED_ISSUERS') ?? ''),
     logLevel: oneOf('PARLEY_LOG_LEVEL', logLevels, read),
     showsRefusalReasons: oneOf('PARLEY_REFUSAL_REASONS', ['on', 'off'], read) === 'on',
     stopTimeoutMs: wholeNumber('PARLEY_STOP_TIMEOUT_MS', { min: 0, max: 600_000 }, read),
@@ -232,6 +241,12 @@ function issuerFrom(text: string | undefined): string | undefined {
     URL.canParse(text) && /^https?:\/\/[\x21-\x7e]+$/.test(text) && !/[?#"\\]|\/$/.test(text)
   if (!isIssuer) throw new Invalid('PARLEY_ISSUER', 'an http(s) URL without a slash at its end')
   return text
+}
+
+function trustedIssuersFrom(text: string): readonly TrustedIssuer[] {
+  const issuers = parseTrustedIssuers(text)
+  if (!issuers.ok) throw new Invalid('PARLEY_TRUSTED_ISSUERS', issuers.fault)
+  return issuers.value
 }
 
 function domainFrom(text: string | undefined): string | undefined {

@@ -42,3 +42,18 @@ describe('a path of the control plane', () => {
     }
   })
 })
+
+describe('a path of an exchange', () => {
+  const paths = [
+    ['//access/entra/:exchangeAccessToken?a=b', '/access/entra/:exchangeAccessToken?a=b'],
+    ['/access/entra/:exchangeAccessToken', '/access/entra/:exchangeAccessToken'],
+    ['///access/entra/:exchangeAccessToken', '///access/entra/:exchangeAccessToken'],
+    ['//identities', '//identities'],
+    ['//accessible', '//accessible'],
+  ] as const
+  for (const [path, expected] of paths) {
+    test(`${path} is read as ${expected}`, () => {
+      assert.equal(canonical(path), expected)
+    })
+  }
+})

@@ -1,7 +1,9 @@
 /**
  * The control plane does not mind the case of the words in its paths: tools write `resourcegroups`,
  * `Microsoft.Communication` and `listkeys` as they like. Before a route is looked for, such words
- * are put in the form in which the routes have them. Paths of other services stay as they are.
+ * are put in the form in which the routes have them. Paths of other services stay as they are, but
+ * for one: Azure's credential for people writes its path behind the endpoint that it is given, and
+ * the endpoint of every connection string ends with a slash.
  *
  * @source ARM, resource ids are compared without case.
  */
@@ -23,6 +25,7 @@ export function createCanonicalPath(routes: readonly Route[]): CanonicalPath {
     }
   }
   return (pathAndQuery) => {
+    if (pathAndQuery.startsWith('//access/')) return pathAndQuery.slice(1)
     const first = /^\/([^/?]*)/.exec(pathAndQuery)?.[1] ?? ''
     if (!firstWords.has(first.toLowerCase())) return pathAndQuery
     const [path = '', ...query] = pathAndQuery.split('?')

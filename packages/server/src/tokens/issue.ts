@@ -12,7 +12,8 @@ import { type LedgerLine, type Recorded, recordTokens } from './store.ts'
 
 /** One token to issue. */
 export interface TokenAsk {
-  readonly caller: ResourceCaller
+  /** On whose behalf: a person who exchanges a token has no access key. */
+  readonly caller: Pick<ResourceCaller, 'resourceId' | 'accessKey'>
   readonly identityId: string
   readonly terms: TokenTerms
 }

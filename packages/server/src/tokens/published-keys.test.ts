@@ -2,7 +2,6 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { ok } from '@parley/protocol'
 import type { Call } from '../contract/operation.ts'
-import { exchangeOperations } from './exchanges.ts'
 import { publishedKeyOperations } from './published-keys.ts'
 import type { PublicSigningJwk } from './signing-keys.ts'
 
@@ -63,17 +62,4 @@ describe('the published keys', () => {
       }),
     )
   })
-})
-
-describe('the exchanges of Teams and Entra tokens', () => {
-  for (const operation of exchangeOperations) {
-    test(`say that they are not served: ${operation.method} ${operation.path}`, () => {
-      const what = 'exchanges of Teams or Entra tokens'
-      assert.deepEqual(operation.handle(call), {
-        ok: false,
-        fault: { kind: 'operation-not-served', what },
-      })
-      assert.equal(operation.access, 'public')
-    })
-  }
 })
