@@ -68,17 +68,7 @@ export async function assemble(world: AssemblyWorld): Promise<Assembly> {
   feed.publish(await listRevocationEvents(db, platform.now()))
   const metrics = createMetrics()
   const { domain, publicHosts, showsRefusalReasons } = settings
-  const oneAtATime = createOneAtATime(serverLimits.changesWaitingMax)
-  const shared = { db, platform, feed, keyRing, resources, oneAtATime }
-  const overlaps = createOverlapWatch({ ...shared, log: log.log })
-  const controlPlane: ControlPlane = {
-    ...shared,
-    sealer,
-    endpoint,
-    endpointFor: (name) => endpointFor(name, { domain, endpoint }),
-    forgetKeys: keyRing.remove,
-    noteOverlapEnd: overlaps.note,
-  }
+  const { overlaps, controlPlane } = controlPlaneOf(world, { feed, keyRing, resources })
   return {
     operations: operationsOf({
       db,
@@ -116,6 +106,27 @@ export async function assemble(world: AssemblyWorld): Promise<Assembly> {
     overlaps,
     controlPlane,
   }
+}
+
+/** The control plane, and the watch that it tells of overlaps. */
+function controlPlaneOf(
+  world: AssemblyWorld,
+  memory: Pick<ControlPlane, 'feed' | 'keyRing' | 'resources'>,
+): Pick<Assembly, 'overlaps' | 'controlPlane'> {
+  const { settings, db, platform, sealer, endpoint, log } = world
+  const { domain } = settings
+  const oneAtATime = createOneAtATime(serverLimits.changesWaitingMax)
+  const shared = { ...memory, db, platform, oneAtATime }
+  const overlaps = createOverlapWatch({ ...shared, log: log.log })
+  const controlPlane = {
+    ...shared,
+    sealer,
+    endpoint,
+    endpointFor: (name: string) => endpointFor(name, { domain, endpoint }),
+    forgetKeys: memory.keyRing.remove,
+    noteOverlapEnd: overlaps.note,
+  }
+  return { overlaps, controlPlane }
 }
 
 const trustNobody: CheckBearer = async () => ({ ok: false, fault: 'bearer-issuer-unknown' })

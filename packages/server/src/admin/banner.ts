@@ -54,17 +54,16 @@ function resourceLines(
 function creationLines(reachable: Reachable, environmentFile: string): readonly string[] {
   const { caFile, subscriptionId } = reachable
   const trust = caFile === undefined ? '' : ' --cacert "$NODE_EXTRA_CA_CERTS"'
-  const path =
-    'resourceGroups/parley/providers/Microsoft.Communication/communicationServices/parley'
   return [
     `. ${shellWord(environmentFile)}`,
     `subscription="\${PARLEY_ADMIN_ENDPOINT}subscriptions/${subscriptionId ?? '$(uuidgen)'}"`,
+    `services=providers/Microsoft.Communication/communicationServices`,
     'put() {',
-    `  curl -sS${trust} -X PUT -H "Authorization: Bearer $PARLEY_ADMIN_TOKEN" \\`,
-    `    -H 'Content-Type: application/json' "$1" -d "$2"`,
+    `  curl -sS${trust} -X PUT "$1" -d "$2" \\`,
+    `    -H "Authorization: Bearer $PARLEY_ADMIN_TOKEN" -H 'Content-Type: application/json'`,
     '}',
     `put "$subscription?api-version=2022-12-01" '{}'`,
-    `put "$subscription/${path}?api-version=2025-09-01" \\`,
+    `put "$subscription/resourceGroups/parley/$services/parley?api-version=2025-09-01" \\`,
     `  '{"properties":{"dataLocation":"United States"}}'`,
   ]
 }
