@@ -4,6 +4,7 @@
 import assert from 'node:assert/strict'
 import { before, describe, test } from 'node:test'
 import type { RevocationEvent } from '@parley/protocol'
+import { recordTokens } from '@parley/server/tokens/store'
 import { createIdentity, issueToken, liveness, postIdentity } from '../calls.ts'
 import {
   control,
@@ -224,6 +225,30 @@ describe('an overlap', () => {
     world.stopClock(context, startMs + 10 * minuteMs)
     assert.equal(await isAccepted(tenant, tenant.primaryKey), false)
     assert.deepEqual(await liveness(reader, [fresh, other]), [true, true])
+  })
+
+  test('is over in the ledger to the millisecond, whatever was authenticated before', async () => {
+    const { place, tenant } = await ownerOfTokens(world)
+    const identityId = (await createIdentity(tenant)).split('_')[1] ?? ''
+    await regenerateKey(world, place, { keyType: 'Primary', overlapMinutes: 10 })
+    const [primary] = await keyFacts(world, tenant.resourceId)
+    const untilMs = Date.parse(primary?.former?.validUntil ?? '')
+    const issuedAtSeconds = Math.floor(world.now() / 1000)
+    const kinds = []
+    for (const [generation, nowMs] of [
+      [1, untilMs - 1],
+      [1, untilMs],
+      [2, untilMs],
+      [3, untilMs - 1],
+    ] as const) {
+      const accessKey = { slot: 'primary', generation } as const
+      const times = { issuedAtSeconds, expiresAtSeconds: issuedAtSeconds + 3600 }
+      const line = { identityId, tokenId: newGuid(), scopeMask: 1, accessKey, ...times }
+      const asked = { lines: [line], nowMs }
+      kinds.push((await recordTokens(world.db, tenant.resourceId, asked))[0]?.kind)
+    }
+    const [lasting, over] = ['recorded', 'access-key-superseded']
+    assert.deepEqual(kinds, [lasting, over, lasting, over])
   })
 
   test('ends with the next regeneration, which may begin another', async () => {

@@ -91,7 +91,7 @@ Stop with Ctrl+C.
 
   test('has a subscription made where there is none either', () => {
     const text = print({ ...none, subscriptionId: undefined, caFile: undefined })
-    assert.match(text, /subscriptions\/\$\(uuidgen\)"/)
+    assert.match(text, /subscriptions\/\$\(node -p 'crypto\.randomUUID\(\)'\)"/)
     assert.ok(!text.includes('--cacert'))
   })
 

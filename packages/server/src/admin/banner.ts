@@ -50,13 +50,16 @@ function resourceLines(
   ]
 }
 
+/** For a shell: a GUID, made by what the server runs on. */
+const newId = "$(node -p 'crypto.randomUUID()')"
+
 /** Both requests can be sent again: they say what there is to be. */
 function creationLines(reachable: Reachable, environmentFile: string): readonly string[] {
   const { caFile, subscriptionId } = reachable
   const trust = caFile === undefined ? '' : ' --cacert "$NODE_EXTRA_CA_CERTS"'
   return [
     `. ${shellWord(environmentFile)}`,
-    `subscription="\${PARLEY_ADMIN_ENDPOINT}subscriptions/${subscriptionId ?? '$(uuidgen)'}"`,
+    `subscription="\${PARLEY_ADMIN_ENDPOINT}subscriptions/${subscriptionId ?? newId}"`,
     `services=providers/Microsoft.Communication/communicationServices`,
     'put() {',
     `  curl -sS${trust} -X PUT "$1" -d "$2" \\`,
