@@ -4,6 +4,8 @@
  */
 import type { KeyObject } from 'node:crypto'
 import type { SyncVerifier } from '@parley/verifier/node'
+import type { ControlPlane } from './arm/control-plane.ts'
+import { controlPlaneOperations } from './arm/operations.ts'
 import type { Operation } from './contract/operation.ts'
 import type { Database } from './database/connect.ts'
 import type { Feed } from './events/feed.ts'
@@ -12,6 +14,7 @@ import type { Sealer } from './foundation/seal.ts'
 import { createCreateIdentity } from './identities/create.ts'
 import { identityOperations } from './identities/operations.ts'
 import type { KeyRing } from './keys/key-ring.ts'
+import { keyOperations } from './keys/operations.ts'
 import type { ResourceDirectory } from './resources/directory.ts'
 import { revocationOperations } from './revocations/operations.ts'
 import { exchangeOperations } from './tokens/exchanges.ts'
@@ -37,6 +40,7 @@ export interface OperationWorld {
   readonly resources: ResourceDirectory
   /** The endpoint that clients of a resource use, by its name. */
   readonly endpointFor: (name: string) => string
+  readonly controlPlane: ControlPlane
 }
 
 /** Builds every room and concatenates their tables. */
@@ -58,6 +62,8 @@ export function operationsOf(world: OperationWorld): readonly Operation[] {
     ...introspectionOperations(world.verifier),
     ...publishedKeyOperations({ issuer, keys: publishedKeys }),
     ...revocationOperations({ db, feed, now }),
+    ...keyOperations(world),
+    ...controlPlaneOperations(world.controlPlane),
   ]
 }
 
@@ -76,6 +82,7 @@ export function describeOperations(): readonly Operation[] {
     keyRing: absentKeyRing,
     resources: absentDirectory,
     endpointFor: absent,
+    controlPlane: absent as unknown as ControlPlane,
   })
 }
 
