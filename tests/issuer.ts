@@ -265,7 +265,8 @@ function askForToken(
     'content-type': 'application/x-www-form-urlencoded',
     [changesHeader]: Buffer.from(said).toString('base64'),
   }
-  const options = { method: 'POST', headers, ...(ca === undefined ? {} : { ca }) }
+  // A connection of its own: one that is kept may be closed by the issuer as the request leaves.
+  const options = { method: 'POST', agent: false, headers, ...(ca === undefined ? {} : { ca }) }
   const request = ca === undefined ? plainRequest : tlsRequest
   return new Promise((resolve, reject) => {
     const sent = request(tokenEndpoint, options, (response) => {

@@ -36,6 +36,11 @@ export function privateJwk({ kid, alg, privateKey }: SigningKey): object {
   return { ...privateKey.export({ format: 'jwk' }), kid, alg, use: 'sig' }
 }
 
+/** The public key as an issuer publishes it. */
+export function publicJwk({ kid, alg, publicKey }: SigningKey): object {
+  return { ...publicKey.export({ format: 'jwk' }), kid, alg, use: 'sig' }
+}
+
 /**
  * Signs whatever it is given.
  *

@@ -351,7 +351,7 @@ describe('a change of assignments in the audit log', () => {
     for (const { actor, target } of entries) {
       assert.equal(actor, 'access-key/primary.1')
       assert.ok(target.startsWith(`/subscriptions/${subscriptionId}/resourceGroups/`))
-      assert.ok(target.includes(resourceGroup) && target.endsWith(`/${tenant.name}`))
+      assert.ok(target.includes(String(resourceGroup)) && target.endsWith(`/${tenant.name}`))
     }
   })
 })

@@ -12,8 +12,17 @@ import {
   told,
   version,
 } from '../calls.ts'
+import {
+  control,
+  createResource,
+  newGuid,
+  newPlace,
+  type Place,
+  regenerateKey,
+  resourcePath,
+} from '../control-plane.ts'
 import { communicationAudience as audience, startIssuer } from '../issuer.ts'
-import { newDataDir, startWorld, type Tenant, type World } from '../world.ts'
+import { newDataDir, startWorld, type Tenant, type TestRequest, type World } from '../world.ts'
 import { judged, sendBearer, trusting } from './bearers.ts'
 
 const issuer = await startIssuer()
@@ -28,7 +37,7 @@ const { createTenant } = world
 
 /** The control-plane path of a resource. */
 function pathOf({ name }: Tenant, on: World = world): string {
-  const { subscriptionId } = on.parley.reachable
+  const { subscriptionId = '' } = on.parley.reachable
   return printResourcePath({ subscriptionId, resourceGroup: 'parley', name })
 }
 
@@ -130,39 +139,90 @@ describe('an owner with a bearer', () => {
     assert.equal(gone.body.error.code, 'IdentityNotOwned')
   })
 
-  test('goes on where access keys are refused, as do the tokens issued so', async () => {
-    const dataDir = newDataDir()
-    const lasting = { PARLEY_DOMAIN: 'parley.test', PARLEY_ISSUER: 'https://p.test', ...settings }
-    const before = await startWorld(dataDir, lasting)
-    const secrets = await before.createTenant()
-    const id = await createIdentity(secrets)
-    const withKey = await issueToken(secrets, id)
+  test('goes on when a key is regenerated and when none is taken any more', async () => {
+    const place = await newPlace(world)
+    const tenant = await createResource(world, place)
+    const id = await createIdentity(tenant)
+    const withKey = await issueToken(tenant, id)
     assert.equal(claimsOf(withKey).akg, 'primary.1')
-    const token = await issuer.token({ roles: 'owner' })
+    const { subscriptionId } = place
+    const token = await issuer.token({ roles: `contributor@/subscriptions/${subscriptionId}` })
     const path = identityPath(id, '/:issueAccessToken')
     const asked = { method: 'POST', path, token, body: { scopes: ['chat'] } }
-    const withBearer = (await sendBearer(before, secrets, asked)).body.token
-    const { resourceId } = secrets
-    await before.db`
-      update resource set is_local_auth_disabled = true where resource_id = ${resourceId}`
-    await before.db`update event_sequence set last_seq = last_seq + 1`
-    await before.db`
-      insert into revocation_event (resource_id, seq, kind, subject, generation, forget_at)
-      select ${resourceId}, last_seq, 'access-key', 'primary', 2, now() + interval '1 day'
-      from event_sequence`
-    await before.stop()
-    const world = await startWorld(dataDir, lasting)
-    const tenant = world.adoptTenant(secrets)
+    const { token: withBearer } = (await sendBearer(world, tenant, asked)).body
+    for (const keyType of ['Primary', 'Secondary']) await regenerateKey(world, place, { keyType })
+    const patch = { method: 'PATCH', path: resourcePath(place) }
+    const body = { properties: { disableLocalAuth: true } }
+    assert.equal((await control(world, { ...patch, body })).status, 200)
     const refused = await postIdentity(tenant)
-    assert.equal(refused.headers['x-parley-reason'], 'local-auth-disabled')
+    assert.deepEqual([refused.status, refused.body.error.code], [401, 'Denied'])
     assert.equal(await judged(world, tenant, token), '201')
-    const body = { tokens: [withKey, withBearer] }
-    const introspection = { method: 'POST', path: '/introspect', token, body }
+    const tokens = [withKey, withBearer]
+    const introspection = { method: 'POST', path: '/introspect', token, body: { tokens } }
     const { value } = (await sendBearer(world, tenant, introspection)).body
     assert.deepEqual(
       value.map(({ active }) => active),
       [false, true],
     )
-    await world.stop()
+  })
+})
+
+describe('a bearer in the control plane', () => {
+  /** What comes of asking for something with these roles: the status, and the code of an error. */
+  async function outcomeOf(roles: string, request: TestRequest): Promise<string> {
+    const token = await issuer.token({ roles })
+    const headers = { authorization: `Bearer ${token}` }
+    const { status, body } = await control(world, {
+      ...request,
+      headers: { ...request.headers, ...headers },
+    })
+    return [status, body?.error?.code].filter((part) => part !== undefined).join(' ')
+  }
+
+  const body = { tags: { a: 'b' } }
+  const json = { 'content-type': 'application/json' }
+  const requests = {
+    get: (place: Place) => ({ method: 'GET', path: resourcePath(place) }),
+    patch: (place: Place) => ({ method: 'PATCH', path: resourcePath(place), body, headers: json }),
+    keys: (place: Place) => ({ method: 'POST', path: resourcePath(place, '/listKeys') }),
+  }
+  const cases: readonly (readonly [string, keyof typeof requests, string])[] = [
+    ['administrator', 'get', '200'],
+    ['administrator', 'patch', '200'],
+    ['administrator', 'keys', '200'],
+    ['reader', 'get', '200'],
+    ['reader', 'patch', '403 AuthorizationFailed'],
+    ['reader', 'keys', '403 AuthorizationFailed'],
+    ['owner', 'get', '403 AuthorizationFailed'],
+    ['contributor', 'patch', '403 AuthorizationFailed'],
+    ['nobody', 'get', '403 AuthorizationFailed'],
+  ]
+  for (const [role, act, expected] of cases) {
+    test(`may ${act} as ${role}: ${expected}`, async () => {
+      const place = await newPlace(world)
+      await createResource(world, place)
+      assert.equal(await outcomeOf(role, requests[act](place)), expected)
+      const here = `${role}@/subscriptions/${place.subscriptionId}`
+      assert.equal(await outcomeOf(here, requests[act](place)), expected)
+      const elsewhere = `${role}@/subscriptions/${newGuid()}`
+      assert.equal(await outcomeOf(elsewhere, requests[act](place)), '403 AuthorizationFailed')
+    })
+  }
+
+  test("is not let in by a signature that is not the issuer's", async () => {
+    const place = await newPlace(world)
+    const token = `${await issuer.token({ roles: 'administrator' })}AAAA`
+    const headers = { authorization: `Bearer ${token}` }
+    const answer = await control(world, { ...requests.get(place), headers })
+    assert.deepEqual([answer.status, answer.body.error.code], [401, 'AuthenticationFailed'])
+  })
+
+  test('is named in the audit log', async () => {
+    const place = await newPlace(world)
+    await createResource(world, place)
+    assert.equal(await outcomeOf('administrator', requests.patch(place)), '200')
+    const [entry] = await world.db<{ actor: string }[]>`
+      select actor from audit_entry order by seq desc limit 1`
+    assert.equal(entry?.actor, `bearer/${issuer.issuer}/${issuer.client.clientId}`)
   })
 })

@@ -7,6 +7,7 @@ import {
   type Issuer,
   startIssuer,
 } from '../issuer.ts'
+import { publicJwk } from '../signing-key.ts'
 import { newDataDir, startWorld } from '../world.ts'
 import { judged, sendBearer, trusting } from './bearers.ts'
 
@@ -62,11 +63,13 @@ const faults: readonly (readonly [string, (own: Issuer) => Interceptor])[] = [
         answer.writeHead(307, location(`${elsewhere.issuer}${discoveryPath}`)).end(),
       ),
   ],
-  ['has keys of more than 256 KiB', () => instead('/jwks', (_, answer) => answer.end(endless))],
+  [
+    'has its key among more than 256 KiB',
+    (own) => says('/jwks', { keys: [publicJwk(own.signingKey()), { x5c: 'A'.repeat(262_144) }] }),
+  ],
 ]
 
 const location = (url: string) => ({ location: url })
-const endless = JSON.stringify({ keys: [{ x5c: ['A'.repeat(256 * 1024)] }] })
 
 const issuers = await Promise.all(faults.map(() => startIssuer()))
 const good = await startIssuer()

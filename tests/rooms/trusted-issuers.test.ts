@@ -3,7 +3,13 @@ import { createHmac } from 'node:crypto'
 import { after, describe, test } from 'node:test'
 import { atOnce } from '../calls.ts'
 import { communicationAudience as audience, type Issuer, startIssuer } from '../issuer.ts'
-import { newSigningKey, type SigningAlgorithm, type SigningKey, signJwt } from '../signing-key.ts'
+import {
+  newSigningKey,
+  publicJwk,
+  type SigningAlgorithm,
+  type SigningKey,
+  signJwt,
+} from '../signing-key.ts'
 import { newDataDir, startWorld } from '../world.ts'
 import { judged, trusting } from './bearers.ts'
 
@@ -273,5 +279,24 @@ describe('an issuer that rotates its keys', () => {
     world.stopClock(t, world.now() + 10_000)
     assert.equal(await judged(world, tenant, await other.token()), '201')
     assert.equal(await judged(world, tenant, old), '401 bearer-signature-differs')
+  })
+
+  test('is believed by the key that now has a name, not by the one that had it', async (t) => {
+    world.stopClock(t, Date.now() + 180_000)
+    const old = await other.token({ exp: nowSeconds() + 7200 })
+    assert.equal(await judged(world, tenant, old), '201')
+    const successor = { ...newSigningKey('RS256'), kid: other.signingKey().kid }
+    other.intercept((request, response) => {
+      if (request.url !== '/jwks') return false
+      response.end(JSON.stringify({ keys: [publicJwk(successor)] }))
+      return true
+    })
+    world.stopClock(t, world.now() + 10_000)
+    // A key that nobody knows has the others fetched again.
+    assert.match(await judged(world, tenant, await forge({ kid: 'x' }, fromOther())), /^401 /)
+    assert.equal(await judged(world, tenant, old), '401 bearer-signature-differs')
+    const young = await forge({}, claims({ iss: other.issuer }), successor)
+    assert.equal(await judged(world, tenant, young), '201')
+    other.intercept()
   })
 })

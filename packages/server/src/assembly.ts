@@ -4,6 +4,7 @@
 import { createVerifier } from '@parley/verifier/node'
 import type { Installation } from './admin/installation.ts'
 import { endpointFor } from './admin/reachable.ts'
+import type { ControlPlane } from './arm/control-plane.ts'
 import { createAdminTokenCheck } from './authentication/admin-token.ts'
 import { createAuthenticator } from './authentication/authenticator.ts'
 import type { Fetch } from './authentication/issuer-documents.ts'
@@ -15,14 +16,16 @@ import { createFeed } from './events/feed.ts'
 import { listRevocationEvents } from './events/store.ts'
 import type { OpenLog } from './foundation/log.ts'
 import { createMetrics, type Metrics } from './foundation/metrics.ts'
+import { createOneAtATime } from './foundation/one-at-a-time.ts'
 import type { Platform } from './foundation/platform.ts'
 import type { Sealer } from './foundation/seal.ts'
 import type { Settings } from './foundation/settings.ts'
 import { createPipeline, type Pipeline } from './http/pipeline.ts'
 import { createKeyRing, type KeyRing } from './keys/key-ring.ts'
 import { type ActiveAccessKey, activeAccessKey } from './keys/model.ts'
+import { createOverlapWatch, type OverlapWatch } from './keys/overlaps.ts'
 import { operationsOf } from './operations.ts'
-import { createResourceDirectory, type ResourceDirectory } from './resources/directory.ts'
+import { createResourceDirectory } from './resources/directory.ts'
 import { createTokenSigner } from './tokens/sign.ts'
 
 /** What rooms are built from. */
@@ -44,7 +47,8 @@ export interface Assembly {
   readonly operations: readonly Operation[]
   readonly metrics: Metrics
   readonly keyRing: KeyRing
-  readonly resources: ResourceDirectory
+  readonly overlaps: OverlapWatch
+  readonly controlPlane: ControlPlane
 }
 
 /** Builds the rooms. */
@@ -68,6 +72,7 @@ export async function assemble(world: AssemblyWorld): Promise<Assembly> {
   const { domain, publicHosts, showsRefusalReasons, trustedIssuers } = settings
   const { fetch } = world
   const checkBearer = createBearerCheck({ trustedIssuers, fetch, now: platform.now, log: log.log })
+  const { overlaps, controlPlane } = controlPlaneOf(world, { feed, keyRing, resources })
   return {
     operations: operationsOf({
       db,
@@ -82,7 +87,8 @@ export async function assemble(world: AssemblyWorld): Promise<Assembly> {
       keyRing,
       resources,
       checkBearer,
-      endpointFor: (name) => endpointFor(name, { domain, endpoint }),
+      endpointFor: controlPlane.endpointFor,
+      controlPlane,
     }),
     pipeline: createPipeline({
       platform,
@@ -102,8 +108,30 @@ export async function assemble(world: AssemblyWorld): Promise<Assembly> {
     }),
     metrics,
     keyRing,
-    resources,
+    overlaps,
+    controlPlane,
   }
+}
+
+/** The control plane, and the watch that it tells of overlaps. */
+function controlPlaneOf(
+  world: AssemblyWorld,
+  memory: Pick<ControlPlane, 'feed' | 'keyRing' | 'resources'>,
+): Pick<Assembly, 'overlaps' | 'controlPlane'> {
+  const { settings, db, platform, sealer, endpoint, log } = world
+  const { domain } = settings
+  const oneAtATime = createOneAtATime(serverLimits.changesWaitingMax)
+  const shared = { ...memory, db, platform, oneAtATime }
+  const overlaps = createOverlapWatch({ ...shared, log: log.log })
+  const controlPlane = {
+    ...shared,
+    sealer,
+    endpoint,
+    endpointFor: (name: string) => endpointFor(name, { domain, endpoint }),
+    forgetKeys: memory.keyRing.remove,
+    noteOverlapEnd: overlaps.note,
+  }
+  return { overlaps, controlPlane }
 }
 
 function filledKeyRing(installation: Installation): KeyRing {

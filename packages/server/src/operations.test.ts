@@ -44,6 +44,7 @@ describe('the operations', () => {
       'Parley_GetConfiguration',
       'Parley_GetKeys',
       'Parley_Introspect',
+      'Parley_ListAccessKeys',
     ])
   })
 
@@ -111,11 +112,11 @@ describe('the operations', () => {
     const unserved = open.filter(({ reply }) => reply.status === 501)
     assert.deepEqual(
       open.filter((operation) => !unserved.includes(operation)).map((operation) => operation.id),
-      ['Parley_GetKeys', 'Parley_GetConfiguration'],
+      ['Parley_GetKeys', 'Parley_GetConfiguration', 'Operations_List'],
     )
   })
 
-  test('forbid caching wherever a token or its state is handed out', () => {
+  test('forbid caching wherever a token, its state or a key is handed out', () => {
     const secret = operations.filter(({ reply }) => reply.isSecret === true)
     assert.deepEqual(secret.map((operation) => operation.id).sort(), [
       'CommunicationIdentity_Create',
@@ -124,6 +125,8 @@ describe('the operations', () => {
       'CommunicationIdentity_IssueAccessToken',
       'CommunicationIdentity_IssueToken',
       'EntraIdToken_Exchange',
+      'CommunicationServices_ListKeys',
+      'CommunicationServices_RegenerateKey',
       'Parley_Introspect',
       'TeamsExtensionToken_Exchange',
     ])

@@ -4,6 +4,8 @@
  */
 import type { KeyObject } from 'node:crypto'
 import type { SyncVerifier } from '@parley/verifier/node'
+import type { ControlPlane } from './arm/control-plane.ts'
+import { controlPlaneOperations } from './arm/operations.ts'
 import type { CheckBearer } from './authentication/bearer.ts'
 import type { Operation } from './contract/operation.ts'
 import type { Database } from './database/connect.ts'
@@ -15,6 +17,7 @@ import type { Sealer } from './foundation/seal.ts'
 import { createCreateIdentity } from './identities/create.ts'
 import { identityOperations } from './identities/operations.ts'
 import type { KeyRing } from './keys/key-ring.ts'
+import { keyOperations } from './keys/operations.ts'
 import type { ResourceDirectory } from './resources/directory.ts'
 import { revocationOperations } from './revocations/operations.ts'
 import { introspectionOperations } from './tokens/introspection.ts'
@@ -41,6 +44,7 @@ export interface OperationWorld {
   readonly checkBearer: CheckBearer
   /** The endpoint that clients of a resource use, by its name. */
   readonly endpointFor: (name: string) => string
+  readonly controlPlane: ControlPlane
 }
 
 /** Builds every room and concatenates their tables. */
@@ -63,6 +67,8 @@ export function operationsOf(world: OperationWorld): readonly Operation[] {
     ...revocationOperations({ db, feed, now }),
     ...exchangeOperations({ ...world, issueToken }),
     ...assignmentOperations({ ...world, findResource: world.resources.find }),
+    ...keyOperations(world),
+    ...controlPlaneOperations(world.controlPlane),
   ]
 }
 
@@ -82,6 +88,7 @@ export function describeOperations(): readonly Operation[] {
     resources: absentDirectory,
     checkBearer: absent,
     endpointFor: absent,
+    controlPlane: absent as unknown as ControlPlane,
   })
 }
 

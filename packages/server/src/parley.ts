@@ -4,20 +4,11 @@
  */
 import { randomUUID } from 'node:crypto'
 import { ok, type Result } from '@parley/protocol'
+import { type CreatedResource, createNamedResource, slotTexts } from './admin/created-resource.ts'
 import { writeEnvironmentFile } from './admin/environment-file.ts'
-import {
-  type Installation,
-  insertResourceWithKeys,
-  openInstallation,
-} from './admin/installation.ts'
+import { type Installation, openInstallation } from './admin/installation.ts'
 import { openManagement } from './admin/management.ts'
-import {
-  connectionStrings,
-  endpointOf,
-  type Reachable,
-  reachableAt,
-  type SlotTexts,
-} from './admin/reachable.ts'
+import { endpointOf, type Reachable, reachableAt } from './admin/reachable.ts'
 import { assemble } from './assembly.ts'
 import { serverLimits } from './contract/limits.ts'
 import { isDatabaseAnswering } from './database/availability.ts'
@@ -35,9 +26,8 @@ import type { Settings } from './foundation/settings.ts'
 import { serveApp } from './http/app.ts'
 import { bindListener, type Listener } from './http/listener.ts'
 import { routesOf } from './http/routes.ts'
-import { openAccessKey } from './keys/model.ts'
-import { findAccessKeys } from './keys/store.ts'
-import { firstResource, type Resource } from './resources/model.ts'
+import { startKeyWork } from './keys/recurring.ts'
+import { deletePurgedSubscriptions } from './resources/subscriptions.ts'
 import { openTls } from './tls/open.ts'
 
 /** What a server is started with. */
@@ -70,13 +60,6 @@ export interface Parley {
   readonly stop: () => Promise<void>
   /** Settles when the server cannot go on, with the reason; otherwise never. */
   readonly failed: Promise<unknown>
-}
-
-/** A resource and how its owner reaches it. */
-export interface CreatedResource {
-  readonly resource: Resource
-  readonly connectionString: string
-  readonly secondaryConnectionString: string
 }
 
 /** What is undone at a stop, the last first. */
@@ -206,7 +189,8 @@ async function serve(opened: Opened): Promise<Result<Started, StartFault>> {
   })
   closers.push(() => houseKeeping.stop())
   const assembly = await assemble({ ...opened, db, endpoint })
-  const { pipeline, operations, metrics, keyRing, resources } = assembly
+  const { pipeline, operations, metrics, controlPlane } = assembly
+  closers.push(await startKeyWork({ ...assembly, db, log: log.log }))
   const routes = routesOf(operations)
   for (const listener of [bound.https, bound.http]) {
     if (listener === undefined) continue
@@ -227,7 +211,7 @@ async function serve(opened: Opened): Promise<Result<Started, StartFault>> {
   })
   const { caFile } = bound
   const { domain } = settings
-  const keys = await slotTexts(db, installation.resources[0]?.resourceId ?? '', sealer)
+  const keys = await slotTexts(db, installation.resources[0]?.resourceId, sealer)
   const httpPort = bound.http?.port
   const reachable = reachableAt(endpoint, { installation, domain, keys, caFile, httpPort })
   return ok({
@@ -236,28 +220,12 @@ async function serve(opened: Opened): Promise<Result<Started, StartFault>> {
     environmentFile: await writeEnvironmentFile(opened.dataDir, reachable),
     managementPort: management?.port,
     failed,
-    createResource: async (name) => {
-      const { subscriptionId } = reachable
-      const asked = { ...firstResource, name, subscriptionId }
-      const { resource, accessKeys } = await db.begin((transaction) =>
-        insertResourceWithKeys({ db: transaction, platform, sealer }, asked),
-      )
-      resources.put(resource)
-      keyRing.put(resource.resourceId, accessKeys)
-      const { resourceId } = resource
-      const keys = await slotTexts(db, resourceId, sealer)
-      return { resource, ...connectionStrings(endpoint, keys) }
+    createResource: (name) => {
+      const { subscriptionId = '' } = reachable
+      const asked = { name, subscriptionId, atMs: platform.now() }
+      return createNamedResource(controlPlane, asked)
     },
   })
-}
-
-/** The keys of a resource in the clear, for whoever is told them. */
-async function slotTexts(db: Database, resourceId: string, sealer: Sealer): Promise<SlotTexts> {
-  const texts = { primary: '', secondary: '' }
-  for (const { current } of await findAccessKeys(db, resourceId)) {
-    texts[current.slot] = openAccessKey(current, sealer)?.toString('base64') ?? ''
-  }
-  return texts
 }
 
 /**
@@ -269,5 +237,6 @@ function houseKeepingTasks(db: Database, now: () => number): readonly Task[] {
     { name: 'make room in the ledger', run: () => makeRoomForTokens(db, now()) },
     { name: 'drop expired tokens', run: () => dropExpiredTokenPartitions(db, now()) },
     { name: 'forget events', run: () => deleteForgottenEvents(db, now()) },
+    { name: 'forget deleted subscriptions', run: () => deletePurgedSubscriptions(db) },
   ]
 }

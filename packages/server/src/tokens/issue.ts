@@ -68,7 +68,8 @@ async function issueAll(
   const resource = world.findResource(resourceId)
   if (resource === undefined) return asks.map(() => fail({ kind: 'identity-not-owned' }))
   const lines = asks.map((ask) => ledgerLine(ask, world.platform.newGuid()))
-  const recorded = await recordTokens(world.db, resourceId, lines)
+  const nowMs = world.platform.now()
+  const recorded = await recordTokens(world.db, resourceId, { lines, nowMs })
   return asks.map((ask, index) => {
     const tokenId = lines[index]?.tokenId ?? ''
     return answerFor(recorded[index], (generation) => {
