@@ -75,6 +75,7 @@ export async function assemble(world: AssemblyWorld): Promise<Assembly> {
       customIdKey,
       publishedKeys,
       issuer,
+      endpoint,
       keyRing,
       resources,
       endpointFor: (name) => endpointFor(name, { domain, endpoint }),

@@ -4,6 +4,7 @@
  */
 import type { KeyObject } from 'node:crypto'
 import type { SyncVerifier } from '@parley/verifier/node'
+import { auditOperations } from './audit/operations.ts'
 import type { Operation } from './contract/operation.ts'
 import type { Database } from './database/connect.ts'
 import type { Feed } from './events/feed.ts'
@@ -33,6 +34,8 @@ export interface OperationWorld {
   readonly customIdKey: KeyObject
   readonly publishedKeys: readonly PublicSigningJwk[]
   readonly issuer: string
+  /** The https endpoint with a slash at its end. */
+  readonly endpoint: string
   readonly keyRing: KeyRing
   readonly resources: ResourceDirectory
   /** The endpoint that clients of a resource use, by its name. */
@@ -41,15 +44,17 @@ export interface OperationWorld {
 
 /** Builds every room and concatenates their tables. */
 export function operationsOf(world: OperationWorld): readonly Operation[] {
-  const { db, platform, feed, issuer, publishedKeys } = world
+  const { db, platform, feed, issuer, publishedKeys, endpoint } = world
   const { now } = platform
-  const issueToken = createIssueToken({ ...world, findResource: world.resources.find })
+  const findResource = world.resources.find
+  const issueToken = createIssueToken({ ...world, findResource })
   const createIdentity = createCreateIdentity(world)
   return [
     ...identityOperations({
       db,
       feed,
       now,
+      findResource,
       createIdentity,
       checkTerms: (call) => checkCreateTerms(call, issueToken),
     }),
@@ -57,7 +62,8 @@ export function operationsOf(world: OperationWorld): readonly Operation[] {
     ...exchangeOperations,
     ...introspectionOperations(world.verifier),
     ...publishedKeyOperations({ issuer, keys: publishedKeys }),
-    ...revocationOperations({ db, feed, now }),
+    ...revocationOperations({ db, feed, now, findResource }),
+    ...auditOperations({ db, endpoint }),
   ]
 }
 
@@ -72,6 +78,7 @@ export function describeOperations(): readonly Operation[] {
     customIdKey: absent as unknown as KeyObject,
     publishedKeys: [],
     issuer: '',
+    endpoint: '',
     sealer: { seal: absent, open: absent },
     keyRing: absentKeyRing,
     resources: absentDirectory,

@@ -27,6 +27,10 @@ export const serverLimits = {
   clientRequestIdCharactersMax: 128,
   /** Seconds after which a refused caller may come again (`Retry-After`). */
   retryAfterSeconds: 1,
+  /** Characters of one field of an audit entry; what is longer is cut. */
+  auditFieldCharactersMax: 512,
+  /** Entries on a page of the audit log. */
+  auditPageEntriesMax: 1000,
   /** Tokens whose verdict is remembered. */
   seenTokensMax: 20_000,
   /** Time between two rounds of house-keeping in the database, in milliseconds. */
