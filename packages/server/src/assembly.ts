@@ -4,7 +4,6 @@
 import { createVerifier } from '@parley/verifier/node'
 import type { Installation } from './admin/installation.ts'
 import { endpointFor } from './admin/reachable.ts'
-import { createAdminTokenCheck } from './authentication/admin-token.ts'
 import { createAuthenticator } from './authentication/authenticator.ts'
 import type { CheckBearer } from './authentication/bearer.ts'
 import { serverLimits } from './contract/limits.ts'
@@ -22,7 +21,8 @@ import { createKeyRing, type KeyRing } from './keys/key-ring.ts'
 import { type ActiveAccessKey, activeAccessKey } from './keys/model.ts'
 import { operationsOf } from './operations.ts'
 import { createResourceDirectory, type ResourceDirectory } from './resources/directory.ts'
-import { createTokenSigner } from './tokens/sign.ts'
+import type { SigningKeyRing } from './tokens/signing-key-ring.ts'
+import type { SigningKeyRotation } from './tokens/signing-key-rotation.ts'
 
 /** What rooms are built from. */
 export interface AssemblyWorld {
@@ -32,6 +32,9 @@ export interface AssemblyWorld {
   readonly db: Database
   readonly sealer: Sealer
   readonly installation: Installation
+  /** The signing keys, and what changes them. */
+  readonly ring: SigningKeyRing
+  readonly rotation: SigningKeyRotation
   /** The https endpoint with a slash at its end. */
   readonly endpoint: string
 }
@@ -47,19 +50,20 @@ export interface Assembly {
 
 /** Builds the rooms. */
 export async function assemble(world: AssemblyWorld): Promise<Assembly> {
-  const { settings, platform, installation, log, db, sealer, endpoint } = world
-  const { publishedKeys, customIdKey, signingKey } = installation
+  const { settings, platform, installation, log, db, sealer, endpoint, ring, rotation } = world
+  const { customIdKey, isAdminToken } = installation
   const issuer = settings.issuer ?? endpoint.slice(0, -1)
   const keyRing = filledKeyRing(installation)
   const resources = createResourceDirectory()
   for (const resource of installation.resources) resources.put(resource)
   const feed = createFeed()
   const verifier = createVerifier({
-    keys: { keys: publishedKeys },
+    keys: { keys: ring.published() },
     issuer,
     seenTokensMax: serverLimits.seenTokensMax,
     now: platform.now,
   })
+  ring.follow((keys) => verifier.replaceKeys({ keys }))
   feed.follow((event) => verifier.apply(event))
   feed.publish(await listRevocationEvents(db, platform.now()))
   const metrics = createMetrics()
@@ -71,9 +75,9 @@ export async function assemble(world: AssemblyWorld): Promise<Assembly> {
       sealer,
       feed,
       verifier,
-      signer: createTokenSigner(signingKey),
+      ring,
+      rotation,
       customIdKey,
-      publishedKeys,
       issuer,
       endpoint,
       keyRing,
@@ -92,7 +96,7 @@ export async function assemble(world: AssemblyWorld): Promise<Assembly> {
         publicHosts,
         decoyKeys: decoyKeys(platform),
         checkBearer: trustNobody,
-        isAdminToken: createAdminTokenCheck(installation.adminToken),
+        isAdminToken,
       }),
       showsRefusalReasons,
     }),

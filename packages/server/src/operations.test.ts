@@ -43,6 +43,9 @@ describe('the operations', () => {
       'Parley_GetConfiguration',
       'Parley_GetKeys',
       'Parley_Introspect',
+      'Parley_ListAuditEntries',
+      'Parley_ListSigningKeys',
+      'Parley_RotateSigningKeys',
     ])
   })
 

@@ -20,8 +20,9 @@ import { introspectionOperations } from './tokens/introspection.ts'
 import { createIssueToken } from './tokens/issue.ts'
 import { checkCreateTerms, tokenOperations } from './tokens/operations.ts'
 import { publishedKeyOperations } from './tokens/published-keys.ts'
-import type { TokenSigner } from './tokens/sign.ts'
-import type { PublicSigningJwk } from './tokens/signing-keys.ts'
+import { signingKeyOperations } from './tokens/signing-key-operations.ts'
+import type { SigningKeyRing } from './tokens/signing-key-ring.ts'
+import type { SigningKeyRotation } from './tokens/signing-key-rotation.ts'
 
 /** What the rooms are given. */
 export interface OperationWorld {
@@ -30,9 +31,9 @@ export interface OperationWorld {
   readonly sealer: Sealer
   readonly feed: Feed
   readonly verifier: SyncVerifier
-  readonly signer: TokenSigner
+  readonly ring: SigningKeyRing
+  readonly rotation: SigningKeyRotation
   readonly customIdKey: KeyObject
-  readonly publishedKeys: readonly PublicSigningJwk[]
   readonly issuer: string
   /** The https endpoint with a slash at its end. */
   readonly endpoint: string
@@ -44,10 +45,10 @@ export interface OperationWorld {
 
 /** Builds every room and concatenates their tables. */
 export function operationsOf(world: OperationWorld): readonly Operation[] {
-  const { db, platform, feed, issuer, publishedKeys, endpoint } = world
+  const { db, platform, feed, issuer, ring, rotation, endpoint } = world
   const { now } = platform
   const findResource = world.resources.find
-  const issueToken = createIssueToken({ ...world, findResource })
+  const issueToken = createIssueToken({ ...world, signer: ring.sign, findResource })
   const createIdentity = createCreateIdentity(world)
   return [
     ...identityOperations({
@@ -61,7 +62,8 @@ export function operationsOf(world: OperationWorld): readonly Operation[] {
     ...tokenOperations(issueToken),
     ...exchangeOperations,
     ...introspectionOperations(world.verifier),
-    ...publishedKeyOperations({ issuer, keys: publishedKeys }),
+    ...publishedKeyOperations({ issuer, keys: ring.published }),
+    ...signingKeyOperations({ db, ring, rotation }),
     ...revocationOperations({ db, feed, now, findResource }),
     ...auditOperations({ db, endpoint }),
   ]
@@ -74,9 +76,9 @@ export function describeOperations(): readonly Operation[] {
     platform: { now: absent, randomBytes: absent, newGuid: absent },
     feed: { publish: absent, follow: absent },
     verifier: { verify: absent, replaceKeys: absent, apply: absent },
-    signer: absent,
+    ring: { sign: absent, signerKid: absent, published: absent, put: absent, follow: absent },
+    rotation: { turn: absent, rotate: absent },
     customIdKey: absent as unknown as KeyObject,
-    publishedKeys: [],
     issuer: '',
     endpoint: '',
     sealer: { seal: absent, open: absent },

@@ -11,13 +11,9 @@ import {
   openInstallation,
 } from './admin/installation.ts'
 import { openManagement } from './admin/management.ts'
-import {
-  connectionStrings,
-  endpointOf,
-  type Reachable,
-  reachableAt,
-  type SlotTexts,
-} from './admin/reachable.ts'
+import { rotateMasterKey } from './admin/master-key-rotation.ts'
+import { connectionStrings, endpointOf, type Reachable } from './admin/reachable.ts'
+import { openSlotTexts, reachableOpener } from './admin/reachable-opener.ts'
 import { assemble } from './assembly.ts'
 import { serverLimits } from './contract/limits.ts'
 import { isDatabaseAnswering } from './database/availability.ts'
@@ -27,18 +23,18 @@ import { type HostFacts, type OpenDatabase, openDatabase } from './database/open
 import { dropExpiredTokenPartitions, makeRoomForTokens } from './database/partitions.ts'
 import { deleteForgottenEvents } from './events/store.ts'
 import type { OpenLog } from './foundation/log.ts'
-import { loadMasterKey } from './foundation/master-key.ts'
+import { openSealers } from './foundation/master-key.ts'
 import type { Platform } from './foundation/platform.ts'
 import { startRecurringWork, type Task } from './foundation/recurring-work.ts'
-import { createSealer, type Sealer } from './foundation/seal.ts'
+import type { Sealer } from './foundation/seal.ts'
 import type { Settings } from './foundation/settings.ts'
 import { serveApp } from './http/app.ts'
 import { bindListener, type Listener } from './http/listener.ts'
 import { routesOf } from './http/routes.ts'
-import { openAccessKey } from './keys/model.ts'
-import { findAccessKeys } from './keys/store.ts'
 import { firstResource, type Resource } from './resources/model.ts'
 import { openTls } from './tls/open.ts'
+import { createSigningKeyRing } from './tokens/signing-key-ring.ts'
+import { createSigningKeyRotation, signingTermsOf } from './tokens/signing-key-rotation.ts'
 
 /** What a server is started with. */
 export interface ParleyOptions {
@@ -58,12 +54,17 @@ export interface StartFault {
 export interface Parley {
   /** The https endpoint with a slash at its end. */
   readonly endpoint: string
-  readonly reachable: Reachable
+  /** Plain http on loopback, with a slash at its end; `undefined` where that listener is off. */
+  readonly httpEndpoint: string | undefined
+  /** Opens what programs need to find and use the server. It holds secrets: do not keep it. */
+  readonly openReachable: () => Promise<Reachable>
   /** Path of `parley.env`. */
   readonly environmentFile: string
   readonly managementPort: number | undefined
   /** Creates a resource with its keys; the server accepts them at once. */
   readonly createResource: (name: string) => Promise<CreatedResource>
+  /** Does a round of the house-keeping that is done every ten minutes anyway. */
+  readonly keepHouse: () => Promise<void>
   /** Answers what is in flight, then closes everything. */
   readonly stop: () => Promise<void>
   /** Settles when the server cannot go on, with the reason; otherwise never. */
@@ -106,16 +107,19 @@ async function start(
   options: ParleyOptions,
   closers: Closers,
 ): Promise<Result<Started, StartFault>> {
-  const { settings, platform, host } = options
-  const claim = await claimDataDirectory(settings.dataDir, host.platform)
+  const { platform, host } = options
+  const claim = await claimDataDirectory(options.settings.dataDir, host.platform)
   if (!claim.ok) return claim
   closers.push(() => claim.value.release())
   const dataDir = claim.value.directory
-  const masterKey = await loadMasterKey({ configured: settings.masterKey, dataDir, platform })
-  if (!masterKey.ok) return masterKey
+  const opening = await openSealers({ ...options.settings, dataDir, platform })
+  if (!opening.ok) return opening
+  const { sealer, formerSealer } = opening.value
+  // From here on nobody holds the text of a master key.
+  const settings = { ...options.settings, masterKey: undefined, masterKeyFormer: undefined }
   // Making a certificate and making a database take about as long: a first start does both at once.
   const [bound, opened] = await Promise.all([
-    bindListeners({ ...options, dataDir }, closers),
+    bindListeners({ settings, platform, dataDir }, closers),
     openDatabase({
       databaseUrl: settings.databaseUrl,
       dataDir,
@@ -127,13 +131,18 @@ async function start(
   if (opened.ok) closers.push(() => opened.value.close())
   if (!bound.ok) return bound
   if (!opened.ok) return opened
-  const sealer = createSealer(masterKey.value, platform)
-  const { signingAlgorithm } = settings
   const { db } = opened.value
-  const installation = await openInstallation({ db, platform, sealer, signingAlgorithm })
+  const { log } = options.log
+  if (formerSealer !== undefined) {
+    const rotated = await rotateMasterKey({ db, platform, sealer, formerSealer, log })
+    if (!rotated.ok) return rotated
+  }
+  const keyWorld = { db, platform, sealer, ...signingTermsOf(settings) }
+  const installation = await openInstallation(keyWorld)
   if (!installation.ok) return installation
   return serve({
     ...options,
+    settings,
     dataDir,
     closers,
     database: opened.value,
@@ -151,7 +160,7 @@ interface BoundListeners {
 }
 
 async function bindListeners(
-  options: ParleyOptions & { readonly dataDir: string },
+  options: Pick<ParleyOptions, 'settings' | 'platform'> & { readonly dataDir: string },
   closers: Closers,
 ): Promise<Result<BoundListeners, StartFault>> {
   const { settings, platform, dataDir } = options
@@ -197,13 +206,19 @@ async function serve(opened: Opened): Promise<Result<Started, StartFault>> {
   const { db, failed } = opened.database
   const { publicHosts, host } = settings
   const endpoint = endpointOf({ publicHosts, host, port: bound.https.port })
+  const ring = createSigningKeyRing(installation.signingKeys)
+  const rotation = createSigningKeyRotation({
+    ...{ db, platform, sealer, ring },
+    ...signingTermsOf(settings),
+  })
+  const turnKeys = { name: 'turn the signing keys', run: rotation.turn }
   const houseKeeping = await startRecurringWork({
-    tasks: houseKeepingTasks(db, platform.now),
+    tasks: [...houseKeepingTasks(db, platform.now), turnKeys],
     intervalMs: serverLimits.houseKeepingIntervalMs,
     log: log.log,
   })
   closers.push(() => houseKeeping.stop())
-  const assembly = await assemble({ ...opened, db, endpoint })
+  const assembly = await assemble({ ...opened, db, endpoint, ring, rotation })
   const { pipeline, operations, metrics, keyRing, resources } = assembly
   const routes = routesOf(operations)
   for (const listener of [bound.https, bound.http]) {
@@ -223,19 +238,21 @@ async function serve(opened: Opened): Promise<Result<Started, StartFault>> {
     const isDrained = await pipeline.drain(settings.stopTimeoutMs)
     if (!isDrained) log.log.warn({}, 'requests in flight were cut at the stop')
   })
-  const { caFile } = bound
-  const { domain } = settings
-  const keys = await slotTexts(db, installation.resources[0]?.resourceId ?? '', sealer)
-  const httpPort = bound.http?.port
-  const reachable = reachableAt(endpoint, { installation, domain, keys, caFile, httpPort })
+  const openReachable = reachableOpener(endpoint, {
+    ...{ db, sealer, caFile: bound.caFile, httpPort: bound.http?.port },
+    ...{ domain: settings.domain, resources: installation.resources },
+  })
+  const { httpEndpoint } = await openReachable()
   return ok({
     endpoint,
-    reachable,
-    environmentFile: await writeEnvironmentFile(opened.dataDir, reachable),
+    httpEndpoint,
+    openReachable,
+    environmentFile: await writeEnvironmentFile(opened.dataDir, await openReachable()),
     managementPort: management?.port,
     failed,
+    keepHouse: houseKeeping.round,
     createResource: async (name) => {
-      const { subscriptionId } = reachable
+      const { subscriptionId } = await openReachable()
       const asked = { ...firstResource, name, subscriptionId }
       const { resource, accessKeys } = await db.begin((transaction) =>
         insertResourceWithKeys({ db: transaction, platform, sealer }, asked),
@@ -243,19 +260,10 @@ async function serve(opened: Opened): Promise<Result<Started, StartFault>> {
       resources.put(resource)
       keyRing.put(resource.resourceId, accessKeys)
       const { resourceId } = resource
-      const keys = await slotTexts(db, resourceId, sealer)
+      const keys = await openSlotTexts(db, resourceId, sealer)
       return { resource, ...connectionStrings(endpoint, keys) }
     },
   })
-}
-
-/** The keys of a resource in the clear, for whoever is told them. */
-async function slotTexts(db: Database, resourceId: string, sealer: Sealer): Promise<SlotTexts> {
-  const texts = { primary: '', secondary: '' }
-  for (const { current } of await findAccessKeys(db, resourceId)) {
-    texts[current.slot] = openAccessKey(current, sealer)?.toString('base64') ?? ''
-  }
-  return texts
 }
 
 /**

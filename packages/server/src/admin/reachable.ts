@@ -54,25 +54,28 @@ export function endpointFor(
 /**
  * How the resource of the first start is reached.
  *
+ * What this gives holds secrets: it is for the banner and for `parley.env`, and nobody keeps it.
+ *
  * @param server.keys - the text of its two access keys.
  */
 export function reachableAt(
   endpoint: string,
   server: {
-    readonly installation: Installation
+    readonly installation: Pick<Installation, 'resources'>
+    readonly adminToken: string
     readonly domain: string | undefined
     readonly keys: SlotTexts
     readonly caFile: string | undefined
     readonly httpPort: number | undefined
   },
 ): Reachable {
-  const { installation, domain, keys, caFile, httpPort } = server
+  const { installation, adminToken, domain, keys, caFile, httpPort } = server
   const { subscriptionId, resourceGroup, name } = firstOf(installation.resources)
   return {
     ...connectionStrings(endpointFor(name, { domain, endpoint }), keys),
     caFile,
     adminEndpoint: endpoint,
-    adminToken: installation.adminToken,
+    adminToken,
     subscriptionId,
     resourceGroup,
     resourceName: name,

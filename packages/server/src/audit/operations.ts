@@ -34,8 +34,7 @@ const entrySchema = Type.Object({
   hash: hashSchema,
 })
 
-/** A page of the audit log on the wire. */
-export const auditPageSchema = Type.Object({
+const auditPageSchema = Type.Object({
   value: Type.Array(entrySchema),
   nextLink: Type.Optional(Type.String({ description: 'Where the next page is; absent: nowhere.' })),
 })

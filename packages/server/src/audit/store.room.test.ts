@@ -25,7 +25,7 @@ const act: AuditAct = {
 const anyText = fc.string({ unit: 'binary', maxLength: 40 })
 const nastyText = fc.oneof(
   anyText,
-  fc.constantFrom('', ' ', 'NULL', '{}', '{"a",b}', '\\', '"', "'", '\n', '\r\n', '\0', '\u2028'),
+  fc.constantFrom('', ' ', 'NULL', '{"a",b}', '\\', '"', "'", '\n', '\r\n', '\0', '\u2028'),
   fc.constantFrom('\ud83d', '\udc00x', '\u{1f600}'.repeat(300), 'é'.repeat(600), '\t'.repeat(513)),
 )
 const anyAct = fc.record({
@@ -192,7 +192,8 @@ describe('the audit log in the database', () => {
     }
     await db`
       insert into audit_entry
-      select ${seq}, at_ms, 'forged', operation, target, resource_id, request_id, previous_hash, hash
+      select
+        ${seq}, at_ms, 'forged', operation, target, resource_id, request_id, previous_hash, hash
       from audit_entry
       where seq = ${seq + 1}`
   }

@@ -31,6 +31,10 @@ export const serverLimits = {
   auditFieldCharactersMax: 512,
   /** Entries on a page of the audit log. */
   auditPageEntriesMax: 1000,
+  /** Access keys sealed anew in one statement, when the master key is rotated. */
+  secretsResealedAtOnceMax: 1000,
+  /** Signing keys that are shown after their retirement. */
+  retiredKeysListedMax: 100,
   /** Tokens whose verdict is remembered. */
   seenTokensMax: 20_000,
   /** Time between two rounds of house-keeping in the database, in milliseconds. */
