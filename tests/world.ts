@@ -10,7 +10,6 @@ import { join } from 'node:path'
 import { after, type TestContext } from 'node:test'
 import { parseConnectionString, printSignedRequestHeader, stringToSign } from '@parley/protocol'
 import { type Parley, startParley } from '@parley/server'
-import { parseEnvironmentFile } from '@parley/server/admin/environment-file'
 import type { WireError } from '@parley/server/contract/faults'
 import {
   connectDatabase,
@@ -34,10 +33,6 @@ export interface World {
   readonly now: () => number
   /** Sets the server's clock to an instant, at which it stands still until the test is over. */
   readonly stopClock: (test: TestContext, atMs: number) => void
-  /** What stands in `parley.env`. */
-  readonly environment: Readonly<Record<string, string>>
-  /** Sends a request with the static token of the administrator. */
-  readonly callAdmin: (request: TestRequest) => Promise<Answer>
   /** Makes a resource that no other test knows. */
   readonly createTenant: () => Promise<Tenant>
   /** A resource of another run on the same data, as this run reaches it. */
@@ -165,7 +160,6 @@ export async function startWorld(
       call: (request) => send(origin, signed(origin, { accessKey, host, ...request }, now())),
     }
   }
-  const environment = parseEnvironmentFile(readFileSync(parley.environmentFile, 'utf8'))
   let stopped: Promise<void> | undefined
   const world: World = {
     parley,
@@ -179,8 +173,6 @@ export async function startWorld(
         stoppedAtMs = undefined
       })
     },
-    environment,
-    callAdmin: (request) => send(origin, withBearer(request, environment['PARLEY_ADMIN_TOKEN'])),
     createTenant: async () => adoptTenant(await createResource(parley)),
     adoptTenant,
     stop: () => {
@@ -264,12 +256,6 @@ export function signed(
       ...request.headers,
     },
   }
-}
-
-function withBearer(request: TestRequest, token = ''): TestRequest {
-  const type = request.body === undefined ? {} : { 'content-type': 'application/json' }
-  const headers = { authorization: `Bearer ${token}`, ...type, ...request.headers }
-  return { ...request, headers }
 }
 
 function bytesOf(body: TestRequest['body']): Buffer {

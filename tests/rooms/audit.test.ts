@@ -2,11 +2,12 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { hashOf } from '@parley/server/audit/model'
 import { parseChainHead, verifyAuditLog } from '@parley/server/audit/verification'
+import { callAdmin } from '../administrator.ts'
 import { atOnce, createIdentity, deleteIdentity, postRevoke, told } from '../calls.ts'
 import { type Answer, newDataDir, startWorld, type Tenant, theWorld, type World } from '../world.ts'
 
 const shared = await theWorld()
-const { createTenant, callAdmin, db } = shared
+const { createTenant, db } = shared
 
 interface Entry {
   readonly seq: number
@@ -25,7 +26,7 @@ interface Page {
 }
 
 function getEntries(query: string, world: World = shared): Promise<Answer> {
-  return world.callAdmin({ method: 'GET', path: `/parley/auditEntries${query}` })
+  return callAdmin(world, { method: 'GET', path: `/parley/auditEntries${query}` })
 }
 
 async function entriesOf(tenant: Tenant): Promise<readonly Entry[]> {
@@ -144,7 +145,7 @@ describe('reading the audit log', () => {
     let path: string | undefined =
       `/parley/auditEntries?resourceId=${tenant.resourceId.toUpperCase()}&maxPageSize=2`
     while (path !== undefined) {
-      const answer = await callAdmin({ method: 'GET', path })
+      const answer = await callAdmin(shared, { method: 'GET', path })
       const page = answer.body as unknown as Page
       seen.push(...page.value)
       sizes.push(page.value.length)
@@ -177,8 +178,8 @@ describe('reading the audit log', () => {
     const path = '/parley/auditEntries'
     assert.equal((await tenant.call({ method: 'GET', path })).status, 401)
     const headers = { authorization: 'Bearer guessed' }
-    assert.equal((await callAdmin({ method: 'GET', path, headers })).status, 401)
-    assert.equal((await callAdmin({ method: 'DELETE', path })).status, 405)
+    assert.equal((await callAdmin(shared, { method: 'GET', path, headers })).status, 401)
+    assert.equal((await callAdmin(shared, { method: 'DELETE', path })).status, 405)
   })
 })
 
@@ -189,7 +190,7 @@ describe('verifying the audit log from outside', () => {
       expected: expect === undefined ? undefined : parseChainHead(expect),
       readPage: async (url) => {
         const path = url.slice(world.parley.endpoint.length - 1)
-        return (await world.callAdmin({ method: 'GET', path })).body
+        return (await callAdmin(world, { method: 'GET', path })).body
       },
     })
 

@@ -7,6 +7,7 @@ import { insertResourceWithKeys } from '@parley/server/admin/installation'
 import type { Database } from '@parley/server/database/connect'
 import { createPlatform } from '@parley/server/foundation/platform'
 import { createSealer, type Sealer } from '@parley/server/foundation/seal'
+import { environmentOf } from '../administrator.ts'
 import { createIdentity, issueToken, liveness, postIdentity } from '../calls.ts'
 import { newDataDir, startWorld, type World } from '../world.ts'
 
@@ -76,7 +77,8 @@ describe('rotating the master key', () => {
   test('seals every secret anew, and changes none of them', async () => {
     const dataDir = newDataDir()
     const before = await startWorld(dataDir, under(formerKey))
-    const { environment, db } = before
+    const { db } = before
+    const environment = environmentOf(before)
     const sealer = createSealer(formerKey, platform)
     const subscriptionId = environment['PARLEY_SUBSCRIPTION_ID'] ?? ''
     const kind = { resourceGroup: 'g', dataLocation: 'Norway' } as const
@@ -114,7 +116,7 @@ describe('rotating the master key', () => {
     const owner = after.adoptTenant(tenant)
     const token = await issueToken(owner, identity.id)
     assert.deepEqual(await liveness(owner, [accessToken.token, token]), [true, true])
-    assert.equal(after.environment['PARLEY_ADMIN_TOKEN'], environment['PARLEY_ADMIN_TOKEN'])
+    assert.equal(environmentOf(after)['PARLEY_ADMIN_TOKEN'], environment['PARLEY_ADMIN_TOKEN'])
     assert.deepEqual(await auditedOperations(after), [rotation])
     await after.stop()
 

@@ -218,7 +218,8 @@ describe('the heap of a server', () => {
     '--heapsnapshot-signal=SIGUSR2',
     '--heap-snapshot-string-limit=1000000',
     '--import',
-    'data:text/javascript,globalThis.planted=Buffer.from(process.env.PLANTED,"hex").toString("base64")',
+    'data:text/javascript,' +
+      'globalThis.planted=Buffer.from(process.env.PLANTED,"hex").toString("base64")',
   ]
   let guarded: Guarded
   let folder = ''

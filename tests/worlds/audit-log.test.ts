@@ -100,7 +100,7 @@ describe('npm run verify-audit', () => {
   })
   after(() => server.stop())
 
-  test('says how many entries there are and where the chain ends, and takes that back', async () => {
+  test('says how many entries there are and where they end, and takes that back', async () => {
     const { code, output } = await verifyAudit(dataDir)
     const head = /^The audit log is whole: 5 entries, head (5:[0-9a-f]{64})\n$/.exec(output)?.[1]
     assert.ok(code === 0 && head !== undefined, output)

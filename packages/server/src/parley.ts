@@ -207,13 +207,10 @@ async function serve(opened: Opened): Promise<Result<Started, StartFault>> {
   const { publicHosts, host } = settings
   const endpoint = endpointOf({ publicHosts, host, port: bound.https.port })
   const ring = createSigningKeyRing(installation.signingKeys)
-  const rotation = createSigningKeyRotation({
-    ...{ db, platform, sealer, ring },
-    ...signingTermsOf(settings),
-  })
-  const turnKeys = { name: 'turn the signing keys', run: rotation.turn }
+  const terms = signingTermsOf(settings)
+  const rotation = createSigningKeyRotation({ db, platform, sealer, ring, ...terms })
   const houseKeeping = await startRecurringWork({
-    tasks: [...houseKeepingTasks(db, platform.now), turnKeys],
+    tasks: houseKeepingTasks(db, { now: platform.now, turnKeys: rotation.turn }),
     intervalMs: serverLimits.houseKeepingIntervalMs,
     log: log.log,
   })
@@ -242,10 +239,9 @@ async function serve(opened: Opened): Promise<Result<Started, StartFault>> {
     ...{ db, sealer, caFile: bound.caFile, httpPort: bound.http?.port },
     ...{ domain: settings.domain, resources: installation.resources },
   })
-  const { httpEndpoint } = await openReachable()
   return ok({
     endpoint,
-    httpEndpoint,
+    httpEndpoint: (await openReachable()).httpEndpoint,
     openReachable,
     environmentFile: await writeEnvironmentFile(opened.dataDir, await openReachable()),
     managementPort: management?.port,
@@ -270,10 +266,14 @@ async function serve(opened: Opened): Promise<Result<Started, StartFault>> {
  * Ledger rows reach 24 hours ahead and partitions 48, so a day of failed rounds passes before
  * anything suffers.
  */
-function houseKeepingTasks(db: Database, now: () => number): readonly Task[] {
+function houseKeepingTasks(
+  db: Database,
+  { now, turnKeys }: { readonly now: () => number; readonly turnKeys: () => Promise<void> },
+): readonly Task[] {
   return [
     { name: 'make room in the ledger', run: () => makeRoomForTokens(db, now()) },
     { name: 'drop expired tokens', run: () => dropExpiredTokenPartitions(db, now()) },
     { name: 'forget events', run: () => deleteForgottenEvents(db, now()) },
+    { name: 'turn the signing keys', run: turnKeys },
   ]
 }

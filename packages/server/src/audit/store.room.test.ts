@@ -49,7 +49,8 @@ describe('the audit log in the database', () => {
   after(() => temporary.close())
   beforeEach(async () => {
     await tamper(() => db`delete from audit_entry`)
-    await db`update audit_head set last_seq = 0, last_hash = ${Buffer.from(firstPreviousHash, 'hex')}`
+    const noHash = Buffer.from(firstPreviousHash, 'hex')
+    await db`update audit_head set last_seq = 0, last_hash = ${noHash}`
   })
 
   /** What nobody can do through the server: the trigger is gone for the time of a statement. */

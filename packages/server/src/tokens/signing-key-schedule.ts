@@ -6,7 +6,7 @@
  *
  * A key is published from its creation to its retirement. It is announced a day before it signs:
  * verifiers that keep a key set for as long as they are told to (`max-age`, five minutes) have met
- * it long before, and so have those that look every 10 or 24 hours, as some libraries do whatever
+ * it long before, and so have those that look every 12 or 24 hours, as some libraries do whatever
  * they are told. It stays published after another took over until the last token that it
  * signed has expired, one hour more for clocks that differ, and then its private half is destroyed.
  * So no token ever meets a verifier that does not know its key.
