@@ -53,7 +53,7 @@ export async function control(world: World, request: TestRequest): Promise<Contr
   const answer = await send(world.origin, {
     ...request,
     headers: {
-      authorization: `Bearer ${world.parley.reachable.adminToken}`,
+      authorization: `Bearer ${world.reachable.adminToken}`,
       ...(request.body === undefined ? {} : { 'content-type': 'application/json' }),
       ...request.headers,
     },

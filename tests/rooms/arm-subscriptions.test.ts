@@ -309,13 +309,13 @@ describe('a server whose resources are all deleted', () => {
   test('starts again without one, and takes a new one', async () => {
     const dataDir = newDataDir()
     const first = await startWorld(dataDir)
-    const { subscriptionId, resourceGroup, resourceName } = first.parley.reachable
+    const { subscriptionId, resourceGroup, resourceName } = first.reachable
     assert.ok(subscriptionId !== undefined)
     const place = { subscriptionId, group: resourceGroup ?? '', name: resourceName ?? '' }
     await control(first, { method: 'DELETE', path: resourcePath(place) })
     await first.stop()
     const second = await startWorld(dataDir)
-    const { connectionString, resourceName: none, ...rest } = second.parley.reachable
+    const { connectionString, resourceName: none, ...rest } = second.reachable
     assert.deepEqual([connectionString, none], [undefined, undefined])
     assert.equal(rest.subscriptionId, subscriptionId)
     const tenant = await createResource(second, place)
@@ -324,7 +324,7 @@ describe('a server whose resources are all deleted', () => {
     await control(second, { method: 'DELETE', path })
     await second.stop()
     const third = await startWorld(dataDir)
-    assert.equal(third.parley.reachable.subscriptionId, undefined)
+    assert.equal(third.reachable.subscriptionId, undefined)
     assert.equal((await control(third, { method: 'GET', path })).status, 404)
   })
 })

@@ -324,7 +324,7 @@ describe('an assignment of the Teams extension', () => {
 describe('a change of assignments in the audit log', () => {
   test('is told by who made it, where and by what; what changed nothing is not', async () => {
     const tenant = await newTenant()
-    const { db, parley } = await exchangeWorld()
+    const { db, reachable } = await exchangeWorld()
     const { objectId, ...body } = newAssignment()
     await put(tenant, { objectId, ...body, principalType: 'nobody' })
     await put(tenant, { objectId, ...body })
@@ -347,7 +347,7 @@ describe('a change of assignments in the audit log', () => {
         'TeamsExtensionAssignment_Delete',
       ],
     )
-    const { subscriptionId, resourceGroup } = parley.reachable
+    const { subscriptionId, resourceGroup } = reachable
     for (const { actor, target } of entries) {
       assert.equal(actor, 'access-key/primary.1')
       assert.ok(target.startsWith(`/subscriptions/${subscriptionId}/resourceGroups/`))

@@ -37,11 +37,11 @@ const { createTenant } = world
 
 /** The control-plane path of a resource. */
 function pathOf({ name }: Tenant, on: World = world): string {
-  const { subscriptionId = '' } = on.parley.reachable
+  const { subscriptionId = '' } = on.reachable
   return printResourcePath({ subscriptionId, resourceGroup: 'parley', name })
 }
 
-const subscriptionPath = `/subscriptions/${world.parley.reachable.subscriptionId}`
+const subscriptionPath = `/subscriptions/${world.reachable.subscriptionId}`
 
 describe('the role of a bearer', () => {
   const places: readonly (readonly [string, (tenant: Tenant) => string, boolean])[] = [

@@ -5,7 +5,6 @@ import { createVerifier } from '@parley/verifier/node'
 import type { Installation } from './admin/installation.ts'
 import { endpointFor } from './admin/reachable.ts'
 import type { ControlPlane } from './arm/control-plane.ts'
-import { createAdminTokenCheck } from './authentication/admin-token.ts'
 import { createAuthenticator } from './authentication/authenticator.ts'
 import type { Fetch } from './authentication/issuer-documents.ts'
 import { createBearerCheck } from './authentication/trusted-issuers.ts'
@@ -26,7 +25,8 @@ import { type ActiveAccessKey, activeAccessKey } from './keys/model.ts'
 import { createOverlapWatch, type OverlapWatch } from './keys/overlaps.ts'
 import { operationsOf } from './operations.ts'
 import { createResourceDirectory } from './resources/directory.ts'
-import { createTokenSigner } from './tokens/sign.ts'
+import type { SigningKeyRing } from './tokens/signing-key-ring.ts'
+import type { SigningKeyRotation } from './tokens/signing-key-rotation.ts'
 
 /** What rooms are built from. */
 export interface AssemblyWorld {
@@ -36,6 +36,9 @@ export interface AssemblyWorld {
   readonly db: Database
   readonly sealer: Sealer
   readonly installation: Installation
+  /** The signing keys, and what changes them. */
+  readonly ring: SigningKeyRing
+  readonly rotation: SigningKeyRotation
   /** The https endpoint with a slash at its end. */
   readonly endpoint: string
   readonly fetch: Fetch
@@ -53,19 +56,20 @@ export interface Assembly {
 
 /** Builds the rooms. */
 export async function assemble(world: AssemblyWorld): Promise<Assembly> {
-  const { settings, platform, installation, log, db, sealer, endpoint } = world
-  const { publishedKeys, customIdKey, signingKey } = installation
+  const { settings, platform, installation, log, db, sealer, endpoint, ring, rotation } = world
+  const { customIdKey, isAdminToken } = installation
   const issuer = settings.issuer ?? endpoint.slice(0, -1)
   const keyRing = filledKeyRing(installation)
   const resources = createResourceDirectory()
   for (const resource of installation.resources) resources.put(resource)
   const feed = createFeed()
   const verifier = createVerifier({
-    keys: { keys: publishedKeys },
+    keys: { keys: ring.published() },
     issuer,
     seenTokensMax: serverLimits.seenTokensMax,
     now: platform.now,
   })
+  ring.follow((keys) => verifier.replaceKeys({ keys }))
   feed.follow((event) => verifier.apply(event))
   feed.publish(await listRevocationEvents(db, platform.now()))
   const metrics = createMetrics()
@@ -80,10 +84,11 @@ export async function assemble(world: AssemblyWorld): Promise<Assembly> {
       sealer,
       feed,
       verifier,
-      signer: createTokenSigner(signingKey),
+      ring,
+      rotation,
       customIdKey,
-      publishedKeys,
       issuer,
+      endpoint,
       keyRing,
       resources,
       checkBearer,
@@ -102,7 +107,7 @@ export async function assemble(world: AssemblyWorld): Promise<Assembly> {
         publicHosts,
         decoyKeys: decoyKeys(platform),
         checkBearer,
-        isAdminToken: createAdminTokenCheck(installation.adminToken),
+        isAdminToken,
       }),
       showsRefusalReasons,
     }),

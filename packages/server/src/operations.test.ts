@@ -45,6 +45,9 @@ describe('the operations', () => {
       'Parley_GetKeys',
       'Parley_Introspect',
       'Parley_ListAccessKeys',
+      'Parley_ListAuditEntries',
+      'Parley_ListSigningKeys',
+      'Parley_RotateSigningKeys',
     ])
   })
 

@@ -6,6 +6,7 @@ import type { KeyObject } from 'node:crypto'
 import type { SyncVerifier } from '@parley/verifier/node'
 import type { ControlPlane } from './arm/control-plane.ts'
 import { controlPlaneOperations } from './arm/operations.ts'
+import { auditOperations } from './audit/operations.ts'
 import type { CheckBearer } from './authentication/bearer.ts'
 import type { Operation } from './contract/operation.ts'
 import type { Database } from './database/connect.ts'
@@ -24,8 +25,9 @@ import { introspectionOperations } from './tokens/introspection.ts'
 import { createIssueToken } from './tokens/issue.ts'
 import { checkCreateTerms, tokenOperations } from './tokens/operations.ts'
 import { publishedKeyOperations } from './tokens/published-keys.ts'
-import type { TokenSigner } from './tokens/sign.ts'
-import type { PublicSigningJwk } from './tokens/signing-keys.ts'
+import { signingKeyOperations } from './tokens/signing-key-operations.ts'
+import type { SigningKeyRing } from './tokens/signing-key-ring.ts'
+import type { SigningKeyRotation } from './tokens/signing-key-rotation.ts'
 
 /** What the rooms are given. */
 export interface OperationWorld {
@@ -34,10 +36,12 @@ export interface OperationWorld {
   readonly sealer: Sealer
   readonly feed: Feed
   readonly verifier: SyncVerifier
-  readonly signer: TokenSigner
+  readonly ring: SigningKeyRing
+  readonly rotation: SigningKeyRotation
   readonly customIdKey: KeyObject
-  readonly publishedKeys: readonly PublicSigningJwk[]
   readonly issuer: string
+  /** The https endpoint with a slash at its end. */
+  readonly endpoint: string
   readonly keyRing: KeyRing
   readonly resources: ResourceDirectory
   /** Checks the Entra tokens that come in bodies, as bearers are checked. */
@@ -49,24 +53,28 @@ export interface OperationWorld {
 
 /** Builds every room and concatenates their tables. */
 export function operationsOf(world: OperationWorld): readonly Operation[] {
-  const { db, platform, feed, issuer, publishedKeys } = world
+  const { db, platform, feed, issuer, ring, rotation, endpoint } = world
   const { now } = platform
-  const issueToken = createIssueToken({ ...world, findResource: world.resources.find })
+  const findResource = world.resources.find
+  const issueToken = createIssueToken({ ...world, signer: ring.sign, findResource })
   const createIdentity = createCreateIdentity(world)
   return [
     ...identityOperations({
       db,
       feed,
       now,
+      findResource,
       createIdentity,
       checkTerms: (call) => checkCreateTerms(call, issueToken),
     }),
     ...tokenOperations(issueToken),
     ...introspectionOperations(world.verifier),
-    ...publishedKeyOperations({ issuer, keys: publishedKeys }),
-    ...revocationOperations({ db, feed, now }),
+    ...publishedKeyOperations({ issuer, keys: ring.published }),
+    ...signingKeyOperations({ db, ring, rotation }),
+    ...revocationOperations({ db, feed, now, findResource }),
+    ...auditOperations({ db, endpoint }),
     ...exchangeOperations({ ...world, issueToken }),
-    ...assignmentOperations({ ...world, findResource: world.resources.find }),
+    ...assignmentOperations({ ...world, findResource }),
     ...keyOperations(world),
     ...controlPlaneOperations(world.controlPlane),
   ]
@@ -79,10 +87,11 @@ export function describeOperations(): readonly Operation[] {
     platform: { now: absent, randomBytes: absent, newGuid: absent },
     feed: { publish: absent, follow: absent },
     verifier: { verify: absent, replaceKeys: absent, apply: absent },
-    signer: absent,
+    ring: { sign: absent, signerKid: absent, published: absent, put: absent, follow: absent },
+    rotation: { turn: absent, rotate: absent },
     customIdKey: absent as unknown as KeyObject,
-    publishedKeys: [],
     issuer: '',
+    endpoint: '',
     sealer: { seal: absent, open: absent },
     keyRing: absentKeyRing,
     resources: absentDirectory,

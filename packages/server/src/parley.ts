@@ -4,11 +4,13 @@
  */
 import { randomUUID } from 'node:crypto'
 import { ok, type Result } from '@parley/protocol'
-import { type CreatedResource, createNamedResource, slotTexts } from './admin/created-resource.ts'
+import { type CreatedResource, createNamedResource } from './admin/created-resource.ts'
 import { writeEnvironmentFile } from './admin/environment-file.ts'
 import { type Installation, openInstallation } from './admin/installation.ts'
 import { openManagement } from './admin/management.ts'
-import { endpointOf, type Reachable, reachableAt } from './admin/reachable.ts'
+import { rotateMasterKey } from './admin/master-key-rotation.ts'
+import { endpointOf, type Reachable } from './admin/reachable.ts'
+import { reachableOpener } from './admin/reachable-opener.ts'
 import { assemble } from './assembly.ts'
 import { serverLimits } from './contract/limits.ts'
 import { isDatabaseAnswering } from './database/availability.ts'
@@ -18,10 +20,10 @@ import { type HostFacts, type OpenDatabase, openDatabase } from './database/open
 import { dropExpiredTokenPartitions, makeRoomForTokens } from './database/partitions.ts'
 import { deleteForgottenEvents } from './events/store.ts'
 import type { OpenLog } from './foundation/log.ts'
-import { loadMasterKey } from './foundation/master-key.ts'
+import { openSealers } from './foundation/master-key.ts'
 import type { Platform } from './foundation/platform.ts'
 import { startRecurringWork, type Task } from './foundation/recurring-work.ts'
-import { createSealer, type Sealer } from './foundation/seal.ts'
+import type { Sealer } from './foundation/seal.ts'
 import type { Settings } from './foundation/settings.ts'
 import { serveApp } from './http/app.ts'
 import { bindListener, type Listener } from './http/listener.ts'
@@ -29,6 +31,8 @@ import { routesOf } from './http/routes.ts'
 import { startKeyWork } from './keys/recurring.ts'
 import { deletePurgedSubscriptions } from './resources/subscriptions.ts'
 import { openTls } from './tls/open.ts'
+import { createSigningKeyRing } from './tokens/signing-key-ring.ts'
+import { createSigningKeyRotation, signingTermsOf } from './tokens/signing-key-rotation.ts'
 
 /** What a server is started with. */
 export interface ParleyOptions {
@@ -50,12 +54,17 @@ export interface StartFault {
 export interface Parley {
   /** The https endpoint with a slash at its end. */
   readonly endpoint: string
-  readonly reachable: Reachable
+  /** Plain http on loopback, with a slash at its end; `undefined` where that listener is off. */
+  readonly httpEndpoint: string | undefined
+  /** Opens what programs need to find and use the server. It holds secrets: do not keep it. */
+  readonly openReachable: () => Promise<Reachable>
   /** Path of `parley.env`. */
   readonly environmentFile: string
   readonly managementPort: number | undefined
   /** Creates a resource with its keys; the server accepts them at once. */
   readonly createResource: (name: string) => Promise<CreatedResource>
+  /** Does a round of the house-keeping that is done every ten minutes anyway. */
+  readonly keepHouse: () => Promise<void>
   /** Answers what is in flight, then closes everything. */
   readonly stop: () => Promise<void>
   /** Settles when the server cannot go on, with the reason; otherwise never. */
@@ -91,16 +100,19 @@ async function start(
   options: ParleyOptions,
   closers: Closers,
 ): Promise<Result<Started, StartFault>> {
-  const { settings, platform, host } = options
-  const claim = await claimDataDirectory(settings.dataDir, host.platform)
+  const { platform, host } = options
+  const claim = await claimDataDirectory(options.settings.dataDir, host.platform)
   if (!claim.ok) return claim
   closers.push(() => claim.value.release())
   const dataDir = claim.value.directory
-  const masterKey = await loadMasterKey({ configured: settings.masterKey, dataDir, platform })
-  if (!masterKey.ok) return masterKey
+  const opening = await openSealers({ ...options.settings, dataDir, platform })
+  if (!opening.ok) return opening
+  const { sealer, formerSealer } = opening.value
+  // From here on nobody holds the text of a master key.
+  const settings = { ...options.settings, masterKey: undefined, masterKeyFormer: undefined }
   // Making a certificate and making a database take about as long: a first start does both at once.
   const [bound, opened] = await Promise.all([
-    bindListeners({ ...options, dataDir }, closers),
+    bindListeners({ settings, platform, dataDir }, closers),
     openDatabase({
       databaseUrl: settings.databaseUrl,
       dataDir,
@@ -112,13 +124,18 @@ async function start(
   if (opened.ok) closers.push(() => opened.value.close())
   if (!bound.ok) return bound
   if (!opened.ok) return opened
-  const sealer = createSealer(masterKey.value, platform)
-  const { signingAlgorithm } = settings
   const { db } = opened.value
-  const installation = await openInstallation({ db, platform, sealer, signingAlgorithm })
+  const { log } = options.log
+  if (formerSealer !== undefined) {
+    const rotated = await rotateMasterKey({ db, platform, sealer, formerSealer, log })
+    if (!rotated.ok) return rotated
+  }
+  const keyWorld = { db, platform, sealer, ...signingTermsOf(settings) }
+  const installation = await openInstallation(keyWorld)
   if (!installation.ok) return installation
   return serve({
     ...options,
+    settings,
     dataDir,
     closers,
     database: opened.value,
@@ -136,7 +153,7 @@ interface BoundListeners {
 }
 
 async function bindListeners(
-  options: ParleyOptions & { readonly dataDir: string },
+  options: Pick<ParleyOptions, 'settings' | 'platform'> & { readonly dataDir: string },
   closers: Closers,
 ): Promise<Result<BoundListeners, StartFault>> {
   const { settings, platform, dataDir } = options
@@ -182,13 +199,16 @@ async function serve(opened: Opened): Promise<Result<Started, StartFault>> {
   const { db, failed } = opened.database
   const { publicHosts, host } = settings
   const endpoint = endpointOf({ publicHosts, host, port: bound.https.port })
+  const ring = createSigningKeyRing(installation.signingKeys)
+  const terms = signingTermsOf(settings)
+  const rotation = createSigningKeyRotation({ db, platform, sealer, ring, ...terms })
   const houseKeeping = await startRecurringWork({
-    tasks: houseKeepingTasks(db, platform.now),
+    tasks: houseKeepingTasks(db, { now: platform.now, turnKeys: rotation.turn }),
     intervalMs: serverLimits.houseKeepingIntervalMs,
     log: log.log,
   })
   closers.push(() => houseKeeping.stop())
-  const assembly = await assemble({ ...opened, db, endpoint })
+  const assembly = await assemble({ ...opened, db, endpoint, ring, rotation })
   const { pipeline, operations, metrics, controlPlane } = assembly
   closers.push(await startKeyWork({ ...assembly, db, log: log.log }))
   const routes = routesOf(operations)
@@ -209,19 +229,20 @@ async function serve(opened: Opened): Promise<Result<Started, StartFault>> {
     const isDrained = await pipeline.drain(settings.stopTimeoutMs)
     if (!isDrained) log.log.warn({}, 'requests in flight were cut at the stop')
   })
-  const { caFile } = bound
-  const { domain } = settings
-  const keys = await slotTexts(db, installation.resources[0]?.resourceId, sealer)
-  const httpPort = bound.http?.port
-  const reachable = reachableAt(endpoint, { installation, domain, keys, caFile, httpPort })
+  const openReachable = reachableOpener(endpoint, {
+    ...{ db, sealer, caFile: bound.caFile, httpPort: bound.http?.port },
+    ...{ domain: settings.domain, installation },
+  })
   return ok({
     endpoint,
-    reachable,
-    environmentFile: await writeEnvironmentFile(opened.dataDir, reachable),
+    httpEndpoint: (await openReachable()).httpEndpoint,
+    openReachable,
+    environmentFile: await writeEnvironmentFile(opened.dataDir, await openReachable()),
     managementPort: management?.port,
     failed,
-    createResource: (name) => {
-      const { subscriptionId = '' } = reachable
+    keepHouse: houseKeeping.round,
+    createResource: async (name) => {
+      const { subscriptionId = '' } = installation
       const asked = { name, subscriptionId, atMs: platform.now() }
       return createNamedResource(controlPlane, asked)
     },
@@ -232,11 +253,15 @@ async function serve(opened: Opened): Promise<Result<Started, StartFault>> {
  * Ledger rows reach 24 hours ahead and partitions 48, so a day of failed rounds passes before
  * anything suffers.
  */
-function houseKeepingTasks(db: Database, now: () => number): readonly Task[] {
+function houseKeepingTasks(
+  db: Database,
+  { now, turnKeys }: { readonly now: () => number; readonly turnKeys: () => Promise<void> },
+): readonly Task[] {
   return [
     { name: 'make room in the ledger', run: () => makeRoomForTokens(db, now()) },
     { name: 'drop expired tokens', run: () => dropExpiredTokenPartitions(db, now()) },
     { name: 'forget events', run: () => deleteForgottenEvents(db, now()) },
     { name: 'forget deleted subscriptions', run: () => deletePurgedSubscriptions(db) },
+    { name: 'turn the signing keys', run: turnKeys },
   ]
 }

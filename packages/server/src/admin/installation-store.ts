@@ -7,6 +7,12 @@ export interface StoredInstallation {
   readonly sealedAdminToken: Buffer
 }
 
+/** What the secrets of the installation are sealed for. */
+export const customIdKeyPurpose = 'installation/custom-id-key'
+
+/** The same of the administrator's token. */
+export const adminTokenPurpose = 'installation/admin-token'
+
 /** Finds the installation; `undefined` before the first start. */
 export async function findInstallation(db: Queries): Promise<StoredInstallation | undefined> {
   const [row] = await db<InstallationRow[]>`
@@ -43,6 +49,19 @@ export async function insertInstallation(
     returning is_only_row
   `
   return rows.length === 1
+}
+
+/** Puts other sealed bytes of the same secrets in the place of those stored. */
+export async function updateSealedInstallation(
+  db: Queries,
+  sealed: Pick<StoredInstallation, 'sealedCustomIdKey' | 'sealedAdminToken'>,
+): Promise<void> {
+  await db`
+    update installation
+    set
+      sealed_custom_id_key = ${sealed.sealedCustomIdKey},
+      sealed_admin_token = ${sealed.sealedAdminToken}
+  `
 }
 
 interface InstallationRow {

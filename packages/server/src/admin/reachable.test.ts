@@ -1,8 +1,6 @@
 import assert from 'node:assert/strict'
-import { createSecretKey, generateKeyPairSync } from 'node:crypto'
 import { describe, test } from 'node:test'
 import { firstResource } from '../resources/model.ts'
-import type { Installation } from './installation.ts'
 import { connectionStrings, endpointFor, endpointOf, reachableAt } from './reachable.ts'
 
 describe('the endpoint that clients are told', () => {
@@ -39,22 +37,11 @@ describe('the endpoint of a resource', () => {
 })
 
 const resource = { ...firstResource, resourceId: 'r1', subscriptionId: 's1' }
-const installation: Installation = {
-  resources: [resource, { ...resource, resourceId: 'r2', name: 'later' }],
-  subscriptionId: 's1',
-  accessKeys: [],
-  signingKey: {
-    kid: 'k',
-    algorithm: 'ES256',
-    privateKey: generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey,
-  },
-  publishedKeys: [],
-  customIdKey: createSecretKey(Buffer.alloc(32)),
-  adminToken: 'admin-token',
-}
+const resources = [resource, { ...resource, resourceId: 'r2', name: 'later' }]
+const installation = { resources, subscriptionId: 's1' }
 const endpoint = 'https://127.0.0.1:4430/'
 const keys = { primary: 'Zmlyc3Q=', secondary: 'c2Vjb25k' }
-const around = { domain: undefined, keys }
+const around = { domain: undefined, keys, adminToken: 'admin-token' }
 
 describe('what a program needs to find a server', () => {
   test('is about the resource of the first start, with its keys and no other', () => {

@@ -55,19 +55,22 @@ export function endpointFor(
 /**
  * How a server and its oldest resource are reached: the one of the first start, mostly.
  *
+ * What this gives holds secrets: it is for the banner and for `parley.env`, and nobody keeps it.
+ *
  * @param server.keys - the text of the two access keys of the resource, where there is one.
  */
 export function reachableAt(
   endpoint: string,
   server: {
-    readonly installation: Installation
+    readonly installation: Pick<Installation, 'resources' | 'subscriptionId'>
+    readonly adminToken: string
     readonly domain: string | undefined
     readonly keys: SlotTexts
     readonly caFile: string | undefined
     readonly httpPort: number | undefined
   },
 ): Reachable {
-  const { installation, domain, keys, caFile, httpPort } = server
+  const { installation, adminToken, domain, keys, caFile, httpPort } = server
   const [resource] = installation.resources
   const strings =
     resource === undefined
@@ -77,7 +80,7 @@ export function reachableAt(
     ...strings,
     caFile,
     adminEndpoint: endpoint,
-    adminToken: installation.adminToken,
+    adminToken,
     subscriptionId: installation.subscriptionId,
     resourceGroup: resource?.resourceGroup,
     resourceName: resource?.name,

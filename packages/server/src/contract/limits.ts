@@ -35,6 +35,14 @@ export const serverLimits = {
   assignmentsMax: 10_000,
   /** Assignments in one page of their list. */
   assignmentsInPage: 100,
+  /** Characters of one field of an audit entry; what is longer is cut. */
+  auditFieldCharactersMax: 512,
+  /** Entries on a page of the audit log. */
+  auditPageEntriesMax: 1000,
+  /** Access keys sealed anew in one statement, when the master key is rotated. */
+  secretsResealedAtOnceMax: 1000,
+  /** Signing keys that are shown after their retirement. */
+  retiredKeysListedMax: 100,
   /** Tokens whose verdict is remembered. */
   seenTokensMax: 20_000,
   /** Entries of a page of the control plane where the caller does not say (`$top`). */

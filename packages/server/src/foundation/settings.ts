@@ -17,6 +17,8 @@ export interface Settings {
   readonly managementPort: number | undefined
   readonly databaseUrl: string | undefined
   readonly masterKey: string | undefined
+  /** What secrets were sealed under before. */
+  readonly masterKeyFormer: string | undefined
   readonly issuer: string | undefined
   readonly publicHosts: readonly string[]
   /** Lower case, with port if any. */
@@ -25,6 +27,8 @@ export interface Settings {
   readonly tlsKey: string | undefined
   readonly signingAlgorithm: SigningAlgorithm
   readonly trustedIssuers: readonly TrustedIssuer[]
+  /** `undefined`: signing keys are rotated by hand. */
+  readonly signingKeyDays: number | undefined
   readonly logLevel: LogLevel
   readonly showsRefusalReasons: boolean
   readonly stopTimeoutMs: number
@@ -75,6 +79,11 @@ export const settingRows = [
     'Base64 of 32 bytes that seal keys at rest; absent: `master.key`.',
   ),
   row(
+    'PARLEY_MASTER_KEY_FORMER',
+    undefined,
+    'Key to be replaced: a start seals anew what it sealed; absent: `master.key.former`, if any.',
+  ),
+  row(
     'PARLEY_ISSUER',
     undefined,
     'URL in `iss`; tokens of another are refused. Absent: the https endpoint, no last slash.',
@@ -101,6 +110,11 @@ export const settingRows = [
     '[]',
     'JSON array of OpenID issuers whose bearers are callers: ' +
       '`{issuer, audience, tenant?, roleClaim?, roles?}`.',
+  ),
+  row(
+    'PARLEY_SIGNING_KEY_DAYS',
+    '90',
+    'Days after which another key signs, 1..3650; `off`: when somebody asks for it.',
   ),
   row('PARLEY_LOG_LEVEL', 'info', `One of ${logLevels.join(', ')}.`),
   row('PARLEY_REFUSAL_REASONS', 'off', '`on` names the reason of a 401 in a response header.'),
@@ -184,6 +198,7 @@ function settingsFrom(read: (name: SettingName) => string | undefined): Settings
     managementPort: optionalPortFrom('PARLEY_MANAGEMENT_PORT', read),
     databaseUrl: databaseUrlFrom(read('PARLEY_DATABASE_URL')),
     masterKey: read('PARLEY_MASTER_KEY'),
+    masterKeyFormer: read('PARLEY_MASTER_KEY_FORMER'),
     issuer: issuerFrom(read('PARLEY_ISSUER')),
     publicHosts: hostsFrom(read('PARLEY_PUBLIC_HOSTS') ?? ''),
     domain: domainFrom(read('PARLEY_DOMAIN')),
@@ -191,6 +206,7 @@ function settingsFrom(read: (name: SettingName) => string | undefined): Settings
     tlsKey,
     signingAlgorithm: oneOf('PARLEY_SIGNING_ALGORITHM', ['ES256', 'RS256'], read),
     trustedIssuers: trustedIssuersFrom(read('PARLEY_TRUSTED_ISSUERS') ?? ''),
+    signingKeyDays: daysFrom('PARLEY_SIGNING_KEY_DAYS', read),
     logLevel: oneOf('PARLEY_LOG_LEVEL', logLevels, read),
     showsRefusalReasons: oneOf('PARLEY_REFUSAL_REASONS', ['on', 'off'], read) === 'on',
     stopTimeoutMs: wholeNumber('PARLEY_STOP_TIMEOUT_MS', { min: 0, max: 600_000 }, read),
@@ -217,6 +233,10 @@ function portFrom(name: SettingName, read: Read): number {
 
 function optionalPortFrom(name: SettingName, read: Read): number | undefined {
   return read(name) === 'off' ? undefined : portFrom(name, read)
+}
+
+function daysFrom(name: SettingName, read: Read): number | undefined {
+  return read(name) === 'off' ? undefined : wholeNumber(name, { min: 1, max: 3650 }, read)
 }
 
 function oneOf<const Choice extends string>(

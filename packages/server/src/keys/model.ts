@@ -129,6 +129,6 @@ export function planRegeneration(
 }
 
 /** Binds the sealed bytes to their place: a row copied to another slot does not open. */
-function purposeOf(key: AccessKeyGeneration & { readonly resourceId: string }): string {
+export function purposeOf(key: AccessKeyGeneration & { readonly resourceId: string }): string {
   return `access-key/${key.resourceId}/${key.slot}/${key.generation}`
 }

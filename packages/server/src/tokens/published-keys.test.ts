@@ -22,7 +22,7 @@ const call: Call = {
   nowMs: 0,
 }
 
-const operations = publishedKeyOperations({ issuer, keys })
+const operations = publishedKeyOperations({ issuer, keys: () => keys })
 
 describe('the published keys', () => {
   test('are every key, for anybody, without an api-version, cached for five minutes', () => {

@@ -1,6 +1,5 @@
 import type { AccessKeyGeneration } from '@parley/protocol'
 import type { Queries } from '../database/connect.ts'
-import type { PublicSigningJwk, StoredSigningKey } from './signing-keys.ts'
 
 /** A token that is about to be issued, as the ledger will hold it. */
 export interface LedgerLine {
@@ -123,44 +122,3 @@ function readGenerations(text: string, count: number): readonly Recorded[] {
 
 const identityAbsent: Recorded = { kind: 'identity-absent' }
 const accessKeySuperseded: Recorded = { kind: 'access-key-superseded' }
-
-/** Lists the signing keys that are published, newest first. */
-export async function listSigningKeys(db: Queries): Promise<readonly StoredSigningKey[]> {
-  const rows = await db<SigningKeyRow[]>`
-    select kid, algorithm, public_jwk, sealed_private_key
-    from signing_key
-    where retired_at is null
-    order by created_at desc, kid
-  `
-  return rows.map((row) => ({
-    kid: row.kid,
-    algorithm: row.algorithm,
-    publicJwk: row.public_jwk,
-    sealedPrivateKey: row.sealed_private_key,
-  }))
-}
-
-/** Stores a signing key. */
-export async function insertSigningKey(
-  db: Queries,
-  key: StoredSigningKey,
-  nowMs: number,
-): Promise<void> {
-  await db`
-    insert into signing_key (kid, algorithm, public_jwk, sealed_private_key, created_at)
-    values (
-      ${key.kid},
-      ${key.algorithm},
-      ${JSON.stringify(key.publicJwk)}::text::jsonb,
-      ${key.sealedPrivateKey},
-      ${new Date(nowMs)}
-    )
-  `
-}
-
-interface SigningKeyRow {
-  readonly kid: string
-  readonly algorithm: StoredSigningKey['algorithm']
-  readonly public_jwk: PublicSigningJwk
-  readonly sealed_private_key: Buffer
-}
