@@ -7,6 +7,7 @@ import { endpointFor } from './admin/reachable.ts'
 import type { ControlPlane } from './arm/control-plane.ts'
 import { createAdminTokenCheck } from './authentication/admin-token.ts'
 import { createAuthenticator } from './authentication/authenticator.ts'
+import type { CheckBearer } from './authentication/bearer.ts'
 import type { Fetch } from './authentication/issuer-documents.ts'
 import { createBearerCheck } from './authentication/trusted-issuers.ts'
 import { serverLimits } from './contract/limits.ts'
@@ -98,12 +99,7 @@ export async function assemble(world: AssemblyWorld): Promise<Assembly> {
         domain: domain?.replace(/:[0-9]+$/, ''),
         publicHosts,
         decoyKeys: decoyKeys(platform),
-        checkBearer: createBearerCheck({
-          trustedIssuers: settings.trustedIssuers,
-          fetch: world.fetch,
-          now: platform.now,
-          log: log.log,
-        }),
+        checkBearer: bearerCheckOf(world),
         isAdminToken: createAdminTokenCheck(installation.adminToken),
       }),
       showsRefusalReasons,
@@ -134,6 +130,11 @@ function controlPlaneOf(
     noteOverlapEnd: overlaps.note,
   }
   return { overlaps, controlPlane }
+}
+
+function bearerCheckOf({ settings, fetch, platform, log }: AssemblyWorld): CheckBearer {
+  const { trustedIssuers } = settings
+  return createBearerCheck({ trustedIssuers, fetch, now: platform.now, log: log.log })
 }
 
 function filledKeyRing(installation: Installation): KeyRing {
