@@ -221,6 +221,22 @@ describe('deleting a resource', () => {
     assert.deepEqual(await liveness(bystander.tenant, [token, bystander.token]), [false, true])
   })
 
+  test('leaves the others of its group and of its subscription', async () => {
+    const place = await newPlace(world)
+    const gone = await inUse(place)
+    const sibling = await inUse({ ...place, name: newName() })
+    const cousin = await inUse({ ...place, group: 'Other', name: newName() })
+    await control(world, { method: 'DELETE', path: resourcePath({ ...place, group: 'Other' }) })
+    assert.equal((await postIdentity(gone.tenant)).status, 201)
+    await control(world, { method: 'DELETE', path: resourcePath(place) })
+    const live = []
+    for (const { tenant, token } of [sibling, cousin]) live.push(await liveness(tenant, [token]))
+    assert.deepEqual(live, [[true], [true]])
+    for (const { place: at } of [sibling, cousin]) {
+      assert.equal((await control(world, { method: 'GET', path: resourcePath(at) })).status, 200)
+    }
+  })
+
   test('twice answers 204, and so does deleting one that never was', async () => {
     const place = await newPlace(world)
     await putResource(world, place)
