@@ -2,7 +2,7 @@
  * Access keys: how they are handed out, replaced, and overlap; and which tokens die with them.
  */
 import assert from 'node:assert/strict'
-import { before, describe, test } from 'node:test'
+import { describe, test } from 'node:test'
 import type { RevocationEvent } from '@parley/protocol'
 import { recordTokens } from '@parley/server/tokens/store'
 import { createIdentity, issueToken, liveness, postIdentity } from '../calls.ts'
@@ -16,10 +16,7 @@ import {
 } from '../control-plane.ts'
 import { newDataDir, startWorld, type Tenant, theWorld, type World } from '../world.ts'
 
-let world: World
-before(async () => {
-  world = await theWorld()
-})
+const world = await theWorld()
 
 interface SlotFacts {
   readonly slot: string

@@ -3,7 +3,7 @@
  * leaves.
  */
 import assert from 'node:assert/strict'
-import { before, describe, test } from 'node:test'
+import { describe, test } from 'node:test'
 import { createIdentity, getIdentity, issueToken, liveness, postIdentity } from '../calls.ts'
 import {
   type ControlAnswer,
@@ -20,10 +20,7 @@ import {
 } from '../control-plane.ts'
 import { newDataDir, startWorld, type Tenant, theWorld, type World } from '../world.ts'
 
-let world: World
-before(async () => {
-  world = await theWorld()
-})
+const world = await theWorld()
 
 describe('a subscription', () => {
   test('is created, named, got and listed', async () => {
