@@ -239,7 +239,7 @@ describe('signing keys by the hand of an administrator', () => {
     assert.deepEqual(statesOf(await listKeys(world)), ['signing', 'former'])
   })
 
-  test('are announced once by two servers too, should there ever be two', async (t) => {
+  test('are announced once, even where two servers turn them', async (t) => {
     const { dataDir, world } = await startAt(t)
     const sealed = readFileSync(join(dataDir, 'master.key'), 'utf8')
     const platform = createPlatform({ now: world.now, randomBytes })

@@ -88,7 +88,7 @@ const refused: readonly (readonly [name: string, value: string, expected: string
   ['PARLEY_PUBLIC_HOSTS', 'a.example:123456', hostNames],
   ['PARLEY_SIGNING_ALGORITHM', 'HS256', 'one of ES256, RS256'],
   ['PARLEY_SIGNING_ALGORITHM', 'es256', 'one of ES256, RS256'],
-  ['PARLEY_SIGNING_KEY_DAYS', '0', 'a whole number, 1..3650'],
+  ['PARLEY_SIGNING_KEY_DAYS', '1.5', 'a whole number, 1..3650'],
   ['PARLEY_SIGNING_KEY_DAYS', '3651', 'a whole number, 1..3650'],
   ['PARLEY_LOG_LEVEL', 'trace', 'one of silent, fatal, error, warn, info, debug'],
   ['PARLEY_LOG_LEVEL', 'INFO', 'one of silent, fatal, error, warn, info, debug'],
