@@ -185,6 +185,7 @@ describe('signing keys by the schedule', () => {
     const rows = await world.db<{ actor: string; operation: string; target: string }[]>`
       select actor, operation, target
       from audit_entry
+      where operation like '%SigningKey'
       order by seq`
     const act = (operation: string, key: ListedKey | undefined) => ({
       actor: 'server',
