@@ -8,7 +8,9 @@
 alter table subscription
   add column display_name text not null default '',
   -- Cancelled is Disabled, as the wire has it: to be read and deleted, and nothing else.
-  add column state text not null default 'Enabled' check (state in ('Enabled', 'Disabled'));
+  add column state text not null default 'Enabled' check (state in ('Enabled', 'Disabled')),
+  -- Deleted for everybody. The row waits for those of its resources, which are purged first.
+  add column deleted_at timestamptz;
 
 alter table resource
   add column location text not null default 'global',

@@ -77,6 +77,7 @@ export async function assemble(world: AssemblyWorld): Promise<Assembly> {
       issuer,
       keyRing,
       resources,
+      endpoint,
       endpointFor: (name) => endpointFor(name, { domain, endpoint }),
     }),
     pipeline: createPipeline({

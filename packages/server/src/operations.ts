@@ -13,6 +13,7 @@ import { createCreateIdentity } from './identities/create.ts'
 import { identityOperations } from './identities/operations.ts'
 import type { KeyRing } from './keys/key-ring.ts'
 import type { ResourceDirectory } from './resources/directory.ts'
+import { purgeOperations } from './resources/purge-operations.ts'
 import { revocationOperations } from './revocations/operations.ts'
 import { exchangeOperations } from './tokens/exchanges.ts'
 import { introspectionOperations } from './tokens/introspection.ts'
@@ -35,6 +36,8 @@ export interface OperationWorld {
   readonly issuer: string
   readonly keyRing: KeyRing
   readonly resources: ResourceDirectory
+  /** The https endpoint of the server itself, with a slash at its end. */
+  readonly endpoint: string
   /** The endpoint that clients of a resource use, by its name. */
   readonly endpointFor: (name: string) => string
 }
@@ -58,6 +61,7 @@ export function operationsOf(world: OperationWorld): readonly Operation[] {
     ...introspectionOperations(world.verifier),
     ...publishedKeyOperations({ issuer, keys: publishedKeys }),
     ...revocationOperations({ db, feed, now }),
+    ...purgeOperations(world),
   ]
 }
 
@@ -75,6 +79,7 @@ export function describeOperations(): readonly Operation[] {
     sealer: { seal: absent, open: absent },
     keyRing: absentKeyRing,
     resources: absentDirectory,
+    endpoint: '',
     endpointFor: absent,
   })
 }

@@ -1,5 +1,6 @@
 import type { AccessKeyGeneration } from '@parley/protocol'
 import type { Queries } from '../database/connect.ts'
+import { type Standing, standingOf } from '../resources/standing.ts'
 import type { PublicSigningJwk, StoredSigningKey } from './signing-keys.ts'
 
 /** A token that is about to be issued, as the ledger will hold it. */
@@ -17,13 +18,15 @@ export type Recorded =
   | { readonly kind: 'recorded'; readonly generation: number }
   | { readonly kind: 'identity-absent' }
   | { readonly kind: 'access-key-superseded' }
+  | { readonly kind: Exclude<Standing, 'live'> }
 
 /**
  * Records tokens of one resource in the ledger and reads what they depend on, in one statement.
  *
  * Existence, the identity's generation and that of the access key come from the rows as they are
- * now, never from a cache; a token is recorded exactly when both exist. A revocation that commits
- * while this runs leaves a token of the former generation, which is void from its birth.
+ * now, never from a cache; a token is recorded exactly when both exist and the resource is live. A
+ * revocation that commits while this runs leaves a token of the former generation, which is void
+ * from its birth.
  *
  * The identities are locked, in the order of their ids as everywhere, so that one that is deleted
  * meanwhile is simply not found: without the lock its line breaks the foreign key, and with it
@@ -40,8 +43,11 @@ export async function recordTokens(
   resourceId: string,
   lines: readonly LedgerLine[],
 ): Promise<readonly Recorded[]> {
-  const [row] = await db<{ readonly generations: string }[]>`
-    with found as materialized (
+  const [row] = await db<{ readonly standing: Standing; readonly generations: string }[]>`
+    with owner as materialized (
+      select ${standingOf(db, resourceId)} as standing
+    ),
+    found as materialized (
       select
         line.*,
         identity.generation,
@@ -64,6 +70,7 @@ export async function recordTokens(
         on access_key.resource_id = ${resourceId}
         and access_key.slot = line.slot
         and access_key.generation = line.slot_generation
+      where (select standing from owner) = 'live'
       order by identity.identity_id
       for key share of identity
     ),
@@ -78,12 +85,16 @@ export async function recordTokens(
       from found
       where is_key_current
     )
-    select coalesce(
-      string_agg(position || ':' || case when is_key_current then generation else 0 end, ','),
-      ''
-    ) as generations
+    select
+      (select standing from owner) as standing,
+      coalesce(
+        string_agg(position || ':' || case when is_key_current then generation else 0 end, ','),
+        ''
+      ) as generations
     from found
   `
+  const { standing = 'resource-deleted' } = row ?? {}
+  if (standing !== 'live') return lines.map(() => ({ kind: standing }))
   return readGenerations(row?.generations ?? '', lines.length)
 }
 
