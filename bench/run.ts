@@ -9,6 +9,7 @@ import { type Bench, type Claim, type Series, startLoad } from './harness.ts'
 import { measureIntrospect } from './introspect.ts'
 import { measureIssue } from './issue.ts'
 import { measurePeers } from './peers.ts'
+import { measurePurge } from './purge.ts'
 import { createReport, printReport, printSeries, readMachineFacts } from './report.ts'
 
 /**
@@ -25,6 +26,7 @@ const scripts: Readonly<Record<string, (bench: Bench) => Promise<Claim[]>>> = {
   create: measureCreate,
   introspect: measureIntrospect,
   footprint: measureFootprint,
+  purge: measurePurge,
 }
 
 /** Scripts that print a table of their own: they measure inside one process, without a server. */

@@ -21,7 +21,10 @@ import { createPipeline, type Pipeline } from './http/pipeline.ts'
 import { createKeyRing, type KeyRing } from './keys/key-ring.ts'
 import { type ActiveAccessKey, activeAccessKey } from './keys/model.ts'
 import { operationsOf } from './operations.ts'
+import { purgeSteps } from './purge-steps.ts'
 import { createResourceDirectory, type ResourceDirectory } from './resources/directory.ts'
+import { type Purger, startPurger } from './resources/purge.ts'
+import { purgeNumbers } from './resources/purge-numbers.ts'
 import { createTokenSigner } from './tokens/sign.ts'
 
 /** What rooms are built from. */
@@ -43,6 +46,8 @@ export interface Assembly {
   readonly metrics: Metrics
   readonly keyRing: KeyRing
   readonly resources: ResourceDirectory
+  /** To be stopped before the database is closed. */
+  readonly purger: Purger
 }
 
 /** Builds the rooms. */
@@ -63,6 +68,7 @@ export async function assemble(world: AssemblyWorld): Promise<Assembly> {
   feed.follow((event) => verifier.apply(event))
   feed.publish(await listRevocationEvents(db, platform.now()))
   const metrics = createMetrics()
+  const purger = openPurger(world, metrics)
   const { domain, publicHosts, showsRefusalReasons } = settings
   return {
     operations: operationsOf({
@@ -77,6 +83,7 @@ export async function assemble(world: AssemblyWorld): Promise<Assembly> {
       issuer,
       keyRing,
       resources,
+      wakePurge: purger.wake,
       endpoint,
       endpointFor: (name) => endpointFor(name, { domain, endpoint }),
     }),
@@ -99,7 +106,16 @@ export async function assemble(world: AssemblyWorld): Promise<Assembly> {
     metrics,
     keyRing,
     resources,
+    purger,
   }
+}
+
+function openPurger({ db, platform, log }: AssemblyWorld, metrics: Metrics): Purger {
+  const { now, newGuid } = platform
+  const { answeredCount } = metrics
+  const purger = startPurger({ db, steps: purgeSteps, now, newGuid, log: log.log, answeredCount })
+  metrics.watch(purgeNumbers(purger.totals))
+  return purger
 }
 
 const trustNobody: CheckBearer = async () => ({ ok: false, fault: 'bearer-issuer-unknown' })

@@ -43,6 +43,7 @@ describe('the operations', () => {
       'Parley_GetConfiguration',
       'Parley_GetKeys',
       'Parley_Introspect',
+      'Parley_ListPurges',
     ])
   })
 
@@ -121,6 +122,7 @@ describe('the operations', () => {
       'CommunicationIdentity_IssueAccessToken',
       'CommunicationIdentity_IssueToken',
       'Parley_Introspect',
+      'Parley_ListPurges',
     ])
   })
 })

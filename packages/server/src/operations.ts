@@ -36,6 +36,8 @@ export interface OperationWorld {
   readonly issuer: string
   readonly keyRing: KeyRing
   readonly resources: ResourceDirectory
+  /** Tells the purge that a resource was deleted, once that is committed. */
+  readonly wakePurge: () => void
   /** The https endpoint of the server itself, with a slash at its end. */
   readonly endpoint: string
   /** The endpoint that clients of a resource use, by its name. */
@@ -79,6 +81,7 @@ export function describeOperations(): readonly Operation[] {
     sealer: { seal: absent, open: absent },
     keyRing: absentKeyRing,
     resources: absentDirectory,
+    wakePurge: absent,
     endpoint: '',
     endpointFor: absent,
   })

@@ -37,9 +37,7 @@ import { bindListener, type Listener } from './http/listener.ts'
 import { routesOf } from './http/routes.ts'
 import { openAccessKey } from './keys/model.ts'
 import { findAccessKeys } from './keys/store.ts'
-import { purgeSteps } from './purge-steps.ts'
 import { firstResource, type Resource } from './resources/model.ts'
-import { purgeNumbers, startPurger } from './resources/purge.ts'
 import { deleteOldPurges } from './resources/purge-store.ts'
 import { openTls } from './tls/open.ts'
 
@@ -208,11 +206,7 @@ async function serve(opened: Opened): Promise<Result<Started, StartFault>> {
   closers.push(() => houseKeeping.stop())
   const assembly = await assemble({ ...opened, db, endpoint })
   const { pipeline, operations, metrics, keyRing, resources } = assembly
-  const { answeredCount } = metrics
-  const { now, newGuid } = platform
-  const purger = startPurger({ db, steps: purgeSteps, now, newGuid, log: log.log, answeredCount })
-  closers.push(() => purger.stop())
-  metrics.watch(purgeNumbers(purger.totals))
+  closers.push(() => assembly.purger.stop())
   const routes = routesOf(operations)
   for (const listener of [bound.https, bound.http]) {
     if (listener === undefined) continue

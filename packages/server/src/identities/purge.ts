@@ -19,10 +19,9 @@ export const identityPurge: PurgeStep = {
       ),
       deleted as (
         delete from identity
-        using batch
-        where identity.resource_id = ${resourceId}
-        and identity.identity_id = batch.identity_id
-        returning identity.identity_id
+        where resource_id = ${resourceId}
+        and identity_id = any(array(select identity_id from batch))
+        returning identity_id
       )
       select
         (select count(*) from deleted)::integer as count,

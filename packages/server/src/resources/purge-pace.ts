@@ -3,10 +3,10 @@
  * others are served.
  *
  * Both follow what was measured. A batch that took long makes the next one smaller, whatever the
- * reason was: a slow disk, wide rows, a busy machine. A rest is a multiple of what the batch before
- * it took, so the share of the machine that a purge takes has a bound that no load moves: where
- * others make a batch wait for its processor, the rest after it grows with it. And where nobody else
- * asked for anything since the last batch there is nobody to rest for.
+ * reason was: a slow disk, wide rows, a busy machine. A rest is a multiple of what the batch
+ * before it took, so the share of the machine that a purge takes has a bound that no load moves:
+ * where others make a batch wait for its processor, the rest after it grows with it. And where
+ * nobody else asked for anything since the last batch there is nobody to rest for.
  *
  * Measured by `bench/purge.ts`. Rejected: a fixed number of rows a second (too much for one machine
  * and idle on another), and rests alone, with batches of fixed size (a batch is what a request

@@ -48,7 +48,8 @@ async function makeResource(count: number): Promise<Made> {
   const { subscriptionId, resourceId } = made
   await sql`insert into subscription values (${subscriptionId}, ${now})`
   await sql`
-    insert into resource (resource_id, subscription_id, resource_group, name, data_location, created_at)
+    insert into resource (
+      resource_id, subscription_id, resource_group, name, data_location, created_at)
     values (${resourceId}, ${subscriptionId}, 'group', ${`name-${madeCount}`}, 'here', ${now})`
   await sql`
     insert into access_key (resource_id, slot, sealed_key, created_at)
@@ -60,8 +61,9 @@ async function makeResource(count: number): Promise<Made> {
   await sql`
     insert into access_token (resource_id, identity_id, jti, scopes, issued_at, expires_at)
     select ${resourceId}, identity_id, gen_random_uuid(), 1, ${now}, ${later}
-    from (select identity_id from identity where resource_id = ${resourceId} limit ${count}) as chosen
-    cross join generate_series(1, 3)`
+    from identity
+    cross join generate_series(1, 3)
+    where resource_id = ${resourceId}`
   await sql`
     insert into entra_assignment (
       resource_id, family, tenant_id, object_id, principal_type, client_ids, created_at)
@@ -200,7 +202,8 @@ describe('a purge', () => {
     await purger.stop()
     const entries = await listAuditEntries(sql, { afterSeq: 0, entriesMax: 10, resourceId })
     const group = `/subscriptions/${subscriptionId}/resourceGroups/group`
-    const target = `${group}/providers/Microsoft.Communication/communicationServices/name-${madeCount}`
+    const type = 'Microsoft.Communication/communicationServices'
+    const target = `${group}/providers/${type}/name-${madeCount}`
     assert.deepEqual(
       entries.map(({ actor, operation, target }) => ({ actor, operation, target })),
       [{ actor: 'server', operation: 'Parley_PurgeResource', target }],

@@ -4,8 +4,8 @@
  * A deletion takes effect before it is answered: the cut-off voids every token, the keys are gone,
  * nothing is issued or created any more. What is left are rows that nobody reaches, perhaps
  * millions. They are deleted here, one resource at a time, in batches, each a transaction that
- * deletes some rows and adds their number to the report. So a `kill -9` at any instant loses at most
- * the batch at hand, which was not counted either; the next start goes on with what is there.
+ * deletes some rows and adds their number to the report. So a `kill -9` at any instant loses at
+ * most the batch at hand, which was not counted either; the next start goes on with what is there.
  *
  * Nothing but the rows says what is left to do: a batch takes the next rows in the order of their
  * key. The place reached is kept in memory, because an index remembers what was deleted until it is
@@ -19,7 +19,6 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { appendAudit } from '../audit/store.ts'
 import type { Database, Queries } from '../database/connect.ts'
 import type { Log } from '../foundation/log.ts'
-import type { WatchedNumber } from '../foundation/metrics.ts'
 import { printResourcePath } from './model.ts'
 import { firstPace, nextPace, type Pace } from './purge-pace.ts'
 import {
@@ -86,29 +85,6 @@ export interface Purger {
   readonly totals: Readonly<PurgeTotals>
   /** Ends after the batch at hand. */
   readonly stop: () => Promise<void>
-}
-
-/** The totals as numbers for operators. */
-export function purgeNumbers(totals: Readonly<PurgeTotals>): readonly WatchedNumber[] {
-  const counter = (name: string, help: string, read: () => number): WatchedNumber => ({
-    name: `parley_purge_${name}_total`,
-    help,
-    type: 'counter',
-    read,
-  })
-  return [
-    {
-      name: 'parley_purge_unfinished',
-      help: 'Deleted resources of which rows are left.',
-      type: 'gauge',
-      read: () => totals.unfinished,
-    },
-    counter('finished', 'Deleted resources purged.', () => totals.finished),
-    counter('identities', 'Identities of deleted resources purged.', () => totals.identities),
-    counter('tokens', 'Ledger rows of deleted resources purged.', () => totals.tokens),
-    counter('worked_seconds', 'Time in batches of purges.', () => totals.workedMs / 1000),
-    counter('rested_seconds', 'Time of rest between batches.', () => totals.restedMs / 1000),
-  ]
 }
 
 /** Deleted resources that are read at once; the next are read when these are purged. */
@@ -261,10 +237,17 @@ async function tryFinish(run: Run, report: PurgeReport): Promise<boolean> {
 /**
  * One batch. Its commit does not wait for the disk: a batch that a power cut takes back was not
  * counted either, and is done again. So those who wait for the disk wait for themselves alone.
+ *
+ * Plans are made once. PostgreSQL would else plan the cascade from an identity to its tokens, over
+ * every partition, for each identity anew: 210 us instead of 21 for each.
  */
 function inBatch<Value>(db: Database, act: (db: Queries) => Promise<Value>): Promise<Value> {
   return db.begin(async (transaction) => {
-    await transaction`set local synchronous_commit = off`
+    await transaction`
+      select
+        set_config('synchronous_commit', 'off', true),
+        set_config('plan_cache_mode', 'force_generic_plan', true)
+    `
     return act(transaction)
   }) as Promise<Value>
 }

@@ -10,7 +10,7 @@ export const tokenPurge: PurgeStep = {
   async deleteRows(db, resourceId, { after, rowsMax }) {
     const [row] = await db<{ readonly count: number; readonly last: string | null }[]>`
       with batch as materialized (
-        select jti, expires_at
+        select jti
         from access_token
         where resource_id = ${resourceId}
         and jti > ${after}::uuid
@@ -19,11 +19,9 @@ export const tokenPurge: PurgeStep = {
       ),
       deleted as (
         delete from access_token
-        using batch
-        where access_token.resource_id = ${resourceId}
-        and access_token.jti = batch.jti
-        and access_token.expires_at = batch.expires_at
-        returning access_token.jti
+        where resource_id = ${resourceId}
+        and jti = any(array(select jti from batch))
+        returning jti
       )
       select
         (select count(*) from deleted)::integer as count,
