@@ -9,7 +9,10 @@ import { createIdentities } from './population.ts'
 import { createWorkDirectory, type ParleyServer, startParley } from './servers.ts'
 import { issueRequest } from './tokens.ts'
 
-const bulk = { identities: Number(process.env['N'] ?? 1_000_000), tokens: Number(process.env['T'] ?? 300_000) }
+const bulk = {
+  identities: Number(process.env['N'] ?? 1_000_000),
+  tokens: Number(process.env['T'] ?? 300_000),
+}
 const connections = 32
 
 export async function measurePurge(bench: Bench): Promise<Claim[]> {
@@ -29,7 +32,9 @@ export async function measurePurge(bench: Bench): Promise<Claim[]> {
     for (const perSecond of [1000, undefined]) {
       const before: LoadResult[] = []
       for (let i = 0; i < 5; i++) before.push(await issue(bench, parley, identities, perSecond))
-      bench.note(`before ${perSecond}: p99 ${before.map((r) => r.p99Ms.toFixed(1))} p50 ${before.map((r) => r.p50Ms.toFixed(1))} n ${before.map((r) => r.count)}`)
+      bench.note(
+        `before ${perSecond}: p99 ${before.map((r) => r.p99Ms.toFixed(1))} p50 ${before.map((r) => r.p50Ms.toFixed(1))} n ${before.map((r) => r.count)}`,
+      )
     }
     await db.begin(async (tx) => {
       await tx`update resource set deleted_at = now() where resource_id = ${resourceId}`
@@ -43,9 +48,14 @@ export async function measurePurge(bench: Bench): Promise<Claim[]> {
     let turn = 0
     for (;;) {
       const perSecond = turn++ % 2 === 0 || process.env['PACED'] ? 1000 : undefined
-      const r = process.env['IDLE'] ? await delay(2000) : await issue(bench, parley, identities, perSecond)
-      const [row] = await db2`select identities_deleted, tokens_deleted, finished_at from resource_purge`
-      bench.note(`${((performance.now() - t) / 1000).toFixed(0)} s ${perSecond}: p99 ${r?.p99Ms.toFixed(1)} p50 ${r?.p50Ms.toFixed(1)} n ${r?.count}; ${JSON.stringify(row)}`)
+      const r = process.env['IDLE']
+        ? await delay(2000)
+        : await issue(bench, parley, identities, perSecond)
+      const [row] =
+        await db2`select identities_deleted, tokens_deleted, finished_at from resource_purge`
+      bench.note(
+        `${((performance.now() - t) / 1000).toFixed(0)} s ${perSecond}: p99 ${r?.p99Ms.toFixed(1)} p50 ${r?.p50Ms.toFixed(1)} n ${r?.count}; ${JSON.stringify(row)}`,
+      )
       if (row?.['finished_at']) break
     }
     await db2.end()
@@ -56,9 +66,17 @@ export async function measurePurge(bench: Bench): Promise<Claim[]> {
   }
 }
 
-function issue(bench: Bench, parley: ParleyServer, identities: readonly string[], perSecond?: number) {
+function issue(
+  bench: Bench,
+  parley: ParleyServer,
+  identities: readonly string[],
+  perSecond?: number,
+) {
   return bench.load.run({
-    server: { pid: parley.pid, ...(parley.postmasterPidFile ? { postmasterPidFile: parley.postmasterPidFile } : {}) },
+    server: {
+      pid: parley.pid,
+      ...(parley.postmasterPidFile ? { postmasterPidFile: parley.postmasterPidFile } : {}),
+    },
     endpoint: parley.http,
     connections,
     requests: identities.map((id) => issueRequest(parley.http, parley.accessKey, id)),
