@@ -1,7 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
-import type { Database } from '@parley/server/database/connect'
 import { insertBulk, openDatabaseOf } from './database.ts'
 import { type Bench, type Claim, median } from './harness.ts'
 import type { LoadResult } from './load.ts'

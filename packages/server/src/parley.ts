@@ -13,6 +13,7 @@ import {
 import { openManagement } from './admin/management.ts'
 import {
   connectionStrings,
+  endpointFor,
   endpointOf,
   type Reachable,
   reachableAt,
@@ -246,7 +247,8 @@ async function serve(opened: Opened): Promise<Result<Started, StartFault>> {
       keyRing.put(resource.resourceId, accessKeys)
       const { resourceId } = resource
       const keys = await slotTexts(db, resourceId, sealer)
-      return { resource, ...connectionStrings(endpoint, keys) }
+      const own = endpointFor(name, { domain, endpoint })
+      return { resource, ...connectionStrings(own, keys) }
     },
   })
 }

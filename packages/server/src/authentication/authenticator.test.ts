@@ -124,6 +124,15 @@ describe('an access key, where one address stands for all resources', () => {
     assert.deepEqual(verdict, refused('signature-differs'))
   })
 
+  test('of the 65th resource is not remembered on a connection', () => {
+    const { authenticate } = serverOf(65)
+    const connection = {}
+    const params = { id: identityOf(64) }
+    assert.deepEqual(authenticate(arrivalOf(64, { params, connection }), 'resource'), admitted(64))
+    const verdict = authenticate(arrivalOf(64, { connection }), 'resource')
+    assert.deepEqual(verdict, refused('signature-differs'))
+  })
+
   test('is nobody any more once its resource is gone, on a connection that it has used too', () => {
     const { authenticate, keyRing, resources } = serverOf(2)
     const connection = {}
