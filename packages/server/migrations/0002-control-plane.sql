@@ -38,6 +38,8 @@ alter table access_key
   add column former_sealed_key bytea,
   add column former_until timestamptz,
   add column last_used_at timestamptz,
+  -- Whether anybody still uses it is what is asked before an overlap ends.
+  add column former_last_used_at timestamptz,
   add check (
     (former_generation is null) = (former_sealed_key is null)
     and (former_generation is null) = (former_until is null)

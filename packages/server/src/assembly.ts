@@ -4,6 +4,7 @@
 import { createVerifier } from '@parley/verifier/node'
 import type { Installation } from './admin/installation.ts'
 import { endpointFor } from './admin/reachable.ts'
+import type { ControlPlane } from './arm/control-plane.ts'
 import { createAdminTokenCheck } from './authentication/admin-token.ts'
 import { createAuthenticator } from './authentication/authenticator.ts'
 import type { CheckBearer } from './authentication/bearer.ts'
@@ -14,15 +15,17 @@ import { createFeed } from './events/feed.ts'
 import { listRevocationEvents } from './events/store.ts'
 import type { OpenLog } from './foundation/log.ts'
 import { createMetrics, type Metrics } from './foundation/metrics.ts'
+import { createOneAtATime } from './foundation/one-at-a-time.ts'
 import type { Platform } from './foundation/platform.ts'
 import type { Sealer } from './foundation/seal.ts'
 import type { Settings } from './foundation/settings.ts'
 import { createPipeline, type Pipeline } from './http/pipeline.ts'
 import { createKeyRing, type KeyRing } from './keys/key-ring.ts'
 import { type ActiveAccessKey, activeAccessKey } from './keys/model.ts'
+import { createOverlapWatch, type OverlapWatch } from './keys/overlaps.ts'
 import { operationsOf } from './operations.ts'
 import { purgeSteps } from './purge-steps.ts'
-import { createResourceDirectory, type ResourceDirectory } from './resources/directory.ts'
+import { createResourceDirectory } from './resources/directory.ts'
 import { type Purger, startPurger } from './resources/purge.ts'
 import { purgeNumbers } from './resources/purge-numbers.ts'
 import { createTokenSigner } from './tokens/sign.ts'
@@ -45,7 +48,8 @@ export interface Assembly {
   readonly operations: readonly Operation[]
   readonly metrics: Metrics
   readonly keyRing: KeyRing
-  readonly resources: ResourceDirectory
+  readonly overlaps: OverlapWatch
+  readonly controlPlane: ControlPlane
   /** To be stopped before the database is closed. */
   readonly purger: Purger
 }
@@ -69,7 +73,21 @@ export async function assemble(world: AssemblyWorld): Promise<Assembly> {
   feed.publish(await listRevocationEvents(db, platform.now()))
   const metrics = createMetrics()
   const purger = openPurger(world, metrics)
+  feed.follow((event) => {
+    if (event.kind === 'resource') purger.wake()
+  })
   const { domain, publicHosts, showsRefusalReasons } = settings
+  const oneAtATime = createOneAtATime(serverLimits.changesWaitingMax)
+  const shared = { db, platform, feed, keyRing, resources, oneAtATime }
+  const overlaps = createOverlapWatch({ ...shared, log: log.log })
+  const controlPlane: ControlPlane = {
+    ...shared,
+    sealer,
+    endpoint,
+    endpointFor: (name) => endpointFor(name, { domain, endpoint }),
+    forgetKeys: keyRing.remove,
+    noteOverlapEnd: overlaps.note,
+  }
   return {
     operations: operationsOf({
       db,
@@ -83,9 +101,8 @@ export async function assemble(world: AssemblyWorld): Promise<Assembly> {
       issuer,
       keyRing,
       resources,
-      wakePurge: purger.wake,
-      endpoint,
-      endpointFor: (name) => endpointFor(name, { domain, endpoint }),
+      endpointFor: controlPlane.endpointFor,
+      controlPlane,
     }),
     pipeline: createPipeline({
       platform,
@@ -105,7 +122,8 @@ export async function assemble(world: AssemblyWorld): Promise<Assembly> {
     }),
     metrics,
     keyRing,
-    resources,
+    overlaps,
+    controlPlane,
     purger,
   }
 }

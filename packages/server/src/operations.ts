@@ -4,6 +4,8 @@
  */
 import type { KeyObject } from 'node:crypto'
 import type { SyncVerifier } from '@parley/verifier/node'
+import type { ControlPlane } from './arm/control-plane.ts'
+import { controlPlaneOperations } from './arm/operations.ts'
 import type { Operation } from './contract/operation.ts'
 import type { Database } from './database/connect.ts'
 import type { Feed } from './events/feed.ts'
@@ -12,6 +14,7 @@ import type { Sealer } from './foundation/seal.ts'
 import { createCreateIdentity } from './identities/create.ts'
 import { identityOperations } from './identities/operations.ts'
 import type { KeyRing } from './keys/key-ring.ts'
+import { keyOperations } from './keys/operations.ts'
 import type { ResourceDirectory } from './resources/directory.ts'
 import { purgeOperations } from './resources/purge-operations.ts'
 import { revocationOperations } from './revocations/operations.ts'
@@ -36,12 +39,9 @@ export interface OperationWorld {
   readonly issuer: string
   readonly keyRing: KeyRing
   readonly resources: ResourceDirectory
-  /** Tells the purge that a resource was deleted, once that is committed. */
-  readonly wakePurge: () => void
-  /** The https endpoint of the server itself, with a slash at its end. */
-  readonly endpoint: string
   /** The endpoint that clients of a resource use, by its name. */
   readonly endpointFor: (name: string) => string
+  readonly controlPlane: ControlPlane
 }
 
 /** Builds every room and concatenates their tables. */
@@ -63,7 +63,9 @@ export function operationsOf(world: OperationWorld): readonly Operation[] {
     ...introspectionOperations(world.verifier),
     ...publishedKeyOperations({ issuer, keys: publishedKeys }),
     ...revocationOperations({ db, feed, now }),
-    ...purgeOperations(world),
+    ...keyOperations(world),
+    ...controlPlaneOperations(world.controlPlane),
+    ...purgeOperations(world.controlPlane),
   ]
 }
 
@@ -81,9 +83,8 @@ export function describeOperations(): readonly Operation[] {
     sealer: { seal: absent, open: absent },
     keyRing: absentKeyRing,
     resources: absentDirectory,
-    wakePurge: absent,
-    endpoint: '',
     endpointFor: absent,
+    controlPlane: absent as unknown as ControlPlane,
   })
 }
 

@@ -5,21 +5,18 @@
 import { randomUUID } from 'node:crypto'
 import { ok, type Result } from '@parley/protocol'
 import { writeEnvironmentFile } from './admin/environment-file.ts'
-import {
-  type Installation,
-  insertResourceWithKeys,
-  openInstallation,
-} from './admin/installation.ts'
+import { type Installation, openInstallation } from './admin/installation.ts'
 import { openManagement } from './admin/management.ts'
 import {
+  type ConnectionStrings,
   connectionStrings,
-  endpointFor,
   endpointOf,
   type Reachable,
   reachableAt,
   type SlotTexts,
 } from './admin/reachable.ts'
-import { assemble } from './assembly.ts'
+import { type ControlPlane, putResource } from './arm/control-plane.ts'
+import { type Assembly, assemble } from './assembly.ts'
 import { serverLimits } from './contract/limits.ts'
 import { isDatabaseAnswering } from './database/availability.ts'
 import type { Database } from './database/connect.ts'
@@ -38,8 +35,10 @@ import { bindListener, type Listener } from './http/listener.ts'
 import { routesOf } from './http/routes.ts'
 import { openAccessKey } from './keys/model.ts'
 import { findAccessKeys } from './keys/store.ts'
-import { firstResource, type Resource } from './resources/model.ts'
+import { flushKeyUses } from './keys/uses.ts'
+import { defaultSettings, firstResource, type Resource } from './resources/model.ts'
 import { deleteOldPurges } from './resources/purge-store.ts'
+import { deletePurgedSubscriptions } from './resources/subscriptions.ts'
 import { openTls } from './tls/open.ts'
 
 /** What a server is started with. */
@@ -73,10 +72,8 @@ export interface Parley {
 }
 
 /** A resource and how its owner reaches it. */
-export interface CreatedResource {
+export interface CreatedResource extends ConnectionStrings {
   readonly resource: Resource
-  readonly connectionString: string
-  readonly secondaryConnectionString: string
 }
 
 /** What is undone at a stop, the last first. */
@@ -206,8 +203,9 @@ async function serve(opened: Opened): Promise<Result<Started, StartFault>> {
   })
   closers.push(() => houseKeeping.stop())
   const assembly = await assemble({ ...opened, db, endpoint })
-  const { pipeline, operations, metrics, keyRing, resources } = assembly
-  closers.push(() => assembly.purger.stop())
+  const { pipeline, operations, metrics, controlPlane, purger } = assembly
+  closers.push(() => purger.stop())
+  closers.push(await startKeyWork(assembly, db, log))
   const routes = routesOf(operations)
   for (const listener of [bound.https, bound.http]) {
     if (listener === undefined) continue
@@ -237,20 +235,53 @@ async function serve(opened: Opened): Promise<Result<Started, StartFault>> {
     environmentFile: await writeEnvironmentFile(opened.dataDir, reachable),
     managementPort: management?.port,
     failed,
-    createResource: async (name) => {
-      const { subscriptionId } = reachable
-      const asked = { ...firstResource, name, subscriptionId }
-      const { resource, accessKeys } = await db.begin((transaction) =>
-        insertResourceWithKeys({ db: transaction, platform, sealer }, asked),
-      )
-      resources.put(resource)
-      keyRing.put(resource.resourceId, accessKeys)
-      const { resourceId } = resource
-      const keys = await slotTexts(db, resourceId, sealer)
-      const own = endpointFor(name, { domain, endpoint })
-      return { resource, ...connectionStrings(own, keys) }
-    },
+    createResource: (name) =>
+      createNamed(controlPlane, {
+        name,
+        subscriptionId: reachable.subscriptionId ?? '',
+        atMs: platform.now(),
+      }),
   })
+}
+
+/** Ends what is due before anything is served. @returns what is done at the stop. */
+async function startKeyWork(
+  { keyRing, overlaps }: Assembly,
+  db: Database,
+  { log }: OpenLog,
+): Promise<() => Promise<void>> {
+  const flush = () => flushKeyUses(db, keyRing)
+  const work = await startRecurringWork({
+    tasks: [
+      { name: 'end overlaps of access keys', run: overlaps.endDue },
+      { name: 'note uses of access keys', run: flush },
+    ],
+    intervalMs: serverLimits.keyRoundIntervalMs,
+    log,
+  })
+  return async () => {
+    overlaps.close()
+    await work.stop()
+    await flush().catch((error: unknown) => {
+      log.warn({ err: error }, 'the last uses of access keys were not noted')
+    })
+  }
+}
+
+async function createNamed(
+  plane: ControlPlane,
+  asked: { readonly name: string; readonly subscriptionId: string; readonly atMs: number },
+): Promise<CreatedResource> {
+  const { name, subscriptionId, atMs } = asked
+  const { resourceGroup, dataLocation } = firstResource
+  const by = { actor: 'server', operation: 'Parley_CreateResource', requestId: '', atMs }
+  const place = { subscriptionId, resourceGroup, name }
+  const decide = () => ok({ dataLocation, settings: defaultSettings })
+  const put = await putResource(plane, place, { decide, by })
+  if (!put.ok) throw new Error(`no resource ${name}: ${put.fault.kind}`)
+  const { resource } = put.value
+  const keys = await slotTexts(plane.db, resource.resourceId, plane.sealer)
+  return { resource, ...connectionStrings(plane.endpointFor(name), keys) }
 }
 
 /** The keys of a resource in the clear, for whoever is told them. */
@@ -271,6 +302,7 @@ function houseKeepingTasks(db: Database, now: () => number): readonly Task[] {
     { name: 'make room in the ledger', run: () => makeRoomForTokens(db, now()) },
     { name: 'drop expired tokens', run: () => dropExpiredTokenPartitions(db, now()) },
     { name: 'forget events', run: () => deleteForgottenEvents(db, now()) },
+    { name: 'forget deleted subscriptions', run: () => deletePurgedSubscriptions(db) },
     { name: 'forget purges', run: () => deleteOldPurges(db, now()) },
   ]
 }

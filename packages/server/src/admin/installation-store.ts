@@ -21,12 +21,16 @@ export async function findInstallation(db: Queries): Promise<StoredInstallation 
   }
 }
 
-/** Stores the installation where there is none yet. */
+/**
+ * Stores the installation where there is none yet.
+ *
+ * @returns whether there was none, which makes this the first start.
+ */
 export async function insertInstallation(
   db: Queries,
   made: StoredInstallation & { readonly atMs: number },
-): Promise<void> {
-  await db`
+): Promise<boolean> {
+  const rows = await db`
     insert into installation
       (installation_id, sealed_custom_id_key, sealed_admin_token, created_at)
     values (
@@ -36,7 +40,9 @@ export async function insertInstallation(
       ${new Date(made.atMs)}
     )
     on conflict do nothing
+    returning is_only_row
   `
+  return rows.length === 1
 }
 
 interface InstallationRow {

@@ -1,13 +1,15 @@
 import { createSecretKey, type KeyObject } from 'node:crypto'
 import { fail, ok, type Result } from '@parley/protocol'
-import type { Database, Queries } from '../database/connect.ts'
+import { createResource } from '../arm/control-plane.ts'
+import type { Database, Transaction } from '../database/connect.ts'
 import type { Platform } from '../foundation/platform.ts'
 import type { Sealer } from '../foundation/seal.ts'
 import type { SigningAlgorithm } from '../foundation/settings.ts'
-import { type ActiveAccessKey, activeAccessKey, newAccessKey, openSlot } from '../keys/model.ts'
-import { insertAccessKey, listAccessKeys } from '../keys/store.ts'
-import { firstResource, type Resource } from '../resources/model.ts'
-import { insertResource, listResources } from '../resources/store.ts'
+import { type ActiveAccessKey, openSlot } from '../keys/model.ts'
+import { listAccessKeys } from '../keys/store.ts'
+import { defaultSettings, firstResource, type Resource } from '../resources/model.ts'
+import { listResources } from '../resources/store.ts'
+import { insertSubscription, listSubscriptions } from '../resources/subscriptions.ts'
 import { newSigningKey, openSigningKey, type PublicSigningJwk } from '../tokens/signing-keys.ts'
 import { insertSigningKey, listSigningKeys } from '../tokens/store.ts'
 import { findInstallation, insertInstallation } from './installation-store.ts'
@@ -20,8 +22,10 @@ export interface MasterKeyDiffers {
 
 /** What a server knows once its stored secrets are open. */
 export interface Installation {
-  /** Oldest first; the first is the one of the first start. */
+  /** Oldest first: the one of the first start, unless that was deleted; there may be none. */
   readonly resources: readonly Resource[]
+  /** A subscription in which resources can be created, where there is one. */
+  readonly subscriptionId: string | undefined
   readonly accessKeys: readonly ActiveAccessKey[]
   /** The key that signs. */
   readonly signingKey: OpenSigningKey
@@ -48,14 +52,15 @@ export interface InstallationWorld {
 }
 
 /** The same within a transaction. */
-type InTransaction = Omit<InstallationWorld, 'db'> & { readonly db: Queries }
+type InTransaction = Omit<InstallationWorld, 'db'> & { readonly db: Transaction }
 
 const customIdKeyPurpose = 'installation/custom-id-key'
 const adminTokenPurpose = 'installation/admin-token'
 
 /**
- * Opens what is stored, after making what a first start lacks: a subscription, a resource with its
- * two access keys, a signing key. It is made in one transaction: a crash leaves all or nothing.
+ * Opens what is stored, after making what a first start lacks: a subscription with a resource and
+ * its two access keys, and whenever it is absent a signing key. It is made in one transaction: a
+ * crash leaves all or nothing.
  *
  * @faults `master-key-differs` - a stored secret does not open.
  */
@@ -70,8 +75,11 @@ export async function openInstallation(
   const accessKeys = await openAccessKeys(world)
   const signing = await openSigning(world)
   if (!customIdKey || !adminToken || !accessKeys || !signing) return fail(masterKeyDiffers)
+  const resources = await listResources(db)
+  const [subscription] = await listSubscriptions(db, { afterId: undefined, entriesMax: 1 })
   return ok({
-    resources: await listResources(db),
+    resources,
+    subscriptionId: resources[0]?.subscriptionId ?? subscription?.subscriptionId,
     accessKeys,
     ...signing,
     customIdKey: createSecretKey(customIdKey),
@@ -90,43 +98,31 @@ async function completeInstallation(world: InTransaction): Promise<void> {
   const { db, platform, sealer, signingAlgorithm } = world
   const nowMs = platform.now()
   const adminToken = platform.randomBytes(32).toString('base64url')
-  await insertInstallation(db, {
+  const isFirstStart = await insertInstallation(db, {
     installationId: platform.newGuid(),
     sealedCustomIdKey: sealer.seal(platform.randomBytes(32), customIdKeyPurpose),
     sealedAdminToken: sealer.seal(Buffer.from(adminToken), adminTokenPurpose),
     atMs: nowMs,
   })
-  const resources = await listResources(db)
-  if (resources.length === 0) {
-    await insertResourceWithKeys(world, { ...firstResource, subscriptionId: platform.newGuid() })
-  }
+  if (isFirstStart) await createFirstResource(world, nowMs)
   const signingKeys = await listSigningKeys(db)
   if (!signingKeys.some((key) => key.algorithm === signingAlgorithm)) {
     await insertSigningKey(db, newSigningKey(signingAlgorithm, sealer), nowMs)
   }
 }
 
-/**
- * Stores a resource with a fresh key in each slot. Run it in a transaction.
- *
- * @param asked - all of the resource but its id.
- */
-export async function insertResourceWithKeys(
-  world: Omit<InTransaction, 'signingAlgorithm'>,
-  asked: Omit<Resource, 'resourceId'>,
-): Promise<{ readonly resource: Resource; readonly accessKeys: readonly ActiveAccessKey[] }> {
-  const { db, platform, sealer } = world
-  const nowMs = platform.now()
-  const resource = { ...asked, resourceId: platform.newGuid() }
-  await insertResource(db, resource, nowMs)
-  const accessKeys: ActiveAccessKey[] = []
-  for (const slot of ['primary', 'secondary'] as const) {
-    const owner = { resourceId: resource.resourceId, slot, generation: 1 }
-    const { stored, secret } = newAccessKey(owner, { sealer, platform })
-    await insertAccessKey(db, stored, nowMs)
-    accessKeys.push(activeAccessKey(stored, secret))
-  }
-  return { resource, accessKeys }
+/** Once: whoever deleted every resource does not get one back at the next start. */
+async function createFirstResource(world: InTransaction, nowMs: number): Promise<void> {
+  const { db, platform } = world
+  const subscriptionId = platform.newGuid()
+  await insertSubscription(db, { subscriptionId, displayName: 'Parley', atMs: nowMs })
+  const { resourceGroup, name, dataLocation } = firstResource
+  await createResource(db, world, {
+    place: { subscriptionId, resourceGroup, name },
+    dataLocation,
+    settings: defaultSettings,
+    by: { actor: 'server', operation: 'Parley_FirstStart', requestId: '', atMs: nowMs },
+  })
 }
 
 async function openAccessKeys(

@@ -41,6 +41,7 @@ describe('the endpoint of a resource', () => {
 const resource = { ...firstResource, resourceId: 'r1', subscriptionId: 's1' }
 const installation: Installation = {
   resources: [resource, { ...resource, resourceId: 'r2', name: 'later' }],
+  subscriptionId: 's1',
   accessKeys: [],
   signingKey: {
     kid: 'k',
@@ -78,12 +79,14 @@ describe('what a program needs to find a server', () => {
     assert.deepEqual([caFile, httpEndpoint], [undefined, undefined])
   })
 
-  test('does not exist before there is a resource', () => {
+  test('names no resource where there is none, and still the subscription for one', () => {
     const empty = { ...installation, resources: [] }
-    const server = { ...around, installation: empty, caFile: '', httpPort: 1 }
-    assert.throws(() => reachableAt(endpoint, server), {
-      message: 'a first start makes a resource',
-    })
+    const server = { ...around, installation: empty, caFile: undefined, httpPort: undefined }
+    const { adminEndpoint, adminToken, jwksUrl, ...rest } = reachableAt(endpoint, server)
+    assert.deepEqual(
+      Object.entries(rest).filter(([, value]) => value !== undefined),
+      [['subscriptionId', 's1']],
+    )
   })
 })
 

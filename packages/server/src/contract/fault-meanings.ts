@@ -112,6 +112,10 @@ export const faultMeanings: { readonly [Kind in Fault['kind']]: FaultMeaning<Kin
     when: 'A resource is created under a name that cannot be part of a host name.',
     example: { kind: 'resource-name-invalid' },
   },
+  'resource-group-invalid': {
+    when: 'A resource is created in a group that no path can name safely.',
+    example: { kind: 'resource-group-invalid' },
+  },
   'resource-name-taken': {
     when: 'A resource is created under the name of another, in whatever subscription.',
     example: { kind: 'resource-name-taken', name: '{name}' },

@@ -130,6 +130,14 @@ const table: { readonly [Kind in Fault['kind']]: readonly [FaultOf<Kind>, Wire] 
       'A resource is named by 1 to 63 letters, digits and hyphens, none of them at either end.',
     ],
   ],
+  'resource-group-invalid': [
+    { kind: 'resource-group-invalid' },
+    [
+      400,
+      'InvalidResourceGroup',
+      'A resource group is named by 1 to 90 letters, digits, and -_.(), without a dot at the end.',
+    ],
+  ],
   'resource-name-taken': [
     { kind: 'resource-name-taken', name: 'n' },
     [409, 'NameUnavailable', "The name 'n' is already in use."],

@@ -29,6 +29,14 @@ export const serverLimits = {
   retryAfterSeconds: 1,
   /** Tokens whose verdict is remembered. */
   seenTokensMax: 20_000,
+  /** Entries of a page of the control plane where the caller does not say (`$top`). */
+  pageEntries: 100,
+  /** Entries of a page of the control plane. */
+  pageEntriesMax: 1000,
+  /** Changes of the control plane that wait for one another; more are answered 503. */
+  changesWaitingMax: 1000,
+  /** Time between two rounds of what concerns access keys, in milliseconds. */
+  keyRoundIntervalMs: 10_000,
   /** Time between two rounds of house-keeping in the database, in milliseconds. */
   houseKeepingIntervalMs: 10 * 60 * 1000,
 } as const

@@ -46,6 +46,8 @@ export interface BodyContract {
   readonly isRequired: boolean
   /** Fields that exist in some versions only; in the others they are unknown. */
   readonly fieldVersions?: Readonly<Record<string, ServiceVersions>>
+  /** Whether unknown fields are passed over, as ARM does, rather than refused. */
+  readonly passesOverUnknown?: boolean
   /** Rules of fields beyond their schema, by field; called with a version of the service. */
   judged?(version: ApiVersion): Readonly<Record<string, JudgedRules>>
   /**

@@ -1,4 +1,5 @@
 import type { Queries } from '../database/connect.ts'
+import { deletePurgedSubscriptions } from './subscriptions.ts'
 
 /** A deleted resource and how far its purge is. */
 export interface PurgeReport {
@@ -101,23 +102,12 @@ export async function finishPurge(db: Queries, resourceId: string, nowMs: number
     where resource_id = ${resourceId}
     and deleted_at is not null
   `
-  const [report] = await db<{ readonly subscription_id: string }[]>`
+  await db`
     update resource_purge
     set finished_at = ${new Date(nowMs)}
     where resource_id = ${resourceId}
-    returning subscription_id
   `
-  if (report === undefined) return
-  await db`
-    delete from subscription
-    where subscription_id = ${report.subscription_id}
-    and deleted_at is not null
-    and not exists (
-      select
-      from resource
-      where resource.subscription_id = subscription.subscription_id
-    )
-  `
+  await deletePurgedSubscriptions(db)
 }
 
 const keptForMs = 90 * 24 * 60 * 60 * 1000

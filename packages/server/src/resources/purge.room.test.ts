@@ -13,6 +13,7 @@ import { purgeSteps } from '../purge-steps.ts'
 import { recordTokens } from '../tokens/store.ts'
 import { type PurgeStep, type PurgeWorld, startPurger } from './purge.ts'
 import { deleteOldPurges, listPurges } from './purge-store.ts'
+import { markResourcesDeleted } from './store.ts'
 
 const nowMs = Date.parse('2026-03-01T10:30:00Z')
 const now = new Date(nowMs)
@@ -72,17 +73,15 @@ async function makeResource(count: number): Promise<Made> {
   return made
 }
 
-/** What the transaction of a deletion leaves behind. */
-async function deleteResource({ resourceId }: Made): Promise<void> {
-  await sql.begin(async (db) => {
-    await db`update resource set deleted_at = ${now} where resource_id = ${resourceId}`
-    await db`delete from access_key where resource_id = ${resourceId}`
-    await db`
-      insert into resource_purge (resource_id, subscription_id, resource_group, name, began_at)
-      select resource_id, subscription_id, resource_group, name, ${now}
-      from resource
-      where resource_id = ${resourceId}`
-  })
+async function deleteResource({ subscriptionId, resourceId }: Made): Promise<void> {
+  const [{ name } = { name: '' }] = await sql<{ name: string }[]>`
+    select name from resource where resource_id = ${resourceId}`
+  const place = { subscriptionId, resourceGroup: 'group', name }
+  const events = await sql.begin((db) => markResourcesDeleted(db, place, nowMs))
+  assert.deepEqual(
+    events.map((event) => event.resourceId),
+    [resourceId],
+  )
 }
 
 async function tablesOfResources(): Promise<readonly string[]> {
@@ -230,10 +229,9 @@ describe('a purge', () => {
       await makeResource(1),
     ]
     const { subscriptionId } = first
+    const { resourceId } = second
     await sql`
-      update resource
-      set subscription_id = ${subscriptionId}
-      where resource_id = ${second.resourceId}`
+      update resource set subscription_id = ${subscriptionId} where resource_id = ${resourceId}`
     await sql`update subscription set deleted_at = ${now} where subscription_id = ${subscriptionId}`
     const isThere = async (id: string) =>
       (await sql`select from subscription where subscription_id = ${id}`).count === 1
@@ -241,7 +239,7 @@ describe('a purge', () => {
       [first, true],
       [second, false],
     ] as const) {
-      await deleteResource(made)
+      await deleteResource({ ...made, subscriptionId })
       const { purger, untilPurged } = startWatched()
       await untilPurged(made.resourceId)
       await purger.stop()
@@ -403,7 +401,7 @@ async function issueIn(resourceId: string) {
     issuedAtSeconds,
     expiresAtSeconds: issuedAtSeconds + 3600,
   }
-  const [recorded] = await recordTokens(sql, resourceId, [line])
+  const [recorded] = await recordTokens(sql, resourceId, { lines: [line], nowMs })
   return recorded?.kind
 }
 

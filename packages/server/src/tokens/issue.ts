@@ -70,7 +70,8 @@ async function issueAll(
     return asks.map(() => fail({ kind: 'caller-refused', reason: 'resource-deleted' }))
   }
   const lines = asks.map((ask) => ledgerLine(ask, world.platform.newGuid()))
-  const recorded = await recordTokens(world.db, resourceId, lines)
+  const nowMs = world.platform.now()
+  const recorded = await recordTokens(world.db, resourceId, { lines, nowMs })
   return asks.map((ask, index) => {
     const tokenId = lines[index]?.tokenId ?? ''
     return answerFor(recorded[index], (generation) => {

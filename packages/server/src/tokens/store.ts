@@ -36,13 +36,17 @@ export type Recorded =
  * the durable line. Rejected: a cache of identities (0 us, but hands out dead tokens for as long
  * as the feed takes), and one statement each (11 times the CPU).
  *
+ * A line may also stand under the former generation of its key, while an overlap lasts.
+ *
+ * @param asked.nowMs - the server's clock, by which an overlap ends.
  * @returns one answer for each line, in their order.
  */
 export async function recordTokens(
   db: Queries,
   resourceId: string,
-  lines: readonly LedgerLine[],
+  asked: { readonly lines: readonly LedgerLine[]; readonly nowMs: number },
 ): Promise<readonly Recorded[]> {
+  const { lines, nowMs } = asked
   const [row] = await db<{ readonly standing: Standing; readonly generations: string }[]>`
     with owner as materialized (
       select ${standingOf(db, resourceId)} as standing
@@ -69,7 +73,13 @@ export async function recordTokens(
       left join access_key
         on access_key.resource_id = ${resourceId}
         and access_key.slot = line.slot
-        and access_key.generation = line.slot_generation
+        and (
+          access_key.generation = line.slot_generation
+          or (
+            access_key.former_generation = line.slot_generation
+            and access_key.former_until > ${new Date(nowMs)}
+          )
+        )
       where (select standing from owner) = 'live'
       order by identity.identity_id
       for key share of identity
