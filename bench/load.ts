@@ -24,6 +24,8 @@ export interface LoadPlan {
   readonly warmUpMs: number
   /** Until the counters are read again; `'once'` sends every request once and nothing before. */
   readonly measureMs: number | 'once'
+  /** Whether each connection has a request of its own, which it sends again and again. */
+  readonly isBound?: boolean
   /** Requests a second; absent: each connection sends the next one when it has its answer. */
   readonly perSecond?: number
   /** Keeps every n-th answer for the parent to look at. */
@@ -64,6 +66,8 @@ interface Loop {
   /** Connections that wait for a request to be due; in a closed loop none. */
   readonly idle: Connection[]
   readonly startedAtMs: number
+  /** The request of each connection, where each has its own. */
+  readonly bound: Map<Connection, number>
   /** Ends the plan when everything was sent once, or when something went wrong. */
   readonly finish: (failure?: Error) => void
 }
@@ -76,12 +80,16 @@ async function run(plan: LoadPlan): Promise<LoadResult> {
   const loop: Loop = {
     ...{ plan, sent: 0, completed: 0, isStopping: false, samples: [], latenciesMs: [], idle: [] },
     startedAtMs: performance.now(),
+    bound: new Map(),
     finish,
   }
   const opening = Array.from({ length: plan.connections }, () =>
     Connection.open(plan.endpoint, finish),
   )
   const connections = await Promise.all(opening)
+  if (plan.isBound === true) {
+    for (const [index, connection] of connections.entries()) loop.bound.set(connection, index)
+  }
   try {
     const started = plan.measureMs === 'once' ? readCounters(loop) : undefined
     for (const connection of connections) sendNext(loop, connection)
@@ -144,7 +152,8 @@ function sendNext(loop: Loop, connection: Connection): void {
 
 function send(loop: Loop, connection: Connection, sinceMs: number): void {
   const { plan } = loop
-  const requestIndex = loop.sent++ % plan.requests.length
+  const turn = loop.sent++
+  const requestIndex = (loop.bound.get(connection) ?? turn) % plan.requests.length
   const request = plan.requests[requestIndex]
   if (request === undefined) {
     loop.finish(new Error('a plan without requests'))

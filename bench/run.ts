@@ -3,6 +3,7 @@ import { writeFileSync } from 'node:fs'
 import { loadavg } from 'node:os'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
+import { measureCandidates } from './candidates.ts'
 import { measureCreate } from './create.ts'
 import { measureFootprint } from './footprint.ts'
 import { type Bench, type Claim, type Series, startLoad } from './harness.ts'
@@ -10,6 +11,7 @@ import { measureIntrospect } from './introspect.ts'
 import { measureIssue } from './issue.ts'
 import { measurePeers } from './peers.ts'
 import { measurePurge } from './purge.ts'
+import { measureRegenerate } from './regenerate.ts'
 import { createReport, printReport, printSeries, readMachineFacts } from './report.ts'
 
 /**
@@ -26,6 +28,8 @@ const scripts: Readonly<Record<string, (bench: Bench) => Promise<Claim[]>>> = {
   create: measureCreate,
   introspect: measureIntrospect,
   footprint: measureFootprint,
+  candidates: measureCandidates,
+  regenerate: measureRegenerate,
   purge: measurePurge,
 }
 

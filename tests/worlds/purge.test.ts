@@ -41,9 +41,10 @@ async function start(dataDir: string): Promise<Administered> {
   const server = await startServer({ dataDir, settings })
   const lines = readFileSync(server.banner.environmentFile, 'utf8').split('\n')
   const read = (name: string) =>
-    (lines.find((line) => line.startsWith(`${name}=`)) ?? '')
-      .slice(name.length + 1)
-      .replaceAll('"', '')
+    lines
+      .find((line) => line.startsWith(`${name}=`))
+      ?.slice(name.length + 1)
+      .replaceAll("'", '') ?? ''
   const authorization = `Bearer ${read('PARLEY_ADMIN_TOKEN')}`
   const manage = (request: TestRequest) => {
     const headers = { authorization, 'content-type': 'application/json' }
@@ -181,6 +182,7 @@ describe('kill -9 during the purge of a large resource', () => {
   test('takes nothing from it: all rows go, each counted once, and no other loses any', async (t) => {
     const dataDir = newDataDir()
     let at = await start(dataDir)
+    t.after(() => void at.server.child.kill('SIGKILL'))
     const [gone, kept] = [await makeResource(at, 'gone'), await makeResource(at, 'kept')]
     await insertBulk(at, gone)
     const keptBefore = await countRows(at, kept)
