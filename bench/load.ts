@@ -7,9 +7,9 @@ import { type AccountedServer, cpuMicroseconds } from './processes.ts'
  * counted with any. It takes plans from its parent and answers each with what it measured.
  *
  * Every connection keeps exactly one request under way (a closed loop), unless a plan says how many
- * requests come in a second: then they come at their time, whatever became of those before. The generator also reads
- * the server's CPU time itself, in the same step as its own counter, so that no message between
- * processes stands between the two.
+ * requests come in a second: then they come at their time, whatever became of those before. The
+ * generator also reads the server's CPU time itself, in the same step as its own counter, so that
+ * no message between processes stands between the two.
  */
 
 /** One measurement. */

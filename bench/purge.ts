@@ -53,41 +53,54 @@ export async function measurePurge(bench: Bench): Promise<Claim[]> {
       if (purge?.finishedOn !== undefined) break
     }
     const tookSeconds = (performance.now() - startedAtMs) / 1000
-    const p99s = (rounds: readonly LoadResult[]) => rounds.map(({ p99Ms }) => p99Ms)
-    const p50s = (rounds: readonly LoadResult[]) => rounds.map(({ p50Ms }) => p50Ms)
-    const [p99Before, p99During] = [median(p99s(before)), median(p99s(during))]
-    bench.note(
-      `  issue at ${perSecond} per s: p50 ${median(p50s(before)).toFixed(1)} ms before and ` +
-        `${median(p50s(during)).toFixed(1)} during, p99 ${p99Before.toFixed(1)} and ` +
-        `${p99During.toFixed(1)}`,
-    )
-    bench.note(
-      `  deletion answered after ${largeMs.toFixed(1)} ms with a million identities, ` +
-        `${smallMs.map((ms) => ms.toFixed(1)).join(', ')} ms with one`,
-    )
-    return [
-      {
-        text: 'p99 of issue elsewhere, during the purge / before',
-        figures: p99s(during).map((p99Ms) => p99Ms / p99Before),
-        unit: 'x',
-        limit: 2,
-      },
-      {
-        text: 'purge of 1,000,000 identities and 300,000 tokens, under load',
-        figures: [tookSeconds],
-        unit: 's',
-        limit: finishSecondsMax,
-      },
-      {
-        text: 'deletion answered, 1,000,000 identities / 1',
-        figures: [largeMs / median(smallMs)],
-        unit: 'x',
-      },
-    ]
+    return claimsOf(bench, { before, during, smallMs, largeMs, tookSeconds })
   } finally {
     await parley.stop()
     work.remove()
   }
+}
+
+interface Measured {
+  readonly before: readonly LoadResult[]
+  readonly during: readonly LoadResult[]
+  readonly smallMs: readonly number[]
+  readonly largeMs: number
+  readonly tookSeconds: number
+}
+
+function claimsOf(bench: Bench, measured: Measured): Claim[] {
+  const { before, during, smallMs, largeMs, tookSeconds } = measured
+  const p99s = (rounds: readonly LoadResult[]) => rounds.map(({ p99Ms }) => p99Ms)
+  const p50s = (rounds: readonly LoadResult[]) => rounds.map(({ p50Ms }) => p50Ms)
+  const p99Before = median(p99s(before))
+  bench.note(
+    `  issue at ${perSecond} per s: p50 ${median(p50s(before)).toFixed(1)} ms before and ` +
+      `${median(p50s(during)).toFixed(1)} during, p99 ${p99Before.toFixed(1)} and ` +
+      `${median(p99s(during)).toFixed(1)}`,
+  )
+  bench.note(
+    `  deletion answered after ${largeMs.toFixed(1)} ms with a million identities, ` +
+      `${smallMs.map((ms) => ms.toFixed(1)).join(', ')} ms with one`,
+  )
+  return [
+    {
+      text: 'p99 of issue elsewhere, during the purge / before',
+      figures: p99s(during).map((p99Ms) => p99Ms / p99Before),
+      unit: 'x',
+      limit: 2,
+    },
+    {
+      text: 'purge of 1,000,000 identities and 300,000 tokens, under load',
+      figures: [tookSeconds],
+      unit: 's',
+      limit: finishSecondsMax,
+    },
+    {
+      text: 'deletion answered, 1,000,000 identities / 1',
+      figures: [largeMs / median(smallMs)],
+      unit: 'x',
+    },
+  ]
 }
 
 async function deletionMs(parley: ParleyServer, control: Control, name: string): Promise<number> {

@@ -217,7 +217,7 @@ describe('a resource', () => {
     })
   }
 
-  test('refuses access keys from the answer that disables them, until they are enabled', async () => {
+  test('refuses access keys from the answer that disables them on', async () => {
     const place = await newPlace(world)
     const tenant = await createResource(world, place)
     const path = resourcePath(place)

@@ -179,7 +179,7 @@ async function kill({ server, dataDir }: Administered, round: number): Promise<v
 const liveOf = ({ tokens }: Held, isLive: boolean) => tokens.map(() => isLive)
 
 describe('kill -9 during the purge of a large resource', () => {
-  test('takes nothing from it: all rows go, each counted once, and no other loses any', async (t) => {
+  test('leaves no row behind, counts each once, and costs others none', async (t) => {
     const dataDir = newDataDir()
     let at = await start(dataDir)
     t.after(() => void at.server.child.kill('SIGKILL'))

@@ -11,7 +11,7 @@ import type { CheckBearer } from './authentication/bearer.ts'
 import { serverLimits } from './contract/limits.ts'
 import type { Operation } from './contract/operation.ts'
 import type { Database } from './database/connect.ts'
-import { createFeed } from './events/feed.ts'
+import { createFeed, type Feed } from './events/feed.ts'
 import { listRevocationEvents } from './events/store.ts'
 import type { OpenLog } from './foundation/log.ts'
 import { createMetrics, type Metrics } from './foundation/metrics.ts'
@@ -72,22 +72,9 @@ export async function assemble(world: AssemblyWorld): Promise<Assembly> {
   feed.follow((event) => verifier.apply(event))
   feed.publish(await listRevocationEvents(db, platform.now()))
   const metrics = createMetrics()
-  const purger = openPurger(world, metrics)
-  feed.follow((event) => {
-    if (event.kind === 'resource') purger.wake()
-  })
+  const purger = openPurger(world, { metrics, feed })
   const { domain, publicHosts, showsRefusalReasons } = settings
-  const oneAtATime = createOneAtATime(serverLimits.changesWaitingMax)
-  const shared = { db, platform, feed, keyRing, resources, oneAtATime }
-  const overlaps = createOverlapWatch({ ...shared, log: log.log })
-  const controlPlane: ControlPlane = {
-    ...shared,
-    sealer,
-    endpoint,
-    endpointFor: (name) => endpointFor(name, { domain, endpoint }),
-    forgetKeys: keyRing.remove,
-    noteOverlapEnd: overlaps.note,
-  }
+  const { overlaps, controlPlane } = controlPlaneOf(world, { feed, keyRing, resources })
   return {
     operations: operationsOf({
       db,
@@ -128,12 +115,40 @@ export async function assemble(world: AssemblyWorld): Promise<Assembly> {
   }
 }
 
-function openPurger({ db, platform, log }: AssemblyWorld, metrics: Metrics): Purger {
+/** The purge of deleted resources, which the cut-off of each wakes. */
+function openPurger(
+  { db, platform, log }: AssemblyWorld,
+  { metrics, feed }: { readonly metrics: Metrics; readonly feed: Feed },
+): Purger {
   const { now, newGuid } = platform
   const { answeredCount } = metrics
   const purger = startPurger({ db, steps: purgeSteps, now, newGuid, log: log.log, answeredCount })
   metrics.watch(purgeNumbers(purger.totals))
+  feed.follow((event) => {
+    if (event.kind === 'resource') purger.wake()
+  })
   return purger
+}
+
+/** The control plane, and the watch that it tells of overlaps. */
+function controlPlaneOf(
+  world: AssemblyWorld,
+  memory: Pick<ControlPlane, 'feed' | 'keyRing' | 'resources'>,
+): Pick<Assembly, 'overlaps' | 'controlPlane'> {
+  const { settings, db, platform, sealer, endpoint, log } = world
+  const { domain } = settings
+  const oneAtATime = createOneAtATime(serverLimits.changesWaitingMax)
+  const shared = { ...memory, db, platform, oneAtATime }
+  const overlaps = createOverlapWatch({ ...shared, log: log.log })
+  const controlPlane = {
+    ...shared,
+    sealer,
+    endpoint,
+    endpointFor: (name: string) => endpointFor(name, { domain, endpoint }),
+    forgetKeys: memory.keyRing.remove,
+    noteOverlapEnd: overlaps.note,
+  }
+  return { overlaps, controlPlane }
 }
 
 const trustNobody: CheckBearer = async () => ({ ok: false, fault: 'bearer-issuer-unknown' })

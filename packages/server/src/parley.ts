@@ -4,19 +4,12 @@
  */
 import { randomUUID } from 'node:crypto'
 import { ok, type Result } from '@parley/protocol'
+import { type CreatedResource, createNamedResource, slotTexts } from './admin/created-resource.ts'
 import { writeEnvironmentFile } from './admin/environment-file.ts'
 import { type Installation, openInstallation } from './admin/installation.ts'
 import { openManagement } from './admin/management.ts'
-import {
-  type ConnectionStrings,
-  connectionStrings,
-  endpointOf,
-  type Reachable,
-  reachableAt,
-  type SlotTexts,
-} from './admin/reachable.ts'
-import { type ControlPlane, putResource } from './arm/control-plane.ts'
-import { type Assembly, assemble } from './assembly.ts'
+import { endpointOf, type Reachable, reachableAt } from './admin/reachable.ts'
+import { assemble } from './assembly.ts'
 import { serverLimits } from './contract/limits.ts'
 import { isDatabaseAnswering } from './database/availability.ts'
 import type { Database } from './database/connect.ts'
@@ -33,10 +26,7 @@ import type { Settings } from './foundation/settings.ts'
 import { serveApp } from './http/app.ts'
 import { bindListener, type Listener } from './http/listener.ts'
 import { routesOf } from './http/routes.ts'
-import { openAccessKey } from './keys/model.ts'
-import { findAccessKeys } from './keys/store.ts'
-import { flushKeyUses } from './keys/uses.ts'
-import { defaultSettings, firstResource, type Resource } from './resources/model.ts'
+import { startKeyWork } from './keys/recurring.ts'
 import { deleteOldPurges } from './resources/purge-store.ts'
 import { deletePurgedSubscriptions } from './resources/subscriptions.ts'
 import { openTls } from './tls/open.ts'
@@ -69,11 +59,6 @@ export interface Parley {
   readonly stop: () => Promise<void>
   /** Settles when the server cannot go on, with the reason; otherwise never. */
   readonly failed: Promise<unknown>
-}
-
-/** A resource and how its owner reaches it. */
-export interface CreatedResource extends ConnectionStrings {
-  readonly resource: Resource
 }
 
 /** What is undone at a stop, the last first. */
@@ -205,7 +190,7 @@ async function serve(opened: Opened): Promise<Result<Started, StartFault>> {
   const assembly = await assemble({ ...opened, db, endpoint })
   const { pipeline, operations, metrics, controlPlane, purger } = assembly
   closers.push(() => purger.stop())
-  closers.push(await startKeyWork(assembly, db, log))
+  closers.push(await startKeyWork({ ...assembly, db, log: log.log }))
   const routes = routesOf(operations)
   for (const listener of [bound.https, bound.http]) {
     if (listener === undefined) continue
@@ -226,7 +211,7 @@ async function serve(opened: Opened): Promise<Result<Started, StartFault>> {
   })
   const { caFile } = bound
   const { domain } = settings
-  const keys = await slotTexts(db, installation.resources[0]?.resourceId ?? '', sealer)
+  const keys = await slotTexts(db, installation.resources[0]?.resourceId, sealer)
   const httpPort = bound.http?.port
   const reachable = reachableAt(endpoint, { installation, domain, keys, caFile, httpPort })
   return ok({
@@ -235,62 +220,12 @@ async function serve(opened: Opened): Promise<Result<Started, StartFault>> {
     environmentFile: await writeEnvironmentFile(opened.dataDir, reachable),
     managementPort: management?.port,
     failed,
-    createResource: (name) =>
-      createNamed(controlPlane, {
-        name,
-        subscriptionId: reachable.subscriptionId ?? '',
-        atMs: platform.now(),
-      }),
+    createResource: (name) => {
+      const { subscriptionId = '' } = reachable
+      const asked = { name, subscriptionId, atMs: platform.now() }
+      return createNamedResource(controlPlane, asked)
+    },
   })
-}
-
-/** Ends what is due before anything is served. @returns what is done at the stop. */
-async function startKeyWork(
-  { keyRing, overlaps }: Assembly,
-  db: Database,
-  { log }: OpenLog,
-): Promise<() => Promise<void>> {
-  const flush = () => flushKeyUses(db, keyRing)
-  const work = await startRecurringWork({
-    tasks: [
-      { name: 'end overlaps of access keys', run: overlaps.endDue },
-      { name: 'note uses of access keys', run: flush },
-    ],
-    intervalMs: serverLimits.keyRoundIntervalMs,
-    log,
-  })
-  return async () => {
-    overlaps.close()
-    await work.stop()
-    await flush().catch((error: unknown) => {
-      log.warn({ err: error }, 'the last uses of access keys were not noted')
-    })
-  }
-}
-
-async function createNamed(
-  plane: ControlPlane,
-  asked: { readonly name: string; readonly subscriptionId: string; readonly atMs: number },
-): Promise<CreatedResource> {
-  const { name, subscriptionId, atMs } = asked
-  const { resourceGroup, dataLocation } = firstResource
-  const by = { actor: 'server', operation: 'Parley_CreateResource', requestId: '', atMs }
-  const place = { subscriptionId, resourceGroup, name }
-  const decide = () => ok({ dataLocation, settings: defaultSettings })
-  const put = await putResource(plane, place, { decide, by })
-  if (!put.ok) throw new Error(`no resource ${name}: ${put.fault.kind}`)
-  const { resource } = put.value
-  const keys = await slotTexts(plane.db, resource.resourceId, plane.sealer)
-  return { resource, ...connectionStrings(plane.endpointFor(name), keys) }
-}
-
-/** The keys of a resource in the clear, for whoever is told them. */
-async function slotTexts(db: Database, resourceId: string, sealer: Sealer): Promise<SlotTexts> {
-  const texts = { primary: '', secondary: '' }
-  for (const { current } of await findAccessKeys(db, resourceId)) {
-    texts[current.slot] = openAccessKey(current, sealer)?.toString('base64') ?? ''
-  }
-  return texts
 }
 
 /**

@@ -72,12 +72,13 @@ Parley is running, and has no resource. To create one:
 
     . /data/parley.env
     subscription="\${PARLEY_ADMIN_ENDPOINT}subscriptions/s1"
+    services=providers/Microsoft.Communication/communicationServices
     put() {
-      curl -sS --cacert "$NODE_EXTRA_CA_CERTS" -X PUT -H "Authorization: Bearer $PARLEY_ADMIN_TOKEN" \\
-        -H 'Content-Type: application/json' "$1" -d "$2"
+      curl -sS --cacert "$NODE_EXTRA_CA_CERTS" -X PUT "$1" -d "$2" \\
+        -H "Authorization: Bearer $PARLEY_ADMIN_TOKEN" -H 'Content-Type: application/json'
     }
     put "$subscription?api-version=2022-12-01" '{}'
-    put "$subscription/resourceGroups/parley/providers/Microsoft.Communication/communicationServices/parley?api-version=2025-09-01" \\
+    put "$subscription/resourceGroups/parley/$services/parley?api-version=2025-09-01" \\
       '{"properties":{"dataLocation":"United States"}}'
 
 All of this, for scripts: /data/parley.env
@@ -90,7 +91,7 @@ Stop with Ctrl+C.
 
   test('has a subscription made where there is none either', () => {
     const text = print({ ...none, subscriptionId: undefined, caFile: undefined })
-    assert.match(text, /subscriptions\/\$\(uuidgen\)"/)
+    assert.match(text, /subscriptions\/\$\(node -p 'crypto\.randomUUID\(\)'\)"/)
     assert.ok(!text.includes('--cacert'))
   })
 

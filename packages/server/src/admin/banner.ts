@@ -50,21 +50,23 @@ function resourceLines(
   ]
 }
 
+/** For a shell: a GUID, made by what the server runs on. */
+const newId = "$(node -p 'crypto.randomUUID()')"
+
 /** Both requests can be sent again: they say what there is to be. */
 function creationLines(reachable: Reachable, environmentFile: string): readonly string[] {
   const { caFile, subscriptionId } = reachable
   const trust = caFile === undefined ? '' : ' --cacert "$NODE_EXTRA_CA_CERTS"'
-  const path =
-    'resourceGroups/parley/providers/Microsoft.Communication/communicationServices/parley'
   return [
     `. ${shellWord(environmentFile)}`,
-    `subscription="\${PARLEY_ADMIN_ENDPOINT}subscriptions/${subscriptionId ?? '$(uuidgen)'}"`,
+    `subscription="\${PARLEY_ADMIN_ENDPOINT}subscriptions/${subscriptionId ?? newId}"`,
+    `services=providers/Microsoft.Communication/communicationServices`,
     'put() {',
-    `  curl -sS${trust} -X PUT -H "Authorization: Bearer $PARLEY_ADMIN_TOKEN" \\`,
-    `    -H 'Content-Type: application/json' "$1" -d "$2"`,
+    `  curl -sS${trust} -X PUT "$1" -d "$2" \\`,
+    `    -H "Authorization: Bearer $PARLEY_ADMIN_TOKEN" -H 'Content-Type: application/json'`,
     '}',
     `put "$subscription?api-version=2022-12-01" '{}'`,
-    `put "$subscription/${path}?api-version=2025-09-01" \\`,
+    `put "$subscription/resourceGroups/parley/$services/parley?api-version=2025-09-01" \\`,
     `  '{"properties":{"dataLocation":"United States"}}'`,
   ]
 }

@@ -47,7 +47,7 @@ export const managedIdentityTypes = [
 export const publicNetworkAccesses = ['Enabled', 'Disabled', 'SecuredByPerimeter'] as const
 
 /** Tags, and user-assigned identities, at most. @source ARM, limits of tags. */
-export const entriesOfRecordMax = 50
+const entriesOfRecordMax = 50
 
 /** A resource as a client writes it; `null` is absent in a PUT, and deletes in a PATCH. */
 export interface ResourceDocument {

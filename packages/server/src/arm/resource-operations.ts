@@ -10,7 +10,6 @@ import { deleteResource } from '../resources/deletion.ts'
 import { isResourceGroupName, isResourceName, type StoredResource } from '../resources/model.ts'
 import {
   type ControlPlane,
-  changeableResourceAt,
   changeResource,
   type Doer,
   putResource,
@@ -160,13 +159,13 @@ function linkOperation(plane: ControlPlane): Operation {
     body: { schema: linkSchema, isRequired: false },
     reply: { status: 200, schema: linkedSchema },
     handle: async (call) => {
-      const place = placeIn(call.params)
       const { resourceId } = call.body
+      // The contract lets the body be absent, which an empty one of another type may be as well.
       if (resourceId === undefined) {
-        const found = await changeableResourceAt(plane.db, place)
-        return found.ok ? ok({ resourceId: found.value.notificationHubId }) : found
+        const details = [{ field: 'resourceId', problem: 'Required.' }]
+        return fail({ kind: 'body-invalid', details })
       }
-      const linked = await changeResource(plane, place, {
+      const linked = await changeResource(plane, placeIn(call.params), {
         decide: ({ dataLocation, ...settings }) =>
           ok({ dataLocation, settings: { ...settings, notificationHubId: resourceId } }),
         by: doerOf(call, id),

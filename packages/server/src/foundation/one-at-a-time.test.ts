@@ -3,7 +3,7 @@ import { describe, test } from 'node:test'
 import { GatherFull } from './gather.ts'
 import { createOneAtATime } from './one-at-a-time.ts'
 
-describe('work that is done one at a time', () => {
+describe('what is done one at a time', () => {
   test('starts when what came before has ended, in the order of asking', async () => {
     const oneAtATime = createOneAtATime(10)
     const seen: string[] = []

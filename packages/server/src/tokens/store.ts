@@ -47,7 +47,7 @@ export async function recordTokens(
   asked: { readonly lines: readonly LedgerLine[]; readonly nowMs: number },
 ): Promise<readonly Recorded[]> {
   const { lines, nowMs } = asked
-  const [row] = await db<{ readonly standing: Standing; readonly generations: string }[]>`
+  const [row] = await db<RecordedRow[]>`
     with owner as materialized (
       select ${standingOf(db, resourceId)} as standing
     ),
@@ -56,17 +56,7 @@ export async function recordTokens(
         line.*,
         identity.generation,
         line.slot is null or access_key.generation is not null as is_key_current
-      from unnest(
-        ${arrayText(lines, (line) => line.identityId)}::text::uuid[],
-        ${arrayText(lines, (line) => line.tokenId)}::text::uuid[],
-        ${arrayText(lines, (line) => line.scopeMask)}::text::smallint[],
-        ${arrayText(lines, (line) => line.accessKey?.slot)}::text::text[],
-        ${arrayText(lines, (line) => line.accessKey?.generation)}::text::bigint[],
-        ${arrayText(lines, (line) => line.issuedAtSeconds)}::text::bigint[],
-        ${arrayText(lines, (line) => line.expiresAtSeconds)}::text::bigint[]
-      ) with ordinality as line (
-        identity_id, jti, scopes, slot, slot_generation, issued_at, expires_at, position
-      )
+      from ${linesAsRows(db, lines)}
       join identity
         on identity.resource_id = ${resourceId}
         and identity.identity_id = line.identity_id
@@ -97,15 +87,36 @@ export async function recordTokens(
     )
     select
       (select standing from owner) as standing,
-      coalesce(
-        string_agg(position || ':' || case when is_key_current then generation else 0 end, ','),
-        ''
-      ) as generations
+      string_agg(position || ':' || case when is_key_current then generation else 0 end, ',')
+        as generations
     from found
   `
-  const { standing = 'resource-deleted' } = row ?? {}
+  const { standing = 'resource-deleted', generations = '' } = row ?? {}
   if (standing !== 'live') return lines.map(() => ({ kind: standing }))
-  return readGenerations(row?.generations ?? '', lines.length)
+  return readGenerations(generations ?? '', lines.length)
+}
+
+/** The lines as rows of `line`, with their position. */
+function linesAsRows(db: Queries, lines: readonly LedgerLine[]): ReturnType<typeof db> {
+  return db`
+    unnest(
+      ${arrayText(lines, (line) => line.identityId)}::text::uuid[],
+      ${arrayText(lines, (line) => line.tokenId)}::text::uuid[],
+      ${arrayText(lines, (line) => line.scopeMask)}::text::smallint[],
+      ${arrayText(lines, (line) => line.accessKey?.slot)}::text::text[],
+      ${arrayText(lines, (line) => line.accessKey?.generation)}::text::bigint[],
+      ${arrayText(lines, (line) => line.issuedAtSeconds)}::text::bigint[],
+      ${arrayText(lines, (line) => line.expiresAtSeconds)}::text::bigint[]
+    ) with ordinality as line (
+      identity_id, jti, scopes, slot, slot_generation, issued_at, expires_at, position
+    )
+  `
+}
+
+interface RecordedRow {
+  readonly standing: Standing
+  /** Absent where no identity was found. */
+  readonly generations: string | null
 }
 
 /**
