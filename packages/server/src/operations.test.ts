@@ -125,7 +125,6 @@ describe('the operations', () => {
       'CommunicationServices_ListKeys',
       'CommunicationServices_RegenerateKey',
       'Parley_Introspect',
-      'Parley_ListPurges',
     ])
   })
 })

@@ -1,7 +1,7 @@
 import { deletedGeneration, type RevocationEvent } from '@parley/protocol'
 import type { Queries } from '../database/connect.ts'
 import { appendCutOffs, eventFrom, type RevocationEventRow } from '../events/store.ts'
-import { type Standing, standingOf } from '../resources/standing.ts'
+import type { Standing } from '../resources/standing.ts'
 
 /**
  * Stores new identities of a resource, at most a few hundred at once.
@@ -15,7 +15,7 @@ export async function insertIdentities(
 ): Promise<Standing> {
   const [row] = await db<{ readonly standing: Standing }[]>`
     with owner as materialized (
-      select ${standingOf(db, resourceId)} as standing
+      select standing from resource_standing where resource_id = ${resourceId}
     ),
     created as (
       insert into identity (resource_id, identity_id, created_at)
@@ -52,7 +52,7 @@ export async function upsertNamedIdentity(
   const { identityId, customIdHash, atMs } = named
   const [row] = await db<(Partial<LastIssuedRow> & { readonly standing: Standing })[]>`
     with owner as materialized (
-      select ${standingOf(db, resourceId)} as standing
+      select standing from resource_standing where resource_id = ${resourceId}
     ),
     met as (
       insert into identity (resource_id, identity_id, custom_id_hash, created_at)

@@ -1,6 +1,6 @@
 import type { AccessKeyGeneration } from '@parley/protocol'
 import type { Queries } from '../database/connect.ts'
-import { type Standing, standingOf } from '../resources/standing.ts'
+import type { Standing } from '../resources/standing.ts'
 import type { PublicSigningJwk, StoredSigningKey } from './signing-keys.ts'
 
 /** A token that is about to be issued, as the ledger will hold it. */
@@ -49,14 +49,24 @@ export async function recordTokens(
   const { lines, nowMs } = asked
   const [row] = await db<RecordedRow[]>`
     with owner as materialized (
-      select ${standingOf(db, resourceId)} as standing
+      select standing from resource_standing where resource_id = ${resourceId}
     ),
     found as materialized (
       select
         line.*,
         identity.generation,
         line.slot is null or access_key.generation is not null as is_key_current
-      from ${linesAsRows(db, lines)}
+      from unnest(
+        ${arrayText(lines, (line) => line.identityId)}::text::uuid[],
+        ${arrayText(lines, (line) => line.tokenId)}::text::uuid[],
+        ${arrayText(lines, (line) => line.scopeMask)}::text::smallint[],
+        ${arrayText(lines, (line) => line.accessKey?.slot)}::text::text[],
+        ${arrayText(lines, (line) => line.accessKey?.generation)}::text::bigint[],
+        ${arrayText(lines, (line) => line.issuedAtSeconds)}::text::bigint[],
+        ${arrayText(lines, (line) => line.expiresAtSeconds)}::text::bigint[]
+      ) with ordinality as line (
+        identity_id, jti, scopes, slot, slot_generation, issued_at, expires_at, position
+      )
       join identity
         on identity.resource_id = ${resourceId}
         and identity.identity_id = line.identity_id
@@ -65,10 +75,8 @@ export async function recordTokens(
         and access_key.slot = line.slot
         and (
           access_key.generation = line.slot_generation
-          or (
-            access_key.former_generation = line.slot_generation
-            and access_key.former_until > ${new Date(nowMs)}
-          )
+          or access_key.former_generation = line.slot_generation
+          and access_key.former_until > ${new Date(nowMs)}
         )
       where (select standing from owner) = 'live'
       order by identity.identity_id
@@ -91,30 +99,12 @@ export async function recordTokens(
         as generations
     from found
   `
-  const { standing = 'resource-deleted', generations = '' } = row ?? {}
-  if (standing !== 'live') return lines.map(() => ({ kind: standing }))
-  return readGenerations(generations ?? '', lines.length)
-}
-
-/** The lines as rows of `line`, with their position. */
-function linesAsRows(db: Queries, lines: readonly LedgerLine[]): ReturnType<typeof db> {
-  return db`
-    unnest(
-      ${arrayText(lines, (line) => line.identityId)}::text::uuid[],
-      ${arrayText(lines, (line) => line.tokenId)}::text::uuid[],
-      ${arrayText(lines, (line) => line.scopeMask)}::text::smallint[],
-      ${arrayText(lines, (line) => line.accessKey?.slot)}::text::text[],
-      ${arrayText(lines, (line) => line.accessKey?.generation)}::text::bigint[],
-      ${arrayText(lines, (line) => line.issuedAtSeconds)}::text::bigint[],
-      ${arrayText(lines, (line) => line.expiresAtSeconds)}::text::bigint[]
-    ) with ordinality as line (
-      identity_id, jti, scopes, slot, slot_generation, issued_at, expires_at, position
-    )
-  `
+  return answersIn(row, lines.length)
 }
 
 interface RecordedRow {
-  readonly standing: Standing
+  /** Absent where the resource is purged. */
+  readonly standing: Standing | null
   /** Absent where no identity was found. */
   readonly generations: string | null
 }
@@ -128,6 +118,12 @@ function arrayText(
   elementOf: (line: LedgerLine) => string | number | undefined,
 ): string {
   return `{${lines.map((line) => elementOf(line) ?? 'null').join(',')}}`
+}
+
+function answersIn(row: RecordedRow | undefined, count: number): readonly Recorded[] {
+  const kind = row?.standing ?? 'resource-deleted'
+  if (kind !== 'live') return new Array(count).fill({ kind })
+  return readGenerations(row?.generations ?? '', count)
 }
 
 /** Reads `position:generation` pairs, 0 for a key that is not current; one text, not 500 rows. */
