@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
 import { listAuditEntries } from '../audit/store.ts'
-import type { Database } from '../database/connect.ts'
+import type { Database, Transaction } from '../database/connect.ts'
 import {
   startTemporaryPostgres,
   type TemporaryPostgres,
@@ -253,27 +253,29 @@ describe('a purge', () => {
   })
 })
 
-/** A step that fails in its transaction, after its rows were deleted, at every n-th batch. */
-function failingEvery(step: PurgeStep, n: number): PurgeStep {
-  let batchCount = 0
-  return {
-    ...step,
-    async deleteRows(db, resourceId, batch) {
-      const deleted = await step.deleteRows(db, resourceId, batch)
-      batchCount += 1
-      if (batchCount % n === 0) throw new Error('the batch is lost')
-      return deleted
-    },
-  }
+/** A database that takes back every n-th transaction, after everything in it was done. */
+function losingEvery(db: Database, n: number): Database {
+  let begunCount = 0
+  const begin = (act: (transaction: Transaction) => Promise<unknown>) =>
+    db.begin(async (transaction) => {
+      const value = await act(transaction)
+      begunCount += 1
+      if (begunCount % n === 0) throw new Error('the batch is lost')
+      return value
+    })
+  const get = (_: Database, name: keyof Database) => (name === 'begin' ? begin : db[name])
+  return new Proxy(db, { get } as ProxyHandler<Database>)
 }
+
+/** More than any batch deletes. */
+const lateCount = 5000
 
 describe('a purge that is broken off', () => {
   test('is gone on with by the next start, and counts each row once', async () => {
     const deleted = await makeResource(600)
     await deleteResource(deleted)
     for (let start = 0; start < 4; start++) {
-      const steps = purgeSteps.map((step) => failingEvery(step, 2))
-      const { purger, failures, until } = startWatched({ steps })
+      const { purger, failures, until } = startWatched({ db: losingEvery(sql, 2) })
       await until(() => failures.length > 0)
       await purger.stop()
     }
@@ -311,7 +313,7 @@ describe('a purge that is broken off', () => {
     assert.equal(failures.length, 1)
   })
 
-  test('waits for an identity that was being made when the resource was deleted', async () => {
+  test('waits for identities that were being made when the resource was deleted', async () => {
     const deleted = await makeResource(5)
     const { resourceId } = deleted
     let commit: () => void = () => undefined
@@ -325,13 +327,14 @@ describe('a purge that is broken off', () => {
     const making = sql.begin(async (db) => {
       await db`
         insert into identity (resource_id, identity_id, created_at)
-        values (${resourceId}, gen_random_uuid(), ${now})`
+        select ${resourceId}, gen_random_uuid(), ${now}
+        from generate_series(1, ${lateCount}::integer)`
       inserted()
       await held
     })
     await isInserted
     await deleteResource(deleted)
-    // The last batch of the identities sees five of them; the sixth commits after it.
+    // The last batch of the identities finds none, and the others are committed after it.
     let emptyBatches = 0
     const steps = purgeSteps.map(
       (step): PurgeStep => ({
@@ -351,7 +354,7 @@ describe('a purge that is broken off', () => {
     await purger.stop()
     await making
     assert.ok(emptyBatches >= 2)
-    assert.equal((await reportOf(resourceId)).identitiesDeleted, 6)
+    assert.equal((await reportOf(resourceId)).identitiesDeleted, 5 + lateCount)
     assert.deepEqual(await countRows(resourceId), emptied)
   })
 })
