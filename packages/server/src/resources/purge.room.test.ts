@@ -349,10 +349,11 @@ describe('a purge that is broken off', () => {
         },
       }),
     )
-    const { purger, untilPurged } = startWatched({ steps })
+    const { purger, failures, untilPurged } = startWatched({ steps })
     await untilPurged(resourceId)
     await purger.stop()
     await making
+    assert.deepEqual(failures, [])
     assert.ok(emptyBatches >= 2)
     assert.equal((await reportOf(resourceId)).identitiesDeleted, 5 + lateCount)
     assert.deepEqual(await countRows(resourceId), emptied)
