@@ -12,7 +12,7 @@ import { createBearerCheck } from './authentication/trusted-issuers.ts'
 import { serverLimits } from './contract/limits.ts'
 import type { Operation } from './contract/operation.ts'
 import type { Database } from './database/connect.ts'
-import { createFeed } from './events/feed.ts'
+import { createFeed, type Feed } from './events/feed.ts'
 import { listRevocationEvents } from './events/store.ts'
 import type { OpenLog } from './foundation/log.ts'
 import { createMetrics, type Metrics } from './foundation/metrics.ts'
@@ -25,7 +25,10 @@ import { createKeyRing, type KeyRing } from './keys/key-ring.ts'
 import { type ActiveAccessKey, activeAccessKey } from './keys/model.ts'
 import { createOverlapWatch, type OverlapWatch } from './keys/overlaps.ts'
 import { operationsOf } from './operations.ts'
+import { purgeSteps } from './purge-steps.ts'
 import { createResourceDirectory } from './resources/directory.ts'
+import { type Purger, startPurger } from './resources/purge.ts'
+import { purgeNumbers } from './resources/purge-numbers.ts'
 import type { SigningKeyRing } from './tokens/signing-key-ring.ts'
 import type { SigningKeyRotation } from './tokens/signing-key-rotation.ts'
 
@@ -53,6 +56,8 @@ export interface Assembly {
   readonly keyRing: KeyRing
   readonly overlaps: OverlapWatch
   readonly controlPlane: ControlPlane
+  /** To be stopped before the database is closed. */
+  readonly purger: Purger
 }
 
 /** Builds the rooms. */
@@ -74,6 +79,7 @@ export async function assemble(world: AssemblyWorld): Promise<Assembly> {
   feed.follow((event) => verifier.apply(event))
   feed.publish(await listRevocationEvents(db, platform.now()))
   const metrics = createMetrics()
+  const purger = openPurger(world, { metrics, feed })
   const { domain, publicHosts, showsRefusalReasons } = settings
   const checkBearer = bearerCheckOf(world)
   const { overlaps, controlPlane } = controlPlaneOf(world, { feed, keyRing, resources })
@@ -115,7 +121,23 @@ export async function assemble(world: AssemblyWorld): Promise<Assembly> {
     keyRing,
     overlaps,
     controlPlane,
+    purger,
   }
+}
+
+/** The purge of deleted resources, which the cut-off of each wakes. */
+function openPurger(
+  { db, platform, log }: AssemblyWorld,
+  { metrics, feed }: { readonly metrics: Metrics; readonly feed: Feed },
+): Purger {
+  const { now, newGuid } = platform
+  const { answeredCount } = metrics
+  const purger = startPurger({ db, steps: purgeSteps, now, newGuid, log: log.log, answeredCount })
+  metrics.watch(purgeNumbers(purger.totals))
+  feed.follow((event) => {
+    if (event.kind === 'resource') purger.wake()
+  })
+  return purger
 }
 
 /** The control plane, and the watch that it tells of overlaps. */

@@ -29,6 +29,7 @@ import { serveApp } from './http/app.ts'
 import { bindListener, type Listener } from './http/listener.ts'
 import { routesOf } from './http/routes.ts'
 import { startKeyWork } from './keys/recurring.ts'
+import { deleteOldPurges } from './resources/purge-store.ts'
 import { deletePurgedSubscriptions } from './resources/subscriptions.ts'
 import { openTls } from './tls/open.ts'
 import { createSigningKeyRing } from './tokens/signing-key-ring.ts'
@@ -209,7 +210,8 @@ async function serve(opened: Opened): Promise<Result<Started, StartFault>> {
   })
   closers.push(() => houseKeeping.stop())
   const assembly = await assemble({ ...opened, db, endpoint, ring, rotation })
-  const { pipeline, operations, metrics, controlPlane } = assembly
+  const { pipeline, operations, metrics, controlPlane, purger } = assembly
+  closers.push(() => purger.stop())
   closers.push(await startKeyWork({ ...assembly, db, log: log.log }))
   const routes = routesOf(operations)
   for (const listener of [bound.https, bound.http]) {
@@ -263,5 +265,6 @@ function houseKeepingTasks(
     { name: 'forget events', run: () => deleteForgottenEvents(db, now()) },
     { name: 'forget deleted subscriptions', run: () => deletePurgedSubscriptions(db) },
     { name: 'turn the signing keys', run: turnKeys },
+    { name: 'forget purges', run: () => deleteOldPurges(db, now()) },
   ]
 }
