@@ -1,7 +1,7 @@
 /**
  * The rooms of a server and what they share, built from what was opened before them.
  */
-import { createVerifier } from '@parley/verifier/node'
+import { createVerifier, type SyncVerifier } from '@parley/verifier/node'
 import type { Installation } from './admin/installation.ts'
 import { endpointFor } from './admin/reachable.ts'
 import type { ControlPlane } from './arm/control-plane.ts'
@@ -69,14 +69,7 @@ export async function assemble(world: AssemblyWorld): Promise<Assembly> {
   const resources = createResourceDirectory()
   for (const resource of installation.resources) resources.put(resource)
   const feed = createFeed()
-  const verifier = createVerifier({
-    keys: { keys: ring.published() },
-    issuer,
-    seenTokensMax: serverLimits.seenTokensMax,
-    now: platform.now,
-  })
-  ring.follow((keys) => verifier.replaceKeys({ keys }))
-  feed.follow((event) => verifier.apply(event))
+  const verifier = verifierOf(world, { issuer, feed })
   feed.publish(await listRevocationEvents(db, platform.now()))
   const metrics = createMetrics()
   const purger = openPurger(world, { metrics, feed })
@@ -123,6 +116,22 @@ export async function assemble(world: AssemblyWorld): Promise<Assembly> {
     controlPlane,
     purger,
   }
+}
+
+/** The verifier of this process, told of signing keys and cut-offs as they change. */
+function verifierOf(
+  { ring, platform }: AssemblyWorld,
+  { issuer, feed }: { readonly issuer: string; readonly feed: Feed },
+): SyncVerifier {
+  const verifier = createVerifier({
+    keys: { keys: ring.published() },
+    issuer,
+    seenTokensMax: serverLimits.seenTokensMax,
+    now: platform.now,
+  })
+  ring.follow((keys) => verifier.replaceKeys({ keys }))
+  feed.follow((event) => verifier.apply(event))
+  return verifier
 }
 
 /** The purge of deleted resources, which the cut-off of each wakes. */

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import type { Access } from '../contract/operation.ts'
-import type { Role, RoleAssignment } from '../foundation/role.ts'
+import type { Role } from '../foundation/role.ts'
 import { isAllowed } from './roles.ts'
 
 describe('a role', () => {
