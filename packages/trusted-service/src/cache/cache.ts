@@ -1,0 +1,237 @@
+import { type CutOff, printIdentityName, type Scope } from '@parley/protocol'
+import { systemNow, systemRandom } from '../platform.ts'
+import { type IdentityService, timed } from '../service.ts'
+import {
+  type CachedToken,
+  freshnessOf,
+  nameOf,
+  refreshInstant,
+  type TokenRequest,
+} from './model.ts'
+import { type CacheSecret, createSealer, type Sealer, tokenNameOf } from './seal.ts'
+import type { SealedStore } from './stores.ts'
+
+/** A token that is handed out. */
+export interface Token {
+  readonly token: string
+  readonly expiresAtMs: number
+}
+
+/** Gives tokens; the cache is one, and so is the service without it (`uncachedTokens`). */
+export interface TokenSource {
+  /** A token with exactly these scopes. Rejects with what the service's client threw. */
+  tokenFor(request: TokenRequest): Promise<Token>
+}
+
+/** What a cache needs to know. */
+export interface TokenCacheOptions {
+  readonly service: IdentityService
+  readonly store: SealedStore
+  /** The first seals, the others still open; to rotate, put a new one in front. */
+  readonly secrets: readonly CacheSecret[]
+  /** The least rest of life of a token that is handed out, minutes, 1..59. Default 15. */
+  readonly restMinutes?: number
+  /** How long before that it is replaced early, minutes, at most, 0..720. Default 10. */
+  readonly aheadMinutes?: number
+  /** Told when replacing early, or the store, has failed: the caller got a token all the same. */
+  readonly onFault?: (error: unknown) => void
+  /** The wall clock, milliseconds since the Unix epoch. Default: that of the platform. */
+  readonly now?: () => number
+  /** 0..1, drawn for each token. Default: that of the platform. */
+  readonly random?: () => number
+}
+
+/** Tokens that are kept, sealed. */
+export interface TokenCache extends TokenSource {
+  /** Drops all tokens of an identity: it was deleted, or its tokens were revoked. */
+  forgetIdentity(identity: string): Promise<void>
+  /** Drops one token, by its text. */
+  forgetToken(token: string): Promise<void>
+  /**
+   * Drops what a cut-off of Parley's feed voids. For that of a resource or an access key all is
+   * dropped, since the cache knows no keys.
+   */
+  forget(cutOff: CutOff): Promise<void>
+  /** Resolves when nothing is being replaced behind the scenes any more. */
+  settled(): Promise<void>
+}
+
+interface Cache {
+  readonly service: IdentityService
+  readonly store: SealedStore
+  readonly sealer: Sealer
+  readonly restMs: number
+  readonly aheadMs: number
+  readonly onFault: (error: unknown) => void
+  readonly now: () => number
+  readonly random: () => number
+  readonly flights: Map<string, Flight>
+}
+
+/** A token that is being issued. */
+interface Course {
+  readonly request: TokenRequest
+  /** Set by whoever forgets what may come of it. */
+  isForgotten: boolean
+}
+
+interface Flight extends Course {
+  readonly promise: Promise<CachedToken>
+}
+
+const issuesMax = 3
+
+/** Tokens straight from the service, a new one each time. */
+export function uncachedTokens(service: IdentityService): TokenSource {
+  return {
+    tokenFor: async (request) => {
+      const { token, expiresOn } = await issue(service, request)
+      return { token, expiresAtMs: expiresOn.getTime() }
+    },
+  }
+}
+
+/**
+ * Makes a cache of tokens.
+ *
+ * @throws TypeError for options that no correct program passes.
+ */
+export function createTokenCache(options: TokenCacheOptions): TokenCache {
+  const { restMinutes = 15, aheadMinutes = 10, onFault = () => undefined } = options
+  if (!(restMinutes >= 1 && restMinutes <= 59)) throw new TypeError('restMinutes: expected 1..59')
+  if (!(aheadMinutes >= 0 && aheadMinutes <= 720)) {
+    throw new TypeError('aheadMinutes: expected 0..720')
+  }
+  const cache: Cache = {
+    service: options.service,
+    store: options.store,
+    sealer: createSealer(options.secrets),
+    restMs: restMinutes * 60_000,
+    aheadMs: aheadMinutes * 60_000,
+    onFault,
+    now: options.now ?? systemNow,
+    random: options.random ?? systemRandom,
+    flights: new Map(),
+  }
+  const forgetIdentity = (identity: string) =>
+    forget(cache, (flight) => flight.request.identity === identity, async () => {
+      for (const hash of cache.sealer.identityHashesOf(identity)) {
+        await cache.store.deleteIdentity(hash)
+      }
+    })
+  // A token that is still being issued has no name yet that could be compared.
+  const forgetNamed = (name: string) =>
+    forget(cache, () => true, async () => {
+      for (const hash of cache.sealer.tokenHashesOf(name)) await cache.store.deleteToken(hash)
+    })
+  return {
+    tokenFor: (request) => tokenFor(cache, request),
+    forgetIdentity,
+    forgetToken: (token) => forgetNamed(tokenNameOf(token)),
+    forget: ({ kind, resourceId, subject }) => {
+      if (kind === 'token') return forgetNamed(subject)
+      if (kind !== 'identity') return forget(cache, () => true, () => cache.store.clear())
+      return forgetIdentity(printIdentityName({ resourceId, identityId: subject }))
+    },
+    settled: async () => {
+      while (cache.flights.size > 0) {
+        await Promise.allSettled([...cache.flights.values()].map(({ promise }) => promise))
+      }
+    },
+  }
+}
+
+async function tokenFor(cache: Cache, request: TokenRequest): Promise<Token> {
+  if (request.scopes.length === 0) throw new TypeError('scopes: expected at least one')
+  const found = await read(cache, request)
+  const { restMs } = cache
+  const freshness = found && freshnessOf({ token: found, nowMs: cache.now(), restMs })
+  if (found === undefined || freshness === 'over') return handOut(await refresh(cache, request))
+  // Replaced behind the scenes: the caller has a good token, whatever comes of it.
+  if (freshness === 'early') refresh(cache, request).catch(cache.onFault)
+  return handOut(found)
+}
+
+function handOut({ token, expiresAtMs }: CachedToken): Token {
+  return { token, expiresAtMs }
+}
+
+/** Looks under every secret. */
+async function read(cache: Cache, request: TokenRequest): Promise<CachedToken | undefined> {
+  const { sealer, store } = cache
+  try {
+    for (const address of sealer.addressesOf(request)) {
+      const sealed = await store.get(address)
+      const token = sealed === undefined ? undefined : sealer.open(request, sealed)
+      // Not sealed again under the first secret: somebody may be forgetting it at this moment.
+      if (token !== undefined) return token
+    }
+  } catch (error) {
+    // A store that is away makes the cache useless, and nothing else: tokens are still issued.
+    cache.onFault(error)
+  }
+  return undefined
+}
+
+/** Issues a token once for all who ask for it meanwhile. */
+function refresh(cache: Cache, request: TokenRequest): Promise<CachedToken> {
+  const name = nameOf(request)
+  const running = cache.flights.get(name)
+  if (running !== undefined) return running.promise
+  const course = { request, isForgotten: false }
+  const promise = issueAndKeep(cache, course).finally(() => cache.flights.delete(name))
+  cache.flights.set(name, Object.assign(course, { promise }))
+  return promise
+}
+
+async function issueAndKeep(cache: Cache, course: Course): Promise<CachedToken> {
+  for (let issued = 1; ; issued += 1) {
+    course.isForgotten = false
+    const token = await issueFresh(cache, course.request)
+    await keep(cache, course, token)
+    // Forgotten on the way: it may be void already, so another one is asked for.
+    if (!course.isForgotten || issued === issuesMax) return token
+  }
+}
+
+async function issueFresh(cache: Cache, request: TokenRequest): Promise<CachedToken> {
+  const { token, expiresOn } = await issue(cache.service, request)
+  const { restMs, aheadMs } = cache
+  const nowMs = cache.now()
+  const expiresAtMs = expiresOn.getTime()
+  if (!(expiresAtMs - nowMs >= restMs)) {
+    throw new Error('the service has issued a token that lives shorter than restMinutes')
+  }
+  const chance = cache.random()
+  const refreshAtMs = refreshInstant({ nowMs, expiresAtMs, restMs, aheadMs, chance })
+  return { token, expiresAtMs, refreshAtMs }
+}
+
+async function keep(cache: Cache, course: Course, token: CachedToken): Promise<void> {
+  const { store, sealer } = cache
+  if (course.isForgotten) return
+  try {
+    const entry = sealer.seal(course.request, token)
+    await store.put(entry)
+    // Forgotten while it was being written: then nobody knows which of the two came first.
+    if (course.isForgotten) await store.deleteToken(entry.tokenHash)
+  } catch (error) {
+    cache.onFault(error)
+  }
+}
+
+/** What is under way is marked before anything is deleted, so that it does not come back. */
+async function forget(
+  cache: Cache,
+  isMeant: (flight: Flight) => boolean,
+  act: () => Promise<void>,
+): Promise<void> {
+  for (const flight of cache.flights.values()) if (isMeant(flight)) flight.isForgotten = true
+  await act()
+}
+
+function issue(service: IdentityService, request: TokenRequest) {
+  const { identity, scopes, lifetimeMinutes } = request
+  const options = { ...timed(), tokenExpiresInMinutes: lifetimeMinutes }
+  return service.getToken({ communicationUserId: identity }, [...scopes] as Scope[], options)
+}
