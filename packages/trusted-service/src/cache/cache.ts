@@ -114,23 +114,36 @@ export function createTokenCache(options: TokenCacheOptions): TokenCache {
     flights: new Map(),
   }
   const forgetIdentity = (identity: string) =>
-    forget(cache, (flight) => flight.request.identity === identity, async () => {
-      for (const hash of cache.sealer.identityHashesOf(identity)) {
-        await cache.store.deleteIdentity(hash)
-      }
-    })
+    forget(
+      cache,
+      (flight) => flight.request.identity === identity,
+      async () => {
+        for (const hash of cache.sealer.identityHashesOf(identity)) {
+          await cache.store.deleteIdentity(hash)
+        }
+      },
+    )
   // A token that is still being issued has no name yet that could be compared.
   const forgetNamed = (name: string) =>
-    forget(cache, () => true, async () => {
-      for (const hash of cache.sealer.tokenHashesOf(name)) await cache.store.deleteToken(hash)
-    })
+    forget(
+      cache,
+      () => true,
+      async () => {
+        for (const hash of cache.sealer.tokenHashesOf(name)) await cache.store.deleteToken(hash)
+      },
+    )
   return {
     tokenFor: (request) => tokenFor(cache, request),
     forgetIdentity,
     forgetToken: (token) => forgetNamed(tokenNameOf(token)),
     forget: ({ kind, resourceId, subject }) => {
       if (kind === 'token') return forgetNamed(subject)
-      if (kind !== 'identity') return forget(cache, () => true, () => cache.store.clear())
+      if (kind !== 'identity')
+        return forget(
+          cache,
+          () => true,
+          () => cache.store.clear(),
+        )
       return forgetIdentity(printIdentityName({ resourceId, identityId: subject }))
     },
     settled: async () => {

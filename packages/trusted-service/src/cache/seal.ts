@@ -89,7 +89,8 @@ function checkSecrets(secrets: readonly CacheSecret[]): readonly CacheSecret[] {
     throw new TypeError(`secrets: expected 1..${secretsMax}`)
   }
   for (const { id, secret } of secrets) {
-    if (!/^[\w-]{1,32}$/.test(id)) throw new TypeError('secrets: expected ids of letters and digits')
+    if (!/^[\w-]{1,32}$/.test(id))
+      throw new TypeError('secrets: expected ids of letters and digits')
     if (!(secret instanceof Uint8Array) || secret.length < secretBytesMin) {
       throw new TypeError(`secrets: expected ${secretBytesMin} bytes or more`)
     }

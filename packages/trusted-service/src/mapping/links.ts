@@ -125,8 +125,7 @@ export function linksInColumn(place: UsersColumn, dialect: Dialect): Links {
   const id = sql.ref(place.idColumn)
   const column = sql.ref(place.column)
   const key = (user: string) => (place.ids === 'number' ? numberOf(user) : user)
-  const lock = (isLocked: boolean) =>
-    isLocked && dialect !== 'sqlite' ? sql`for update` : sql``
+  const lock = (isLocked: boolean) => (isLocked && dialect !== 'sqlite' ? sql`for update` : sql``)
 
   const rowOf = async (db: Db, user: string, isLocked = false): Promise<ColumnRow | undefined> => {
     const asked = key(user)

@@ -7,7 +7,13 @@ import { dropIdentity, insertIdentity, keepIdentity, listDebts, lockIdentity } f
 import { type SweepReport, sweepAll } from './sweep.ts'
 import type { Db } from './tables.ts'
 import { inTransaction } from './transactions.ts'
-import { createVisitor, expireVisitors, findVisitor, type VisitorVerdict } from './visitors.ts'
+import {
+  createVisitor,
+  expireVisitor,
+  expireVisitors,
+  findVisitor,
+  type VisitorVerdict,
+} from './visitors.ts'
 
 /** A link as the app asks for it. */
 export interface LinkRequest {
@@ -22,8 +28,7 @@ export type LinkVerdict =
   | { readonly ok: true }
   | {
       readonly ok: false
-      readonly reason:
-        /** The place has another identity. */
+      readonly reason: /** The place has another identity. */
         | 'occupied'
         /** The identity has another user, and the pattern lets it have one only. */
         | 'not-shared'
@@ -54,6 +59,11 @@ export interface Mapping {
   createVisitor(lifetimeMinutes?: number): Promise<VisitorVerdict>
   /** When a visitor's identity is removed; `undefined` when it is none any more. */
   findVisitor(identity: string): Promise<{ readonly expiresAtMs: number } | undefined>
+  /**
+   * Ends a visit before its time. False when the service could not be told yet; `sweep` goes on
+   * trying. For an identity that is no visitor's nothing is done.
+   */
+  endVisit(identity: string): Promise<boolean>
   /** Deletes the identities of past visits, 1,000 at a time; call it now and then. */
   removeExpiredVisitors(): Promise<SweepReport>
   /** Erases a user: links first, identities second. Repeat it until the receipt is complete. */
@@ -96,6 +106,10 @@ export function createMapping<Tables>(options: MappingOptions<Tables>): Mapping 
     usersOf: (identity) => links.toIdentity(db, checkIdentity(identity), listMax),
     createVisitor: (lifetimeMinutes = dayMinutes) => createVisitor(context, lifetimeMinutes),
     findVisitor: (identity) => findVisitor(context, checkIdentity(identity)),
+    endVisit: async (identity) => {
+      await expireVisitor(context, checkIdentity(identity), Number.POSITIVE_INFINITY)
+      return payDebtsOf(context, identity)
+    },
     removeExpiredVisitors: async () => {
       const expired = await expireVisitors(context, listMax)
       const report = await sweepAll(context, listMax)
@@ -162,7 +176,14 @@ async function unlink(context: MappingContext, link: Link, isKept: boolean): Pro
   const wasThere = await inTransaction(context, (tx) =>
     leaveIdentity(context, tx, { identity, leaving: [link], isKept }),
   )
-  if (!wasThere) return false
-  for (const debt of await listDebts(context.db, { identity })) await payDebt(context, debt)
-  return true
+  if (wasThere) await payDebtsOf(context, identity)
+  return wasThere
+}
+
+async function payDebtsOf(context: MappingContext, identity: string): Promise<boolean> {
+  let isPaid = true
+  for (const debt of await listDebts(context.db, { identity })) {
+    isPaid = (await payDebt(context, debt)) && isPaid
+  }
+  return isPaid
 }

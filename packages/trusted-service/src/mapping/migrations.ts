@@ -171,10 +171,7 @@ function linkColumn(place: UsersColumn, options: MigrationOptions): MappingMigra
       `alter table ${table} add column ${column} ${exact(255)}`,
       `create ${kind} ${index} on ${table} (${column})`,
     ],
-    down: [
-      target ?? `drop index ${schema}${index}`,
-      `alter table ${table} drop column ${column}`,
-    ],
+    down: [target ?? `drop index ${schema}${index}`, `alter table ${table} drop column ${column}`],
   }
 }
 

@@ -53,7 +53,8 @@ const rulesOf: Readonly<Record<Pattern, PatternRules>> = {
  */
 export function patternRules(pattern: Pattern): PatternRules {
   const rules = rulesOf[pattern]
-  if (rules === undefined) throw new TypeError(`pattern: expected ${Object.keys(rulesOf).join(' | ')}`)
+  if (rules === undefined)
+    throw new TypeError(`pattern: expected ${Object.keys(rulesOf).join(' | ')}`)
   return rules
 }
 

@@ -70,17 +70,30 @@ export async function findVisitor(
 /** Writes down that the identities of past visits go, `count` of them at most. */
 export async function expireVisitors(context: MappingContext, count: number): Promise<number> {
   const nowMs = context.now()
-  const expired = await listExpiredVisitors(context.db, nowMs, count)
-  let owedCount = 0
-  for (const identity of expired) {
-    await inTransaction(context, async (tx) => {
-      const row = await lockIdentity(tx, context.dialect, identity)
-      // Who signed up meanwhile has taken the identity along, and it is no visitor's any more.
-      const untilMs = row?.visitor_until_ms ?? undefined
-      if (untilMs === undefined || Number(untilMs) > nowMs) return
-      await owe(tx, identity, { owed: 'deletion', mark: context.uuid(), nowMs })
-      owedCount += 1
-    })
+  let expiredCount = 0
+  for (const identity of await listExpiredVisitors(context.db, nowMs, count)) {
+    if (await expireVisitor(context, identity, nowMs)) expiredCount += 1
   }
-  return owedCount
+  return expiredCount
+}
+
+/**
+ * Writes down that a visitor's identity goes, if it is one whose time is over at `atMs`.
+ *
+ * @returns whether it was.
+ */
+export function expireVisitor(
+  context: MappingContext,
+  identity: string,
+  atMs: number,
+): Promise<boolean> {
+  return inTransaction(context, async (tx) => {
+    const row = await lockIdentity(tx, context.dialect, identity)
+    // Who signed up meanwhile has taken the identity along, and it is no visitor's any more.
+    const untilMs = row?.visitor_until_ms ?? undefined
+    if (untilMs === undefined || Number(untilMs) > atMs) return false
+    const nowMs = context.now()
+    await owe(tx, identity, { owed: 'deletion', mark: context.uuid(), nowMs })
+    return true
+  })
 }
