@@ -1,9 +1,14 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import { createTokenRefresher, TokenRefreshError, type TokenRefresherOptions } from './client.ts'
+import {
+  createTokenRefresher,
+  TokenRefreshError,
+  type TokenRefresher,
+  type TokenRefresherOptions,
+} from './client.ts'
 
 interface Scene {
-  readonly refresh: (signal?: AbortSignal) => Promise<string>
+  readonly refresh: TokenRefresher
   readonly asked: { readonly url: string; readonly init: RequestInit }[]
   readonly slept: number[]
 }
@@ -94,5 +99,8 @@ describe('a token refresher', () => {
     await assert.rejects(scene.refresh(abort.signal), /left the page/)
     assert.equal(scene.asked.length, 1)
     assert.equal(scene.asked[0]?.init.signal?.aborted, true)
+    const late = newScene([granted()])
+    await late.refresh(abort.signal)
+    assert.equal(late.asked[0]?.init.signal?.reason, abort.signal.reason)
   })
 })

@@ -26,8 +26,15 @@ export interface TokenRefresherOptions {
   readonly sleep?: (ms: number) => Promise<void>
 }
 
+/** An `AbortSignal`, or what Azure's libraries take for one. */
+export interface AbortSignalLike {
+  readonly aborted: boolean
+  readonly reason?: unknown
+  addEventListener(type: 'abort', listener: () => void): void
+}
+
 /** What a credential calls when its token is about to end. */
-export type TokenRefresher = (abortSignal?: AbortSignal) => Promise<string>
+export type TokenRefresher = (abortSignal?: AbortSignalLike) => Promise<string>
 
 /** Why the endpoint gave no token; a credential hands it on to whoever asked for one. */
 export class TokenRefreshError extends Error {
@@ -65,25 +72,36 @@ export function createTokenRefresher(options: TokenRefresherOptions = {}): Token
       }
       await response.body?.cancel()
       await sleep(seconds * 1000)
-      abortSignal?.throwIfAborted()
+      if (abortSignal?.aborted === true) throw abortSignal.reason ?? new Error('aborted')
     }
   }
 }
 
-async function ask(options: TokenRefresherOptions, abortSignal?: AbortSignal): Promise<Response> {
+async function ask(
+  options: TokenRefresherOptions,
+  abortSignal: AbortSignalLike | undefined,
+): Promise<Response> {
   const { url = '/api/token', credentials = 'same-origin', timeoutMs = 10_000 } = options
   const { fetch = systemFetch, headers = () => ({}) } = options
   const given = await headers()
-  const timeout = AbortSignal.timeout(timeoutMs)
   const init: RequestInit & { readonly cache: 'no-store' } = {
     method: 'GET',
     headers: { accept: 'application/json', 'x-parley-request': '1', ...given },
     credentials,
     cache: 'no-store',
     redirect: 'error',
-    signal: abortSignal === undefined ? timeout : AbortSignal.any([timeout, abortSignal]),
+    signal: endOf(timeoutMs, abortSignal),
   }
   return fetch(url, init)
+}
+
+function endOf(timeoutMs: number, abortSignal: AbortSignalLike | undefined): AbortSignal {
+  const timeout = AbortSignal.timeout(timeoutMs)
+  if (abortSignal === undefined) return timeout
+  const told = new AbortController()
+  if (abortSignal.aborted) told.abort(abortSignal.reason)
+  else abortSignal.addEventListener('abort', () => told.abort(abortSignal.reason))
+  return AbortSignal.any([timeout, told.signal])
 }
 
 async function tokenIn(response: Response): Promise<string> {
