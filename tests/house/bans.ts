@@ -7,6 +7,7 @@ const doors: readonly string[] = [
   'packages/server/src/main.ts',
   'packages/server/src/print-reference.ts',
   'packages/verifier/src/platform.ts',
+  'packages/trusted-service/src/platform.ts',
 ]
 
 /** Files that must do what is banned elsewhere, and why. */

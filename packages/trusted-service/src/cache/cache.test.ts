@@ -49,7 +49,7 @@ function newScene(store: SealedStore = memoryStore({ now: () => 0 })): Scene {
 }
 
 describe('the cache', () => {
-  test('hands out the same token until it is early, and replaces it behind the scenes', async () => {
+  test('hands out one token until it is early, and replaces it behind the scenes', async () => {
     const scene = newScene()
     const cache = scene.cache()
     const at = async (minute: number) => {

@@ -15,7 +15,7 @@ describe('a cached token', () => {
     [90 * minuteMs, 'over'],
   ] as const
   for (const [nowMs, freshness] of instants) {
-    test(`is ${freshness} after ${nowMs / minuteMs} minutes of 60, of which 15 must be left`, () => {
+    test(`is ${freshness} after ${nowMs / minuteMs} minutes of 60, if 15 must be left`, () => {
       assert.equal(freshnessOf({ token, nowMs, restMs: 15 * minuteMs }), freshness)
     })
   }

@@ -5,7 +5,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { TokenEndpoint } from './endpoint.ts'
 
-/** A request of `node:http`, or of Express, which knows the full path and what proxies it trusts. */
+/** A request of `node:http`, or of Express, which knows the full path and the client's address. */
 export type NodeRequest = IncomingMessage & {
   readonly originalUrl?: string
   readonly ip?: string | undefined
@@ -62,10 +62,7 @@ export interface FastifyReplyLike {
   send(payload: string): unknown
 }
 
-/**
- * For Fastify:
- * `app.route({ method: ['GET', 'POST', 'DELETE', 'OPTIONS'], url: '/api/*', handler })`.
- */
+/** For Fastify: the handler of a route with all methods, its URL ending in an asterisk. */
 export function fastifyHandler(
   endpoint: TokenEndpoint,
 ): (request: FastifyRequestLike, reply: FastifyReplyLike) => Promise<unknown> {
@@ -83,7 +80,7 @@ export interface HonoContextLike {
 }
 
 /**
- * For Hono: `app.all('/api/*', honoHandler(endpoint, addressOf))`.
+ * For Hono: the handler of all methods, the path ending in an asterisk.
  *
  * @param addressOf - the client's address, of which each of Hono's platforms knows in its own way
  * (`getConnInfo`). Without it addresses are not limited.

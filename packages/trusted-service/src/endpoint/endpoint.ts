@@ -97,7 +97,8 @@ export interface Findings {
  * Makes the endpoint: `GET`, `POST` and `DELETE` of `/api/user`, `GET` of `/api/token`.
  *
  * @throws TypeError for options that no correct program passes.
- * @source Azure-Samples/communication-services-authentication-hero-nodejs: routes, statuses, bodies.
+ * @source Azure-Samples/communication-services-authentication-hero-nodejs: routes, statuses and
+ * bodies.
  */
 export function createTokenEndpoint(options: TokenEndpointOptions): TokenEndpoint {
   const endpoint = endpointOf(options)
