@@ -21,6 +21,7 @@ export {
 export { type Caller, leastPolicy, type TokenPolicy } from './endpoint/model.ts'
 export type { MappingOptions } from './mapping/context.ts'
 export type { IdentityRefusal, IdentityVerdict } from './mapping/creation.ts'
+export type { ExamineOptions, Finding } from './mapping/doctor.ts'
 export type { ErasureReceipt } from './mapping/erasure.ts'
 export type { Link } from './mapping/links.ts'
 export {

@@ -149,3 +149,12 @@ export async function payDebt(context: MappingContext, debt: OpenDebt): Promise<
   else await settleRevocation(db, debt)
   return true
 }
+
+/** Does at the service what is owed about one identity; false when some of it was put off. */
+export async function payDebtsOf(context: MappingContext, identity: string): Promise<boolean> {
+  let isPaid = true
+  for (const debt of await listDebts(context.db, { identity })) {
+    isPaid = (await payDebt(context, debt)) && isPaid
+  }
+  return isPaid
+}

@@ -24,6 +24,8 @@ export interface Links {
   ofUser(db: Db, user: string, isLocked?: boolean): Promise<readonly Link[]>
   /** Links to an identity, the first `count` of them. */
   toIdentity(db: Db, identity: string, count: number): Promise<readonly Link[]>
+  /** Links in the order of their places, `count` of them after a given one. */
+  page(db: Db, after: Place | undefined, count: number): Promise<readonly Link[]>
   /** Writes a link where there is none, and says what is there afterwards. */
   insert(db: Db, link: Link, nowMs: number): Promise<Found>
   delete(db: Db, link: Link): Promise<boolean>
@@ -52,6 +54,24 @@ export function linksInTable(dialect: Dialect): Links {
         .limit(count)
         .execute()
       return rows.map(readRow)
+    },
+    page: async (db, after, count) => {
+      const query = db
+        .selectFrom('parley_link')
+        .select(['user_id', 'slot', 'identity_id'])
+        .orderBy('user_id')
+        .orderBy('slot')
+        .limit(count)
+      const rest =
+        after === undefined
+          ? query
+          : query.where((where) =>
+              where.or([
+                where('user_id', '>', after.user),
+                where.and([where('user_id', '=', after.user), where('slot', '>', after.slot)]),
+              ]),
+            )
+      return (await rest.execute()).map(readRow)
     },
     insert: async (db, link, nowMs) => {
       const { user, slot, identity } = link
@@ -152,6 +172,17 @@ export function linksInColumn(place: UsersColumn, dialect: Dialect): Links {
         select ${id} as ${sql.ref('user')}, ${column} as ${sql.ref('identity')} from ${table}
         where ${column} = ${identity} order by ${id} limit ${count}`.execute(db)
       return rows.map((row) => ({ user: String(row.user), slot: '', identity }))
+    },
+    page: async (db, after, count) => {
+      const rest = after === undefined ? sql`` : sql`and ${id} > ${key(after.user)}`
+      const { rows } = await sql<ColumnRow>`
+        select ${id} as ${sql.ref('user')}, ${column} as ${sql.ref('identity')} from ${table}
+        where ${column} is not null ${rest} order by ${id} limit ${count}`.execute(db)
+      return rows.map(({ user, identity }) => ({
+        user: String(user),
+        slot: '',
+        identity: identity ?? '',
+      }))
     },
     insert: async (db, link) => {
       if ((await find(db, link)).kind === 'free') {

@@ -1,9 +1,10 @@
 import { type MappingContext, type MappingOptions, mappingContext } from './context.ts'
 import { createFor, type IdentityVerdict, recordHomeless } from './creation.ts'
-import { type ErasureReceipt, eraseUser, leaveIdentity, payDebt } from './erasure.ts'
+import { type ExamineOptions, examineMapping, type Finding, repairFinding } from './doctor.ts'
+import { type ErasureReceipt, eraseUser, leaveIdentity, payDebtsOf } from './erasure.ts'
 import type { Link } from './links.ts'
 import { checkIdentity, checkPlace, checkUser, type Place, patternRules } from './model.ts'
-import { dropIdentity, insertIdentity, keepIdentity, listDebts, lockIdentity } from './store.ts'
+import { dropIdentity, insertIdentity, keepIdentity, lockIdentity } from './store.ts'
 import { type SweepReport, sweepAll } from './sweep.ts'
 import type { Db } from './tables.ts'
 import { inTransaction } from './transactions.ts'
@@ -68,6 +69,10 @@ export interface Mapping {
   removeExpiredVisitors(): Promise<SweepReport>
   /** Erases a user: links first, identities second. Repeat it until the receipt is complete. */
   forget(user: string): Promise<ErasureReceipt>
+  /** Compares the mapping with the service, and says what does not agree. Changes nothing. */
+  examine(options?: ExamineOptions): AsyncIterable<Finding>
+  /** Mends one finding, if it is still so; false when it is not, or is for people to decide. */
+  repair(finding: Finding): Promise<boolean>
   /** Finishes what a crash or an absent service has left. Call it at start and now and then. */
   sweep(): Promise<SweepReport>
 }
@@ -116,6 +121,8 @@ export function createMapping<Tables>(options: MappingOptions<Tables>): Mapping 
       return { ...report, expired: expired + report.expired }
     },
     forget: (user) => eraseUser(context, checkUser(user)),
+    examine: (asked = {}) => examineMapping(context, asked),
+    repair: (finding) => repairFinding(context, finding),
     sweep: () => sweepAll(context, listMax),
   }
 }
@@ -178,12 +185,4 @@ async function unlink(context: MappingContext, link: Link, isKept: boolean): Pro
   )
   if (wasThere) await payDebtsOf(context, identity)
   return wasThere
-}
-
-async function payDebtsOf(context: MappingContext, identity: string): Promise<boolean> {
-  let isPaid = true
-  for (const debt of await listDebts(context.db, { identity })) {
-    isPaid = (await payDebt(context, debt)) && isPaid
-  }
-  return isPaid
 }

@@ -282,3 +282,38 @@ export async function keepIdentity(db: Db, identity: string): Promise<void> {
     .where('identity_id', '=', identity)
     .execute()
 }
+
+/** Lists identities by name, `count` of them after a given one. */
+export async function pageIdentities(
+  db: Db,
+  after: string,
+  count: number,
+): Promise<readonly IdentityRow[]> {
+  return db
+    .selectFrom('parley_identity')
+    .selectAll()
+    .where('identity_id', '>', after)
+    .orderBy('identity_id')
+    .limit(count)
+    .execute()
+}
+
+/** Says which of some identities are written down. */
+export async function recordedAmong(
+  db: Db,
+  identities: readonly string[],
+): Promise<ReadonlySet<string>> {
+  if (identities.length === 0) return new Set()
+  const rows = await db
+    .selectFrom('parley_identity')
+    .select('identity_id')
+    .where('identity_id', 'in', identities)
+    .execute()
+  return new Set(rows.map((row) => row.identity_id))
+}
+
+/** Says whether anybody is creating an identity, or has died doing so. */
+export async function isAnyReserved(db: Db): Promise<boolean> {
+  const row = await db.selectFrom('parley_reservation').select('slot').limit(1).executeTakeFirst()
+  return row !== undefined
+}
