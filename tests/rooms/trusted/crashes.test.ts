@@ -13,6 +13,7 @@ for (const kind of databaseKinds) {
   describe(`a creation in ${kind.dialect}`, { skip: kind.skip }, () => {
     describe('that is disturbed', () => specifyDisturbed(kind))
     describe('that is cut off', () => specifyCutOff(kind))
+    describe('that can be repeated', () => specifyCustomIds(kind))
   })
 }
 
@@ -51,16 +52,18 @@ function specifyDisturbed(kind: DatabaseKind): void {
 
   test('a user who is forgotten while he is created leaves nothing behind', async () => {
     const before = await app.service.identities()
-    let isForgotten = false
+    let early: readonly string[] | undefined
     const service = dying(app.service.client, {
       after: async () => {
-        if (isForgotten) return
-        isForgotten = true
+        if (early !== undefined) return
+        early = await app.service.identities()
         await app.mapping().forget('fleeting')
       },
     })
     const verdict = await app.mapping({ service }).identityFor('fleeting')
-    assert.ok(verdict.ok)
+    // What was made before he was forgotten is not given to who asks again.
+    assert.ok(verdict.ok && early?.length === before.length + 1)
+    assert.equal(early.includes(verdict.identity), false)
     await app.mapping().sweep()
     assert.deepEqual(await app.service.identities(), [...before, verdict.identity].sort())
     await app.mapping().forget('fleeting')
@@ -81,7 +84,7 @@ function specifyCutOff(kind: DatabaseKind): void {
     const before = await app.service.identities()
     void mapping.identityFor('lost')
     while ((await app.service.identities()).length === before.length) await Promise.resolve()
-    nowMs += 60_000
+    nowMs += 60_001
     const { uncertain } = await app.mapping({ now: () => nowMs }).sweep()
     assert.equal(uncertain, 1)
     assert.deepEqual((await rowCounts(app.db))[2], 0)
@@ -105,6 +108,13 @@ function specifyCutOff(kind: DatabaseKind): void {
     assert.equal((await mapping.sweep()).deleted, 1)
     assert.deepEqual(await app.service.identities(), before)
   })
+}
+
+function specifyCustomIds(kind: DatabaseKind): void {
+  let app: App
+  before(async () => {
+    app = await openApp(kind, 'one-to-one')
+  })
 
   test('with customId a crash after creating loses nothing', async () => {
     let nowMs = 1_000_000
@@ -115,13 +125,48 @@ function specifyCutOff(kind: DatabaseKind): void {
     void crashed.identityFor('found')
     void crashed.identityFor('abandoned')
     while ((await app.service.identities()).length < before.length + 2) await Promise.resolve()
-    nowMs += 60_000
+    nowMs += 60_001
     const after = await app.service.identities()
     const found = await identityOf(app.mapping({ now, customIds: true }), 'found')
     assert.ok(after.includes(found) && !before.includes(found))
     const swept = await app.mapping({ now, customIds: true }).sweep()
     assert.deepEqual([swept.deleted, swept.uncertain], [1, 0])
     assert.deepEqual(await app.service.identities(), [...before, found].sort())
+  })
+
+  test('with customId a user who is forgotten after a crash leaves nothing', async () => {
+    let nowMs = 1_000_000
+    const now = () => nowMs
+    const before = await app.service.identities()
+    const hanging = dying(app.service.client, { after: () => new Promise(() => undefined) })
+    void app.mapping({ now, customIds: true, service: hanging }).identityFor('ghost')
+    while ((await app.service.identities()).length === before.length) await Promise.resolve()
+    const mapping = app.mapping({ now, customIds: true })
+    await mapping.forget('ghost')
+    nowMs += 30_000
+    assert.equal((await mapping.sweep()).deleted, 0)
+    nowMs += 1
+    assert.equal((await mapping.sweep()).deleted, 1)
+    assert.deepEqual(await app.service.identities(), before)
+    assert.equal((await rowCounts(app.db))[2], 0)
+  })
+
+  test('with customId who wakes up after the sweep leaves nothing either', async () => {
+    let nowMs = 1_000_000
+    const now = () => nowMs
+    const before = await app.service.identities()
+    let isAsleep = true
+    const service = dying(app.service.client, {
+      after: async () => {
+        if (!isAsleep) return
+        isAsleep = false
+        nowMs += 60_001
+        await app.mapping({ now, customIds: true }).sweep()
+      },
+    })
+    const identity = await identityOf(app.mapping({ now, customIds: true, service }), 'late')
+    await app.mapping({ now, customIds: true }).sweep()
+    assert.deepEqual(await app.service.identities(), [...before, identity].sort())
   })
 }
 

@@ -5,7 +5,14 @@ import { meansGone, timed, withCustomId } from '../service.ts'
 import type { MappingContext } from './context.ts'
 import type { Found } from './links.ts'
 import type { Place } from './model.ts'
-import { type Claim, insertIdentity, release, reserve, takeOver } from './store.ts'
+import {
+  type Claim,
+  insertIdentity,
+  isCustomIdReserved,
+  release,
+  reserve,
+  takeOver,
+} from './store.ts'
 import type { Db, Owed } from './tables.ts'
 import { inTransaction } from './transactions.ts'
 
@@ -92,7 +99,8 @@ export async function create(
   } catch (error) {
     // With a customId the next one asks with the same and is given what this call may have made;
     // without there is nothing to keep.
-    if (customIds) await takeOver(db, claim, { claimId: claim.claimId, untilMs: 0 })
+    const { claimId } = claim
+    if (customIds) await takeOver(db, claim, { claimId, untilMs: context.now() })
     else await release(db, claim)
     return { ok: false, reason: 'service-failed', error }
   }
@@ -110,8 +118,7 @@ async function adopt(
     const write = (owed: Owed) =>
       insertIdentity(tx, dialect, { identity, owed, mark: context.uuid(), nowMs })
     if (!(await release(tx, claim))) {
-      // With a customId whoever took over has been given this very identity.
-      if (!context.customIds) await write('deletion')
+      await recordLost(context, tx, claim, identity)
       return undefined
     }
     const found = await links.insert(tx, { ...claim.place, identity }, nowMs)
@@ -119,6 +126,26 @@ async function adopt(
     await write(isLinked ? 'nothing' : 'deletion')
     if (isLinked) return { ok: true, identity, isNew: true }
     return found.kind === 'free' ? undefined : verdictOf(found)
+  })
+}
+
+/**
+ * Writes down that an identity goes which was made under a reservation that was lost. Not while
+ * another holds the same customId, who has been given this very identity or will be; and what is
+ * written down already stays as it is.
+ */
+export async function recordLost(
+  context: MappingContext,
+  tx: Db,
+  claim: Claim,
+  identity: string,
+): Promise<void> {
+  if (context.customIds && (await isCustomIdReserved(tx, claim.customId))) return
+  await insertIdentity(tx, context.dialect, {
+    identity,
+    owed: 'deletion',
+    mark: context.uuid(),
+    nowMs: context.now(),
   })
 }
 

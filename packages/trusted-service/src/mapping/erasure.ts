@@ -84,7 +84,8 @@ async function dropReservations(context: MappingContext, tx: Db, user: string): 
   // customId stays, and `sweep` asks the service for what it stands for.
   for (const { customId } of dropped) {
     const claimId = context.uuid()
-    await reserve(tx, context.dialect, { place: placeOfNobody(claimId), claimId, customId }, 0)
+    const claim = { place: placeOfNobody(claimId), claimId, customId }
+    await reserve(tx, context.dialect, claim, context.now())
   }
 }
 

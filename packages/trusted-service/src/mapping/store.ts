@@ -317,3 +317,13 @@ export async function isAnyReserved(db: Db): Promise<boolean> {
   const row = await db.selectFrom('parley_reservation').select('slot').limit(1).executeTakeFirst()
   return row !== undefined
 }
+
+/** Says whether a reservation stands by whose customId the service can be asked again. */
+export async function isCustomIdReserved(db: Db, customId: string): Promise<boolean> {
+  const row = await db
+    .selectFrom('parley_reservation')
+    .select('slot')
+    .where('custom_id', '=', customId)
+    .executeTakeFirst()
+  return row !== undefined
+}

@@ -2,9 +2,9 @@
  * What is swept: debts to the service, past visits, and reservations whose holders are gone.
  */
 import type { MappingContext } from './context.ts'
-import { create, recorded, recordHomeless } from './creation.ts'
+import { create, recorded, recordHomeless, recordLost } from './creation.ts'
 import { payDebt } from './erasure.ts'
-import { type Claim, insertIdentity, listAbandoned, listDebts, release, takeOver } from './store.ts'
+import { type Claim, listAbandoned, listDebts, release, takeOver } from './store.ts'
 import { expireVisitors } from './visitors.ts'
 
 /** What a sweep has done and left. */
@@ -50,7 +50,9 @@ export async function sweepAll(context: MappingContext, count: number): Promise<
 
 /** Ends reservations that have run out; those that a customId can resolve are resolved. */
 async function resolveAbandoned(context: MappingContext, count: number): Promise<number> {
-  const abandoned = await listAbandoned(context.db, context.now(), count)
+  // Not at once: a call that its caller has given up may still arrive at the service, and would
+  // make an identity after we had seen to it that there is none.
+  const abandoned = await listAbandoned(context.db, context.now() - context.claimMs, count)
   let uncertain = 0
   for (const claim of abandoned) {
     if (context.customIds) await resolveByCustomId(context, claim)
@@ -60,19 +62,14 @@ async function resolveAbandoned(context: MappingContext, count: number): Promise
 }
 
 async function resolveByCustomId(context: MappingContext, abandoned: Claim): Promise<void> {
-  const { db, dialect } = context
+  const { db } = context
   const claim: Claim = { ...abandoned, claimId: context.uuid() }
   const untilMs = context.now() + context.claimMs
   if (!(await takeOver(db, abandoned, { claimId: claim.claimId, untilMs }))) return
   const created = await create(context, claim)
   if (!created.ok) return
   await recorded(context, created.identity, async (tx) => {
-    if (!(await release(tx, claim))) return
-    await insertIdentity(tx, dialect, {
-      identity: created.identity,
-      owed: 'deletion',
-      mark: context.uuid(),
-      nowMs: context.now(),
-    })
+    await release(tx, claim)
+    await recordLost(context, tx, claim, created.identity)
   })
 }

@@ -3,7 +3,7 @@
  * ties one visit to the next, and the identity is removed when its time is over.
  */
 import type { MappingContext } from './context.ts'
-import { create, type IdentityRefusal, recorded } from './creation.ts'
+import { create, type IdentityRefusal, recorded, recordLost } from './creation.ts'
 import { placeOfNobody } from './model.ts'
 import {
   findIdentityRow,
@@ -48,8 +48,8 @@ export async function createVisitor(
     if (isMine) {
       const visitor = { ...made, owed: 'nothing', visitorUntilMs: expiresAtMs } as const
       await insertIdentity(tx, dialect, visitor)
-    } else if (!context.customIds) {
-      await insertIdentity(tx, dialect, { ...made, owed: 'deletion' })
+    } else {
+      await recordLost(context, tx, claim, identity)
     }
     return isMine
   })
