@@ -21,7 +21,10 @@ import { isScope, limits, type Scope } from '@parley/protocol'
 export type Caller =
   /** One of the app's users. */
   | { readonly kind: 'user'; readonly user: string }
-  /** A visitor whose identity (`mapping.createVisitor`) is kept in the session of his visit. */
+  /**
+   * A visitor, whose identity (`mapping.createVisitor`) the app keeps in the session of his visit.
+   * Others in a chat see that identity: it must come from where the browser cannot write.
+   */
   | { readonly kind: 'visitor'; readonly identity: string }
 
 /** What a caller is given. */

@@ -55,24 +55,7 @@ export function linksInTable(dialect: Dialect): Links {
         .execute()
       return rows.map(readRow)
     },
-    page: async (db, after, count) => {
-      const query = db
-        .selectFrom('parley_link')
-        .select(['user_id', 'slot', 'identity_id'])
-        .orderBy('user_id')
-        .orderBy('slot')
-        .limit(count)
-      const rest =
-        after === undefined
-          ? query
-          : query.where((where) =>
-              where.or([
-                where('user_id', '>', after.user),
-                where.and([where('user_id', '=', after.user), where('slot', '>', after.slot)]),
-              ]),
-            )
-      return (await rest.execute()).map(readRow)
-    },
+    page: pageInTable,
     insert: async (db, link, nowMs) => {
       const { user, slot, identity } = link
       await insertIfAbsent(db, dialect, 'parley_link', {
@@ -103,6 +86,29 @@ async function findInTable(db: Db, { user, slot }: Place): Promise<Found> {
     .where('slot', '=', slot)
     .executeTakeFirst()
   return row === undefined ? { kind: 'free' } : { kind: 'linked', identity: row.identity_id }
+}
+
+async function pageInTable(
+  db: Db,
+  after: Place | undefined,
+  count: number,
+): Promise<readonly Link[]> {
+  const query = db
+    .selectFrom('parley_link')
+    .select(['user_id', 'slot', 'identity_id'])
+    .orderBy('user_id')
+    .orderBy('slot')
+    .limit(count)
+  const rest =
+    after === undefined
+      ? query
+      : query.where((where) =>
+          where.or([
+            where('user_id', '>', after.user),
+            where.and([where('user_id', '=', after.user), where('slot', '>', after.slot)]),
+          ]),
+        )
+  return (await rest.execute()).map(readRow)
 }
 
 function readRow(row: { user_id: string; slot: string; identity_id: string }): Link {
