@@ -231,7 +231,7 @@ function specifyVisitors(kind: DatabaseKind): void {
     const [member = '', ended = '', ...over] = visitors
     assert.deepEqual(await mapping.findVisitor(ended), { expiresAtMs: nowMs + 1_800_000 })
     assert.deepEqual(await mapping.link({ user: 'signed-up', identity: member }), { ok: true })
-    assert.equal(await mapping.endVisit(ended), true)
+    assert.deepEqual([await mapping.endVisit(ended), await mapping.endVisit(member)], [true, true])
     assert.equal(await mapping.findVisitor(ended), undefined)
     nowMs += 1_799_999
     assert.equal((await mapping.removeExpiredVisitors()).expired, 0)

@@ -123,14 +123,75 @@ describe('the cache', () => {
     assert.equal(scene.issuedCount, 3)
   })
 
-  test('takes a mistake in its options for one', () => {
+  test('issues once for who comes while another reads, and for who has read before', async () => {
+    const gates: (() => void)[] = []
+    const scene = newScene(gatedStore(gates))
+    const issuing: (() => void)[] = []
+    const getToken: IdentityService['getToken'] = async (...asked) => {
+      if (scene.issuedCount > 0) await new Promise<void>((resolve) => issuing.push(resolve))
+      return scene.service.getToken(...asked)
+    }
+    const cache = scene.cache({ service: { ...scene.service, getToken } })
+    const ask = async () => (await cache.tokenFor(request)).token
+    const both = [ask(), ask()]
+    await open(gates)
+    assert.deepEqual(await Promise.all(both), ['token-1', 'token-1'])
+    scene.nowMs = 44 * minuteMs
+    const early = ask()
+    await open(gates)
+    assert.equal(await early, 'token-1')
+    const readBefore = ask()
+    await open(issuing)
+    await cache.settled()
+    await open(gates)
+    await open(gates)
+    assert.equal(await readBefore, 'token-2')
+    assert.equal(scene.issuedCount, 2)
+  })
+
+  test('hands nobody what was forgotten before he asked', async () => {
+    const gates: (() => void)[] = []
+    const cache = newScene(gatedStore(gates)).cache()
+    const ask = async () => (await cache.tokenFor(request)).token
+    const issued = ask()
+    await open(gates)
+    await issued
+    const before = ask()
+    await open([])
+    await cache.forgetIdentity(request.identity)
+    const after = ask()
+    await open(gates)
+    assert.deepEqual(await Promise.all([before, after]), ['token-1', 'token-2'])
+  })
+
+  test('takes a mistake in its options for one', async () => {
     const { cache } = newScene()
     for (const options of [{ restMinutes: 0 }, { restMinutes: 60 }, { aheadMinutes: -1 }]) {
       assert.throws(() => cache(options), TypeError)
     }
     assert.throws(() => memoryStore({ entriesMax: 0 }), TypeError)
+    await assert.rejects(cache().tokenFor({ ...request, scopes: [] }), TypeError)
   })
 })
+
+/** A store that has read at once, and says so only when its gate is opened. */
+function gatedStore(gates: (() => void)[]): SealedStore {
+  const kept = memoryStore({ now: () => 0 })
+  return {
+    ...kept,
+    get: async (address) => {
+      const found = await kept.get(address)
+      await new Promise<void>((resolve) => gates.push(resolve))
+      return found
+    },
+  }
+}
+
+/** Lets those read on who are reading now, or come to it first. */
+async function open(gates: (() => void)[]): Promise<void> {
+  for (let turn = 0; turn < 50; turn += 1) await Promise.resolve()
+  for (const gate of gates.splice(0)) gate()
+}
 
 test('the memory store drops the oldest beyond its limit, and what has expired', async () => {
   let nowMs = 0

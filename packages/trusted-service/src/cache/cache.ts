@@ -65,7 +65,18 @@ interface Cache {
   readonly onFault: (error: unknown) => void
   readonly now: () => number
   readonly random: () => number
+  readonly lookups: Map<string, Lookup>
   readonly flights: Map<string, Flight>
+  /** What is being replaced behind the scenes. */
+  readonly behind: Set<Promise<void>>
+  /** How many flights have ended. */
+  landingCount: number
+}
+
+/** A token that is being looked for. */
+interface Lookup {
+  readonly request: TokenRequest
+  readonly promise: Promise<Token>
 }
 
 /** A token that is being issued. */
@@ -111,12 +122,15 @@ export function createTokenCache(options: TokenCacheOptions): TokenCache {
     onFault,
     now: options.now ?? systemNow,
     random: options.random ?? systemRandom,
+    lookups: new Map(),
     flights: new Map(),
+    behind: new Set(),
+    landingCount: 0,
   }
   const forgetIdentity = (identity: string) =>
     forget(
       cache,
-      (flight) => flight.request.identity === identity,
+      (request) => request.identity === identity,
       async () => {
         for (const hash of cache.sealer.identityHashesOf(identity)) {
           await cache.store.deleteIdentity(hash)
@@ -133,7 +147,7 @@ export function createTokenCache(options: TokenCacheOptions): TokenCache {
       },
     )
   return {
-    tokenFor: (request) => tokenFor(cache, request),
+    tokenFor: async (request) => tokenFor(cache, request),
     forgetIdentity,
     forgetToken: (token) => forgetNamed(tokenNameOf(token)),
     forget: ({ kind, resourceId, subject }) => {
@@ -147,22 +161,42 @@ export function createTokenCache(options: TokenCacheOptions): TokenCache {
       return forgetIdentity(printIdentityName({ resourceId, identityId: subject }))
     },
     settled: async () => {
-      while (cache.flights.size > 0) {
-        await Promise.allSettled([...cache.flights.values()].map(({ promise }) => promise))
-      }
+      while (cache.behind.size > 0) await Promise.all(cache.behind)
     },
   }
 }
 
-async function tokenFor(cache: Cache, request: TokenRequest): Promise<Token> {
+function tokenFor(cache: Cache, request: TokenRequest): Promise<Token> {
   if (request.scopes.length === 0) throw new TypeError('scopes: expected at least one')
-  const found = await read(cache, request)
+  const name = nameOf(request)
+  const running = cache.lookups.get(name)
+  if (running !== undefined) return running.promise
+  const promise = lookUp(cache, request).finally(() => {
+    // Another one stands there when what this one may have read was forgotten meanwhile.
+    if (cache.lookups.get(name) === lookup) cache.lookups.delete(name)
+  })
+  const lookup: Lookup = { request, promise }
+  cache.lookups.set(name, lookup)
+  return promise
+}
+
+/** Reads, and issues where that is not enough. One for all who ask meanwhile. */
+async function lookUp(cache: Cache, request: TokenRequest): Promise<Token> {
   const { restMs } = cache
-  const freshness = found && freshnessOf({ token: found, nowMs: cache.now(), restMs })
-  if (found === undefined || freshness === 'over') return handOut(await refresh(cache, request))
-  // Replaced behind the scenes: the caller has a good token, whatever comes of it.
-  if (freshness === 'early') refresh(cache, request).catch(cache.onFault)
-  return handOut(found)
+  for (let isRepeated = false; ; isRepeated = true) {
+    const { landingCount } = cache
+    const found = await read(cache, request)
+    const freshness = found && freshnessOf({ token: found, nowMs: cache.now(), restMs })
+    if (found !== undefined && freshness === 'fresh') return handOut(found)
+    // What was read may be what a token has replaced that came while we were reading.
+    if (landingCount !== cache.landingCount && !isRepeated) continue
+    if (found === undefined || freshness === 'over') return handOut(await refresh(cache, request))
+    // Replaced behind the scenes: the caller has a good token, whatever comes of it.
+    const replacing = refresh(cache, request).then(() => undefined, cache.onFault)
+    cache.behind.add(replacing)
+    replacing.finally(() => cache.behind.delete(replacing))
+    return handOut(found)
+  }
 }
 
 function handOut({ token, expiresAtMs }: CachedToken): Token {
@@ -192,7 +226,10 @@ function refresh(cache: Cache, request: TokenRequest): Promise<CachedToken> {
   const running = cache.flights.get(name)
   if (running !== undefined) return running.promise
   const course = { request, isForgotten: false }
-  const promise = issueAndKeep(cache, course).finally(() => cache.flights.delete(name))
+  const promise = issueAndKeep(cache, course).finally(() => {
+    cache.flights.delete(name)
+    cache.landingCount += 1
+  })
   cache.flights.set(name, Object.assign(course, { promise }))
   return promise
 }
@@ -233,14 +270,18 @@ async function keep(cache: Cache, course: Course, token: CachedToken): Promise<v
   }
 }
 
-/** What is under way is marked before anything is deleted, so that it does not come back. */
+/** What is under way is told before anything is deleted, so that it does not come back. */
 async function forget(
   cache: Cache,
-  isMeant: (flight: Flight) => boolean,
+  isMeant: (request: TokenRequest) => boolean,
   act: () => Promise<void>,
 ): Promise<void> {
-  for (const flight of cache.flights.values()) if (isMeant(flight)) flight.isForgotten = true
+  for (const flight of cache.flights.values()) {
+    if (isMeant(flight.request)) flight.isForgotten = true
+  }
   await act()
+  // Who asks from now on does not wait for somebody who has read before.
+  for (const [name, { request }] of cache.lookups) if (isMeant(request)) cache.lookups.delete(name)
 }
 
 function issue(service: IdentityService, request: TokenRequest) {
