@@ -1,13 +1,7 @@
-export {
-  createTokenCache,
-  type Token,
-  type TokenCache,
-  type TokenCacheOptions,
-  type TokenSource,
-  uncachedTokens,
-} from './cache/cache.ts'
+export { createTokenCache, type TokenCache, type TokenCacheOptions } from './cache/cache.ts'
 export type { TokenRequest } from './cache/model.ts'
 export type { CacheSecret, EntryAddress, SealedEntry } from './cache/seal.ts'
+export { type Token, type TokenSource, uncachedTokens } from './cache/source.ts'
 export * from './cache/stores.ts'
 export * from './endpoint/adapters.ts'
 export type { RefusalReason } from './endpoint/answers.ts'

@@ -1,6 +1,6 @@
-import { type CutOff, printIdentityName, type Scope } from '@parley/protocol'
+import { type CutOff, printIdentityName } from '@parley/protocol'
 import { systemNow, systemRandom } from '../platform.ts'
-import { type IdentityService, timed } from '../service.ts'
+import type { IdentityService } from '../service.ts'
 import {
   type CachedToken,
   freshnessOf,
@@ -9,19 +9,8 @@ import {
   type TokenRequest,
 } from './model.ts'
 import { type CacheSecret, createSealer, type Sealer, tokenNameOf } from './seal.ts'
+import { issue, type Token, type TokenSource } from './source.ts'
 import type { SealedStore } from './stores.ts'
-
-/** A token that is handed out. */
-export interface Token {
-  readonly token: string
-  readonly expiresAtMs: number
-}
-
-/** Gives tokens; the cache is one, and so is the service without it (`uncachedTokens`). */
-export interface TokenSource {
-  /** A token with exactly these scopes. Rejects with what the service's client threw. */
-  tokenFor(request: TokenRequest): Promise<Token>
-}
 
 /** What a cache needs to know. */
 export interface TokenCacheOptions {
@@ -91,16 +80,6 @@ interface Flight extends Course {
 }
 
 const issuesMax = 3
-
-/** Tokens straight from the service, a new one each time. */
-export function uncachedTokens(service: IdentityService): TokenSource {
-  return {
-    tokenFor: async (request) => {
-      const { token, expiresOn } = await issue(service, request)
-      return { token, expiresAtMs: expiresOn.getTime() }
-    },
-  }
-}
 
 /**
  * Makes a cache of tokens.
@@ -282,10 +261,4 @@ async function forget(
   await act()
   // Who asks from now on does not wait for somebody who has read before.
   for (const [name, { request }] of cache.lookups) if (isMeant(request)) cache.lookups.delete(name)
-}
-
-function issue(service: IdentityService, request: TokenRequest) {
-  const { identity, scopes, lifetimeMinutes } = request
-  const options = { ...timed(), tokenExpiresInMinutes: lifetimeMinutes }
-  return service.getToken({ communicationUserId: identity }, [...scopes] as Scope[], options)
 }

@@ -1,5 +1,5 @@
 import type { Scope } from '@parley/protocol'
-import type { TokenSource } from '../cache/cache.ts'
+import type { TokenSource } from '../cache/source.ts'
 import type { Mapping } from '../mapping/mapping.ts'
 import { systemNow } from '../platform.ts'
 import { type Answer, printAnswer, type RefusalReason, refuse } from './answers.ts'
