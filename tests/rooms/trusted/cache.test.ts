@@ -234,3 +234,25 @@ describe('the table of sealed tokens', () => {
     assert.equal(await store.removeExpired(expiresAtMs), 1)
   })
 })
+
+describe('keys in Redis', { skip: lacks(redis) }, () => {
+  test('end with the last token that they are of', async () => {
+    const { socket: path } = await theRedis()
+    const client = await createClient({ socket: { path, tls: false } }).connect()
+    const store = redisStore({ client, prefix: 'ending:' })
+    const service = await newService()
+    const cache = createTokenCache({ service: service.client, store, secrets })
+    const identity = await createIdentity(service.tenant)
+    const long = await cache.tokenFor({ identity, scopes: ['chat'], lifetimeMinutes: 120 })
+    const short = await cache.tokenFor({ identity, ...chat })
+    const keys = (await client.keys('ending:*')).sort()
+    const ends = await Promise.all(keys.map((key) => client.pExpireTime(key)))
+    const [ofIdentity = 0, ...ofTokens] = ends
+    assert.equal(ofIdentity, long.expiresAtMs)
+    assert.deepEqual(ofTokens.sort(), [short.expiresAtMs, long.expiresAtMs])
+    await cache.forgetToken(short.token)
+    await store.clear()
+    assert.deepEqual(await client.keys('ending:*'), [])
+    await client.close()
+  })
+})
