@@ -5,6 +5,7 @@ import {
   type IdentityService,
   type Mapping,
   type MappingOptions,
+  type MigrationOptions,
   type Pattern,
 } from '@parley/trusted-service'
 import { sql } from 'kysely'
@@ -26,6 +27,7 @@ export async function openApp(
   { open, dialect }: DatabaseKind,
   pattern: Pattern,
   more: Partial<MappingOptions<AppTables>> = {},
+  migration: Partial<MigrationOptions> = {},
 ): Promise<App> {
   const [db, service] = await Promise.all([open(), newService()])
   const { column } = more
@@ -34,7 +36,7 @@ export async function openApp(
     await sql.raw('create table users (id integer primary key, name varchar(50))').execute(db)
     await sql.raw("insert into users (id, name) values (1, 'a'), (2, 'b'), (7, 'c')").execute(db)
   }
-  await migrate(db, options)
+  await migrate(db, { ...options, ...migration })
   const mapping: App['mapping'] = (different = {}) =>
     createMapping({ db, ...options, service: service.client, ...more, ...different })
   return { db, service, mapping }

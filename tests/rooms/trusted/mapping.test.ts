@@ -2,7 +2,9 @@
  * The mapping on every database it speaks, against a real server through the official client.
  */
 import assert from 'node:assert/strict'
+import { randomBytes } from 'node:crypto'
 import { before, describe, test } from 'node:test'
+import { createTokenCache, sqlStore } from '@parley/trusted-service'
 import { sql } from 'kysely'
 import { atOnce, issueToken, liveness } from '../../calls.ts'
 import { type App, crash, dying, identityOf, openApp, rowCounts } from './app.ts'
@@ -294,3 +296,26 @@ function specifyErasure(kind: DatabaseKind): void {
     assert.deepEqual([deleted, isComplete], [[own], true])
   })
 }
+
+describe('a mapping in a schema of the app', () => {
+  test('is found there, cache included', async () => {
+    const kind = databaseKinds.find(({ dialect }) => dialect === 'postgresql')
+    assert.ok(kind !== undefined)
+    const { dialect } = kind
+    const { db, service, mapping } = await openApp(kind, 'one-to-one', {}, { tokenCache: true })
+    await sql`create schema hidden`.execute(db)
+    for (const table of ['identity', 'link', 'reservation', 'token']) {
+      await sql.raw(`alter table parley_${table} set schema hidden`).execute(db)
+    }
+    const there = mapping({ db: db.withSchema('hidden') })
+    const identity = await identityOf(there, 'ada')
+    const store = sqlStore({ db: db.withSchema('hidden'), dialect })
+    const secrets = [{ id: 'one', secret: randomBytes(32) }]
+    const onFault = (error: unknown) => assert.fail(String(error))
+    const cache = createTokenCache({ service: service.client, store, secrets, onFault })
+    const request = { identity, scopes: ['chat'], lifetimeMinutes: 60 } as const
+    assert.deepEqual(await cache.tokenFor(request), await cache.tokenFor(request))
+    assert.deepEqual((await there.forget('ada')).deleted, [identity])
+    assert.deepEqual(await service.identities(), [])
+  })
+})

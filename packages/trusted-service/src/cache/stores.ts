@@ -1,4 +1,4 @@
-import { type Kysely, sql } from 'kysely'
+import type { Kysely } from 'kysely'
 import type { Dialect } from '../mapping/tables.ts'
 import { asParleyTables } from '../mapping/transactions.ts'
 import { systemNow } from '../platform.ts'
@@ -140,17 +140,20 @@ export function sqlStore<Tables>(options: {
       return row?.sealed
     },
     put: async (entry) => {
-      const tail =
+      const { sealed } = entry
+      const changing = { token_hash: entry.tokenHash, sealed, expires_at_ms: entry.expiresAtMs }
+      const insert = db.insertInto('parley_token').values({
+        identity_hash: entry.identityHash,
+        entry_hash: entry.entryHash,
+        ...changing,
+      })
+      const upsert =
         options.dialect === 'mysql'
-          ? sql`on duplicate key update token_hash = values(token_hash),
-              sealed = values(sealed), expires_at_ms = values(expires_at_ms)`
-          : sql`on conflict (identity_hash, entry_hash) do update set
-              token_hash = excluded.token_hash, sealed = excluded.sealed,
-              expires_at_ms = excluded.expires_at_ms`
-      await sql`insert into parley_token
-        (identity_hash, entry_hash, token_hash, sealed, expires_at_ms)
-        values (${entry.identityHash}, ${entry.entryHash}, ${entry.tokenHash}, ${entry.sealed},
-          ${entry.expiresAtMs}) ${tail}`.execute(db)
+          ? insert.onDuplicateKeyUpdate(changing)
+          : insert.onConflict((conflict) =>
+              conflict.columns(['identity_hash', 'entry_hash']).doUpdateSet(changing),
+            )
+      await upsert.execute()
     },
     deleteIdentity: async (hash) => {
       await db.deleteFrom('parley_token').where('identity_hash', '=', hash).execute()

@@ -2,7 +2,7 @@
  * Links, in a table of ours or in a column of the app's users table. Both answer the same
  * questions; whoever changes a link holds the row of its identity (`lockIdentity`).
  */
-import { sql } from 'kysely'
+import { type Kysely, sql } from 'kysely'
 import type { Place } from './model.ts'
 import type { Db, Dialect, UsersColumn } from './tables.ts'
 
@@ -117,6 +117,8 @@ function readRow(row: { user_id: string; slot: string; identity_id: string }): L
 
 type TableName = 'parley_link' | 'parley_reservation' | 'parley_identity'
 
+type AnyRow = Readonly<Record<string, string | number | null>>
+
 /**
  * Inserts a row unless one with its keys is there, which is no error: in PostgreSQL one would end
  * the transaction. Whether it was inserted is read afterwards, since the count of affected rows
@@ -126,18 +128,17 @@ export async function insertIfAbsent(
   db: Db,
   dialect: Dialect,
   table: TableName,
-  row: Readonly<Record<string, string | number | null>>,
+  row: AnyRow,
 ): Promise<void> {
-  const columns = sql.join(Object.keys(row).map((name) => sql.ref(name)))
-  const values = sql.join(Object.values(row))
-  const head = sql`insert into ${sql.table(table)} (${columns}) values (${values})`
+  // By the builder, as all that is of our tables: it knows of a schema that the app has chosen.
+  const insert = (db as unknown as Kysely<Record<TableName, AnyRow>>).insertInto(table).values(row)
+  const [first = ''] = Object.keys(row)
   // Not `insert ignore`, which would also cut what is too long and pass over other errors.
-  const first = sql.ref(Object.keys(row)[0] ?? '')
-  const tail =
+  const unless =
     dialect === 'mysql'
-      ? sql`on duplicate key update ${first} = ${first}`
-      : sql`on conflict do nothing`
-  await sql`${head} ${tail}`.execute(db)
+      ? insert.onDuplicateKeyUpdate({ [first]: sql.ref(first) })
+      : insert.onConflict((conflict) => conflict.doNothing())
+  await unless.execute()
 }
 
 interface ColumnRow {
