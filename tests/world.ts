@@ -137,7 +137,7 @@ export async function startWorld(
   const now = () => stoppedAtMs ?? Date.now()
   const result = await startParley({
     settings,
-    platform: createPlatform({ now, randomBytes }),
+    platform: createPlatform({ now, monotonicNow: () => performance.now(), randomBytes }),
     log: openLog({ level: 'silent', fileDescriptor: 2 }),
     host: {
       platform: process.platform,

@@ -1,7 +1,7 @@
 /**
  * The rooms of a server and what they share, built from what was opened before them.
  */
-import { createVerifier } from '@parley/verifier/node'
+import { createVerifier, type SyncVerifier } from '@parley/verifier/node'
 import type { Installation } from './admin/installation.ts'
 import { endpointFor } from './admin/reachable.ts'
 import { createAdminTokenCheck } from './authentication/admin-token.ts'
@@ -10,16 +10,19 @@ import type { CheckBearer } from './authentication/bearer.ts'
 import { serverLimits } from './contract/limits.ts'
 import type { Operation } from './contract/operation.ts'
 import type { Database } from './database/connect.ts'
-import { createFeed } from './events/feed.ts'
-import { listRevocationEvents } from './events/store.ts'
+import { isCutOffEvent } from './events/model.ts'
+import { readCutOffs } from './events/store.ts'
+import type { Follower } from './events/tail.ts'
 import type { OpenLog } from './foundation/log.ts'
 import { createMetrics, type Metrics } from './foundation/metrics.ts'
 import type { Platform } from './foundation/platform.ts'
 import type { Sealer } from './foundation/seal.ts'
 import type { Settings } from './foundation/settings.ts'
 import { createPipeline, type Pipeline } from './http/pipeline.ts'
+import { followResources } from './keys/following.ts'
 import { createKeyRing, type KeyRing } from './keys/key-ring.ts'
 import { type ActiveAccessKey, activeAccessKey } from './keys/model.ts'
+import type { Node } from './nodes/node.ts'
 import { operationsOf } from './operations.ts'
 import { createResourceDirectory, type ResourceDirectory } from './resources/directory.ts'
 import { createTokenSigner } from './tokens/sign.ts'
@@ -30,6 +33,7 @@ export interface AssemblyWorld {
   readonly platform: Platform
   readonly log: OpenLog
   readonly db: Database
+  readonly node: Node
   readonly sealer: Sealer
   readonly installation: Installation
   /** The https endpoint with a slash at its end. */
@@ -47,21 +51,22 @@ export interface Assembly {
 
 /** Builds the rooms. */
 export async function assemble(world: AssemblyWorld): Promise<Assembly> {
-  const { settings, platform, installation, log, db, sealer, endpoint } = world
+  const { settings, platform, installation, log, db, node, sealer, endpoint } = world
   const { publishedKeys, customIdKey, signingKey } = installation
   const issuer = settings.issuer ?? endpoint.slice(0, -1)
   const keyRing = filledKeyRing(installation)
   const resources = createResourceDirectory()
   for (const resource of installation.resources) resources.put(resource)
-  const feed = createFeed()
+  const { feed } = node
   const verifier = createVerifier({
     keys: { keys: publishedKeys },
     issuer,
     seenTokensMax: serverLimits.seenTokensMax,
     now: platform.now,
   })
-  feed.follow((event) => verifier.apply(event))
-  feed.publish(await listRevocationEvents(db, platform.now()))
+  feed.follow(followCutOffs(verifier))
+  feed.follow(followResources({ db, sealer, resources, keyRing }))
+  await loadCutOffs(db, verifier, platform.now())
   const metrics = createMetrics()
   const { domain, publicHosts, showsRefusalReasons } = settings
   return {
@@ -70,6 +75,7 @@ export async function assemble(world: AssemblyWorld): Promise<Assembly> {
       platform,
       sealer,
       feed,
+      node,
       verifier,
       signer: createTokenSigner(signingKey),
       customIdKey,
@@ -81,6 +87,7 @@ export async function assemble(world: AssemblyWorld): Promise<Assembly> {
     }),
     pipeline: createPipeline({
       platform,
+      node,
       log: log.log,
       logRequests: log.logRequests,
       metrics,
@@ -98,6 +105,25 @@ export async function assemble(world: AssemblyWorld): Promise<Assembly> {
     metrics,
     keyRing,
     resources,
+  }
+}
+
+function followCutOffs(verifier: SyncVerifier): Follower {
+  return {
+    apply: (event) => {
+      if (isCutOffEvent(event)) verifier.apply(event)
+      return undefined
+    },
+  }
+}
+
+/** Cut-offs only rise: what the feed brings again or meanwhile does no harm. */
+async function loadCutOffs(db: Database, verifier: SyncVerifier, nowMs: number): Promise<void> {
+  const eventsMax = serverLimits.cutOffsInPageMax
+  for (let afterSeq: number | undefined = 0; afterSeq !== undefined; ) {
+    const { cutOffs, nextAfterSeq } = await readCutOffs(db, { afterSeq, nowMs, eventsMax })
+    for (const cutOff of cutOffs) verifier.apply(cutOff)
+    afterSeq = nextAfterSeq
   }
 }
 

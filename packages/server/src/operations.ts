@@ -12,6 +12,7 @@ import type { Sealer } from './foundation/seal.ts'
 import { createCreateIdentity } from './identities/create.ts'
 import { identityOperations } from './identities/operations.ts'
 import type { KeyRing } from './keys/key-ring.ts'
+import type { Node } from './nodes/node.ts'
 import type { ResourceDirectory } from './resources/directory.ts'
 import { revocationOperations } from './revocations/operations.ts'
 import { exchangeOperations } from './tokens/exchanges.ts'
@@ -28,6 +29,7 @@ export interface OperationWorld {
   readonly platform: Platform
   readonly sealer: Sealer
   readonly feed: Feed
+  readonly node: Pick<Node, 'isCurrent'>
   readonly verifier: SyncVerifier
   readonly signer: TokenSigner
   readonly customIdKey: KeyObject
@@ -55,7 +57,7 @@ export function operationsOf(world: OperationWorld): readonly Operation[] {
     }),
     ...tokenOperations(issueToken),
     ...exchangeOperations,
-    ...introspectionOperations(world.verifier),
+    ...introspectionOperations(world.verifier, world.node.isCurrent),
     ...publishedKeyOperations({ issuer, keys: publishedKeys }),
     ...revocationOperations({ db, feed, now }),
   ]
@@ -65,8 +67,9 @@ export function operationsOf(world: OperationWorld): readonly Operation[] {
 export function describeOperations(): readonly Operation[] {
   return operationsOf({
     db: absent as unknown as Database,
-    platform: { now: absent, randomBytes: absent, newGuid: absent },
+    platform: { now: absent, monotonicNow: absent, randomBytes: absent, newGuid: absent },
     feed: { publish: absent, follow: absent },
+    node: { isCurrent: absent },
     verifier: { verify: absent, replaceKeys: absent, apply: absent },
     signer: absent,
     customIdKey: absent as unknown as KeyObject,

@@ -25,7 +25,7 @@ import type { Database } from './database/connect.ts'
 import { claimDataDirectory } from './database/data-directory.ts'
 import { type HostFacts, type OpenDatabase, openDatabase } from './database/open.ts'
 import { dropExpiredTokenPartitions, makeRoomForTokens } from './database/partitions.ts'
-import { deleteForgottenEvents } from './events/store.ts'
+import { appendChanges, deleteForgottenEvents, findLastSeq } from './events/store.ts'
 import type { OpenLog } from './foundation/log.ts'
 import { loadMasterKey } from './foundation/master-key.ts'
 import type { Platform } from './foundation/platform.ts'
@@ -37,6 +37,7 @@ import { bindListener, type Listener } from './http/listener.ts'
 import { routesOf } from './http/routes.ts'
 import { openAccessKey } from './keys/model.ts'
 import { findAccessKeys } from './keys/store.ts'
+import { createNode, type Node } from './nodes/node.ts'
 import { firstResource, type Resource } from './resources/model.ts'
 import { openTls } from './tls/open.ts'
 
@@ -129,7 +130,10 @@ async function start(
   if (!opened.ok) return opened
   const sealer = createSealer(masterKey.value, platform)
   const { signingAlgorithm } = settings
-  const { db } = opened.value
+  const { db, address } = opened.value
+  // Before anything is read into memory: whatever changes from here on is followed.
+  const startSeq = await findLastSeq(db)
+  const node = createNode({ address, db, platform, log: options.log.log, startSeq })
   const installation = await openInstallation({ db, platform, sealer, signingAlgorithm })
   if (!installation.ok) return installation
   return serve({
@@ -137,6 +141,7 @@ async function start(
     dataDir,
     closers,
     database: opened.value,
+    node,
     bound: bound.value,
     installation: installation.value,
     sealer,
@@ -187,13 +192,14 @@ interface Opened extends ParleyOptions {
   readonly dataDir: string
   readonly closers: Closers
   readonly database: OpenDatabase
+  readonly node: Node
   readonly bound: BoundListeners
   readonly installation: Installation
   readonly sealer: Sealer
 }
 
 async function serve(opened: Opened): Promise<Result<Started, StartFault>> {
-  const { settings, platform, closers, bound, installation, log, sealer } = opened
+  const { settings, platform, closers, bound, installation, log, sealer, node } = opened
   const { db, failed } = opened.database
   const { publicHosts, host } = settings
   const endpoint = endpointOf({ publicHosts, host, port: bound.https.port })
@@ -204,14 +210,17 @@ async function serve(opened: Opened): Promise<Result<Started, StartFault>> {
   })
   closers.push(() => houseKeeping.stop())
   const assembly = await assemble({ ...opened, db, endpoint })
-  const { pipeline, operations, metrics, keyRing, resources } = assembly
+  const { pipeline, operations, metrics } = assembly
+  closers.push(() => node.close())
+  const joined = await node.start()
+  if (!joined.ok) return joined
   const routes = routesOf(operations)
   for (const listener of [bound.https, bound.http]) {
     if (listener === undefined) continue
     await serveApp({ listener, routes, pipeline, newRequestId: randomUUID })
   }
   let isStopping = false
-  const isReady = async () => !isStopping && isDatabaseAnswering(db)
+  const isReady = async () => !isStopping && node.isCurrent() && isDatabaseAnswering(db)
   const { managementPort: port } = settings
   const opening =
     port === undefined ? ok(undefined) : await openManagement({ port, metrics, isReady })
@@ -237,11 +246,14 @@ async function serve(opened: Opened): Promise<Result<Started, StartFault>> {
     createResource: async (name) => {
       const { subscriptionId } = reachable
       const asked = { ...firstResource, name, subscriptionId }
-      const { resource, accessKeys } = await db.begin((transaction) =>
-        insertResourceWithKeys({ db: transaction, platform, sealer }, asked),
-      )
-      resources.put(resource)
-      keyRing.put(resource.resourceId, accessKeys)
+      const { resource, events } = await db.begin(async (transaction) => {
+        const world = { db: transaction, platform, sealer }
+        const { resource } = await insertResourceWithKeys(world, asked)
+        const resourceIds = [resource.resourceId]
+        const changed = { kind: 'resource-changed', resourceIds, atMs: platform.now() } as const
+        return { resource, events: await appendChanges(transaction, changed) }
+      })
+      await node.feed.publish(events)
       const { resourceId } = resource
       const keys = await slotTexts(db, resourceId, sealer)
       return { resource, ...connectionStrings(endpoint, keys) }

@@ -155,6 +155,14 @@ const table: { readonly [Kind in Fault['kind']]: readonly [FaultOf<Kind>, Wire] 
     { kind: 'server-busy' },
     [503, 'ServiceUnavailable', 'The server is currently unable to handle the request.'],
   ],
+  'node-behind': [
+    { kind: 'node-behind' },
+    [503, 'ServiceUnavailable', 'The server is currently unable to handle the request.'],
+  ],
+  'confirmation-late': [
+    { kind: 'confirmation-late' },
+    [503, 'ServiceUnavailable', 'The server is currently unable to handle the request.'],
+  ],
   'server-stopping': [
     { kind: 'server-stopping' },
     [503, 'ServiceUnavailable', 'The server is currently unable to handle the request.'],
@@ -171,6 +179,8 @@ const headersOf: Readonly<Partial<Record<Fault['kind'], Readonly<Record<string, 
   'content-encoding-unknown': { 'accept-encoding': 'identity' },
   'caller-refused': { 'www-authenticate': 'HMAC-SHA256' },
   'server-busy': { 'retry-after': '1' },
+  'node-behind': { 'retry-after': '1' },
+  'confirmation-late': { 'retry-after': '1' },
   'server-stopping': { 'retry-after': '1' },
 }
 

@@ -59,6 +59,8 @@ export type Fault =
   | { readonly kind: 'identity-not-owned' }
   | { readonly kind: 'operation-not-served'; readonly what: string }
   | { readonly kind: 'server-busy' }
+  | { readonly kind: 'node-behind' }
+  | { readonly kind: 'confirmation-late' }
   | { readonly kind: 'server-stopping' }
   | { readonly kind: 'server-broken' }
 
@@ -136,6 +138,8 @@ function rowFor(fault: Fault): FaultRow {
     case 'operation-not-served':
       return row(501, 'NotImplemented', `This server does not serve ${fault.what}.`)
     case 'server-busy':
+    case 'node-behind':
+    case 'confirmation-late':
     case 'server-stopping':
       return { ...row(503, 'ServiceUnavailable', unableMessage), headers: retryLater }
     case 'server-broken':

@@ -9,11 +9,13 @@ import { type Fault, replyToFault } from '../contract/faults.ts'
 import { serverLimits } from '../contract/limits.ts'
 import { type Call, type Caller, Replied } from '../contract/operation.ts'
 import { isDatabaseUnavailable } from '../database/availability.ts'
+import { Unconfirmed } from '../events/feed.ts'
 import { GatherFull } from '../foundation/gather.ts'
 import type { OpenLog, RequestLine } from '../foundation/log.ts'
 import type { Metrics } from '../foundation/metrics.ts'
 import type { Platform } from '../foundation/platform.ts'
 import { createTurn } from '../foundation/turn.ts'
+import type { Node } from '../nodes/node.ts'
 import type { Exchange } from './exchange.ts'
 import { type PrintedReply, printExchangeReply, writeReply } from './reply.ts'
 import { type ChosenOperation, chooseOperation } from './routes.ts'
@@ -25,6 +27,8 @@ export interface PipelineWorld {
   readonly logRequests: OpenLog['logRequests']
   readonly metrics: Metrics
   readonly authenticate: Authenticate
+  /** Callers are known from memory, so only a node that is not behind knows them. */
+  readonly node: Pick<Node, 'isCurrent' | 'whenCurrent'>
   /** Whether a 401 names its reason in a header. */
   readonly showsRefusalReasons: boolean
 }
@@ -148,6 +152,22 @@ function readCall(
   walk: Walk,
   chosen: ChosenOperation,
 ): Admitted | Promise<Admitted> {
+  const { node } = world
+  if (chosen.operation.access === 'public' || node.isCurrent()) {
+    return readCurrent(world, walk, chosen)
+  }
+  return node
+    .whenCurrent(serverLimits.currentWaitMs)
+    .then((isCurrent) =>
+      isCurrent ? readCurrent(world, walk, chosen) : fail({ kind: 'node-behind' }),
+    )
+}
+
+function readCurrent(
+  world: PipelineWorld,
+  walk: Walk,
+  chosen: ChosenOperation,
+): Admitted | Promise<Admitted> {
   const nowMs = world.platform.now()
   const { access } = chosen.operation
   if (access === 'public') return readInput(walk, chosen, nowMs)
@@ -212,6 +232,10 @@ function faultOf(world: PipelineWorld, walk: Walk, error: unknown): Result<never
   if (error instanceof GatherFull) return fail({ kind: 'server-busy' })
   const { requestId, chosen } = walk
   const operation = chosen?.operation.id
+  if (error instanceof Unconfirmed) {
+    world.log.error({ err: error, requestId, operation }, 'voided, and not confirmed in time')
+    return fail({ kind: 'confirmation-late' })
+  }
   world.log.error({ err: error, requestId, operation }, 'an operation failed')
   return fail({ kind: isDatabaseUnavailable(error) ? 'server-busy' : 'server-broken' })
 }

@@ -3,7 +3,7 @@ import type { Fault } from '../contract/faults.ts'
 import { serverLimits } from '../contract/limits.ts'
 import type { ResourceCaller } from '../contract/operation.ts'
 import type { Database } from '../database/connect.ts'
-import type { Feed } from '../events/feed.ts'
+import type { Confirmation, Feed } from '../events/feed.ts'
 import { createGather } from '../foundation/gather.ts'
 
 /** What voiding the tokens of identities needs. */
@@ -43,16 +43,18 @@ export function createVoiding(
   options: { readonly statement: VoidingStatement; readonly isOnce: boolean },
 ): VoidIdentity {
   const { statement, isOnce } = options
-  const gather = createGather<Target, boolean>({
+  const gather = createGather<Target, Voided>({
     keyOf: (target) => target.resourceId,
     answerAll: async (resourceId, targets) => {
       const identityIds = [...new Set(targets.map((target) => target.identityId))]
       const events = await statement(room.db, resourceId, { identityIds, atMs: room.now() })
-      room.feed.publish(events)
+      // The next group leaves meanwhile; each caller waits for the nodes by itself.
+      const confirmed = room.feed.publish(events)
       const existing = new Set(events.map((event) => event.subject))
-      return targets.map(({ identityId }) =>
-        isOnce ? existing.delete(identityId) : existing.has(identityId),
-      )
+      return targets.map(({ identityId }) => ({
+        existed: isOnce ? existing.delete(identityId) : existing.has(identityId),
+        confirmed,
+      }))
     },
     asksMax: serverLimits.asksInStatementMax,
     waitingMax: serverLimits.asksWaitingMax,
@@ -60,9 +62,17 @@ export function createVoiding(
   return async (caller, id) => {
     const name = parseIdentityName(id ?? '')
     if (name?.resourceId !== caller.resourceId) return fail({ kind: 'identity-not-owned' })
-    const existed = await gather.ask(name)
-    return existed ? ok(undefined) : fail({ kind: 'identity-not-owned' })
+    const { existed, confirmed } = await gather.ask(name)
+    if (!existed) return fail({ kind: 'identity-not-owned' })
+    await confirmed
+    return ok(undefined)
   }
+}
+
+interface Voided {
+  readonly existed: boolean
+  /** Settles when every node knows. */
+  readonly confirmed: Promise<Confirmation>
 }
 
 interface Target {

@@ -16,6 +16,21 @@ export async function listResources(db: Queries): Promise<readonly Resource[]> {
   return rows.map(resourceFrom)
 }
 
+/** Finds a resource that is not deleted. */
+export async function findResource(db: Queries, resourceId: string): Promise<Resource | undefined> {
+  const [row] = await db<ResourceRow[]>`
+    select
+      resource.resource_id, resource.subscription_id, resource.resource_group, resource.name,
+      resource.data_location, resource.is_local_auth_disabled,
+      subscription.state = 'Enabled' as is_subscription_enabled
+    from resource
+    join subscription on subscription.subscription_id = resource.subscription_id
+    where resource.resource_id = ${resourceId}
+    and resource.deleted_at is null
+  `
+  return row === undefined ? undefined : resourceFrom(row)
+}
+
 /** Stores a resource and, where it is new, its subscription. */
 export async function insertResource(
   db: Queries,

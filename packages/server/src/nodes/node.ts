@@ -1,0 +1,270 @@
+import { setTimeout as delay } from 'node:timers/promises'
+import { ok, type Result } from '@parley/protocol'
+import { serverLimits } from '../contract/limits.ts'
+import type { Database, DatabaseAddress } from '../database/connect.ts'
+import { createFeed, type Feed } from '../events/feed.ts'
+import { parseNotice } from '../events/model.ts'
+import { findLastSeq, listEventsAfter } from '../events/store.ts'
+import { createTail, type Tail } from '../events/tail.ts'
+import type { Log } from '../foundation/log.ts'
+import type { Platform } from '../foundation/platform.ts'
+import { createConfirmations } from './confirmation.ts'
+import { createPace, createWatch, type LeaseTerms, leaseEndsAt, leaseTerms } from './model.ts'
+import { openSession, type Session, type SessionFault } from './session.ts'
+import { deleteNode, insertNode, renewNode, reportApplied } from './store.ts'
+
+/** This process among those that share a database. */
+export interface Node {
+  readonly feed: Feed
+  /**
+   * Whether this node may accept tokens at this moment. Ask right before each verdict, in the same
+   * turn: what was true before a pause is not true after it.
+   */
+  readonly isCurrent: () => boolean
+  /** Waits for that, at most so long; what a busy moment or a short cut took comes back. */
+  readonly whenCurrent: (timeoutMs: number) => Promise<boolean>
+  /**
+   * Joins the others. Everything that follows the feed must follow it by now.
+   *
+   * @faults those of the first session; later ones are opened again and again.
+   */
+  readonly start: () => Promise<Result<undefined, SessionFault>>
+  /** Accepts nothing any more and leaves, so that nobody waits for it. */
+  readonly close: () => Promise<void>
+}
+
+/** What a node is made of. */
+export interface NodeOptions {
+  readonly address: DatabaseAddress
+  /** The pool, for reading the log. */
+  readonly db: Database
+  readonly platform: Platform
+  readonly log: Log
+  /** Everything in memory was read after the log had reached this number. */
+  readonly startSeq: number
+  /** Default: `leaseTerms`. */
+  readonly terms?: LeaseTerms
+}
+
+/** Pauses between attempts to open a session, in milliseconds. */
+const reconnectPausesMs = [20, 50, 100, 200, 500, 1000]
+
+/** What the parts of a node share. */
+interface Life extends NodeOptions {
+  readonly terms: LeaseTerms
+  readonly tail: Tail
+  session: Session | undefined
+  /** The row that is the lease; `undefined` when there is none. */
+  nodeId: string | undefined
+  /** On the node's own clock. */
+  leaseEndsAtMs: number
+  /** What must be applied before the first verdict under this lease. */
+  joinSeq: number
+  /** Whether the last look showed no other node, so that nobody waits for this one. */
+  isAlone: boolean
+  isClosing: boolean
+}
+
+/** Creates a node; it accepts nothing before it was started. */
+export function createNode(options: NodeOptions): Node {
+  const { db, platform, log, terms = leaseTerms } = options
+  const { monotonicNow } = platform
+  const tail = createTail({
+    startSeq: options.startSeq,
+    readPage: (afterSeq, eventsMax) => listEventsAfter(db, afterSeq, eventsMax),
+    onFailure: (error) => log.error({ err: error }, 'events could not be applied; tried again'),
+  })
+  const life: Life = { ...options, terms, tail, ...noLease, session: undefined, isClosing: false }
+  const watch = createWatch(terms.leaseMs)
+  const confirmations = createConfirmations({
+    session: () => life.session,
+    nodeId: () => life.nodeId,
+    appliedSeq: tail.appliedSeq,
+    watch,
+    monotonicNow,
+    timeoutMs: serverLimits.confirmationTimeoutMs,
+    onEnded: (nodeId) => log.warn({ nodeId }, 'a node was silent for a lease and is out'),
+  })
+  const isCurrent = () => monotonicNow() < life.leaseEndsAtMs && tail.appliedSeq() >= life.joinSeq
+  const pace = createPace(terms.leaseMs, monotonicNow)
+  const { whenTrue, look } = createHope(isCurrent)
+  tail.onApplied(look)
+  tail.onApplied(createReport(life))
+
+  const round = async (session: Session) => {
+    const learn = (lastSeq: number) => {
+      tail.reach(lastSeq)
+      pace.note({ lastSeq, appliedSeq: tail.appliedSeq() })
+    }
+    if (pace.isStalled(tail.appliedSeq(), monotonicNow())) {
+      learn(await findLastSeq(session.db))
+      return
+    }
+    const { nodeId } = life
+    const askedAtMs = monotonicNow()
+    const found =
+      nodeId === undefined
+        ? undefined
+        : await renewNode(session.db, { nodeId, appliedSeq: tail.appliedSeq() })
+    if (found?.isRenewed === true) {
+      watch.note(found.nodes, monotonicNow())
+      learn(found.lastSeq)
+      life.isAlone = found.nodes.length === 1
+      if (!life.isClosing) life.leaseEndsAtMs = leaseEndsAt(askedAtMs, terms)
+      look()
+      await confirmations.endSilent(session, found.nodes)
+      return
+    }
+    if (nodeId !== undefined) log.warn({ nodeId }, 'this node was out; it joins again')
+    Object.assign(life, noLease)
+    await join(life, session, learn)
+    look()
+  }
+
+  return {
+    feed: createFeed({ tail, confirm: confirmations.confirm, now: platform.now }),
+    isCurrent,
+    whenCurrent: whenTrue,
+    async start() {
+      const first = await openSessionOf(life)
+      if (!first.ok) return first
+      const stay = createStay(life, { round, onSession: watch.clear })
+      void stay(first.value)
+      const isHere = await whenTrue(serverLimits.confirmationTimeoutMs)
+      if (!isHere) throw new Error('this node could not join the others')
+      return ok(undefined)
+    },
+    async close() {
+      life.isClosing = true
+      const { session, nodeId } = life
+      Object.assign(life, noLease)
+      confirmations.close()
+      if (session === undefined) return
+      const isLeaving = session.isOpen() && nodeId !== undefined
+      // Where the database is away, the others find out by themselves.
+      if (isLeaving) await deleteNode(session.db, nodeId).catch(() => undefined)
+      await session.close()
+    },
+  }
+}
+
+const noLease = {
+  nodeId: undefined,
+  leaseEndsAtMs: Number.NEGATIVE_INFINITY,
+  joinSeq: Number.POSITIVE_INFINITY,
+  isAlone: false,
+} as const
+
+function openSessionOf(life: Life): Promise<Result<Session, SessionFault>> {
+  return openSession(life.address, (text) => {
+    const batch = parseNotice(text)
+    if (batch !== undefined) life.tail.offer(batch)
+  })
+}
+
+/**
+ * Joins: first the row, from when on every voiding waits for this node; then the end of the log as
+ * it stands after that. Whatever was answered without this node is before that end.
+ */
+async function join(life: Life, session: Session, learn: (lastSeq: number) => void): Promise<void> {
+  const { platform, terms, tail } = life
+  const nodeId = platform.newGuid()
+  const askedAtMs = platform.monotonicNow()
+  await insertNode(session.db, { nodeId, appliedSeq: tail.appliedSeq() })
+  const joinSeq = await findLastSeq(session.db)
+  if (life.isClosing) return
+  learn(joinSeq)
+  Object.assign(life, { nodeId, joinSeq, leaseEndsAtMs: leaseEndsAt(askedAtMs, terms) })
+}
+
+/** Renews until the node is closed, over one session after the other. */
+function createStay(
+  life: Life,
+  acts: {
+    readonly round: (session: Session) => Promise<void>
+    readonly onSession: () => void
+  },
+): (first: Session) => Promise<void> {
+  const { terms, log } = life
+  const renewWhileOpen = async (session: Session) => {
+    while (session.isOpen() && !life.isClosing) {
+      // Where a connection hangs, the answer would come when nobody can use it any more.
+      const hung = setTimeout(() => void session.close(), 2 * terms.leaseMs)
+      const next = delay(terms.renewalMs)
+      try {
+        await acts.round(session)
+      } catch (error) {
+        if (session.isOpen()) log.error({ err: error }, 'a lease could not be renewed')
+      }
+      clearTimeout(hung)
+      await Promise.race([next, session.ended])
+    }
+  }
+  const reopen = async (): Promise<Session | undefined> => {
+    for (let attempt = 0; !life.isClosing; attempt++) {
+      await delay(reconnectPausesMs[Math.min(attempt, reconnectPausesMs.length - 1)])
+      const opened = await openSessionOf(life).catch(() => undefined)
+      if (opened?.ok === true) return opened.value
+    }
+    return undefined
+  }
+  return async (first) => {
+    for (let session: Session | undefined = first; session !== undefined; ) {
+      life.session = session
+      acts.onSession()
+      await renewWhileOpen(session)
+      await session.close()
+      if (life.isClosing) return
+      log.warn({}, 'the connection of this node to the database ended; it is opened again')
+      life.session = undefined
+      session = await reopen()
+    }
+  }
+}
+
+/** Says at once how far this node is, one statement at a time; a renewal makes up for the rest. */
+function createReport(life: Life): () => void {
+  let isReporting = false
+  const report = async () => {
+    const { session, nodeId, isAlone } = life
+    if (isReporting || session === undefined || nodeId === undefined || isAlone) return
+    isReporting = true
+    const appliedSeq = life.tail.appliedSeq()
+    try {
+      await reportApplied(session.db, { nodeId, appliedSeq })
+    } catch {
+      // The session is about to be opened anew.
+      return
+    } finally {
+      isReporting = false
+    }
+    if (life.tail.appliedSeq() > appliedSeq) void report()
+  }
+  return () => void report()
+}
+
+/** Lets many wait for something to be true, each so long as it likes. */
+function createHope(isTrue: () => boolean): {
+  readonly whenTrue: (timeoutMs: number) => Promise<boolean>
+  /** To be called whenever it may have become true. */
+  readonly look: () => void
+} {
+  const hoping = new Set<() => void>()
+  return {
+    whenTrue(timeoutMs) {
+      if (isTrue()) return Promise.resolve(true)
+      return new Promise((resolve) => {
+        const settle = () => {
+          clearTimeout(timer)
+          hoping.delete(settle)
+          resolve(isTrue())
+        }
+        const timer = setTimeout(settle, timeoutMs)
+        hoping.add(settle)
+      })
+    },
+    look() {
+      if (hoping.size > 0 && isTrue()) for (const settle of hoping) settle()
+    },
+  }
+}
