@@ -1,4 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises'
+import { isDatabaseUnavailable } from '../database/availability.ts'
 import { Unconfirmed } from '../events/feed.ts'
 import type { NodeRow, Watch } from './model.ts'
 import type { Session } from './session.ts'
@@ -75,8 +76,8 @@ export function createConfirmations(options: ConfirmationOptions): Confirmations
       const others = await endSilent(session, rows)
       return others.reduce((least, row) => Math.min(least, row.appliedSeq), appliedSeq())
     } catch (error) {
-      // A session that broke is opened anew; whatever else went wrong is for the log.
-      if (session.isOpen()) throw error
+      // A session that breaks is opened anew, and its last statement may learn of it first.
+      if (session.isOpen() && !isDatabaseUnavailable(error)) throw error
       return undefined
     }
   }

@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { ok, type Result } from '@parley/protocol'
 import { serverLimits } from '../contract/limits.ts'
+import { isDatabaseUnavailable } from '../database/availability.ts'
 import type { Database, DatabaseAddress } from '../database/connect.ts'
 import { createFeed, type Feed } from '../events/feed.ts'
 import { parseNotice } from '../events/model.ts'
@@ -194,7 +195,8 @@ function createStay(
       try {
         await acts.round(session)
       } catch (error) {
-        if (session.isOpen()) log.error({ err: error }, 'a lease could not be renewed')
+        if (isDatabaseUnavailable(error)) await session.close()
+        else log.error({ err: error }, 'a lease could not be renewed')
       }
       clearTimeout(hung)
       await Promise.race([next, session.ended])
