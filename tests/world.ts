@@ -33,6 +33,8 @@ export interface World {
   readonly now: () => number
   /** Sets the server's clock to an instant, at which it stands still until the test is over. */
   readonly stopClock: (test: TestContext, atMs: number) => void
+  /** Lets the server find, whenever it looks, that it has slept for a minute; until `wake`. */
+  readonly sleep: () => { readonly wake: () => void }
   /** Makes a resource that no other test knows. */
   readonly createTenant: () => Promise<Tenant>
   /** A resource of another run on the same data, as this run reaches it. */
@@ -135,9 +137,14 @@ export async function startWorld(
   const settings = settingsFor(dataDir, variables)
   let stoppedAtMs: number | undefined
   const now = () => stoppedAtMs ?? Date.now()
+  let [sleptMs, napMs] = [0, 0]
+  const monotonicNow = () => {
+    sleptMs += napMs
+    return performance.now() + sleptMs
+  }
   const result = await startParley({
     settings,
-    platform: createPlatform({ now, monotonicNow: () => performance.now(), randomBytes }),
+    platform: createPlatform({ now, monotonicNow, randomBytes }),
     log: openLog({ level: 'silent', fileDescriptor: 2 }),
     host: {
       platform: process.platform,
@@ -172,6 +179,14 @@ export async function startWorld(
       test.after(() => {
         stoppedAtMs = undefined
       })
+    },
+    sleep: () => {
+      napMs = 60_000
+      return {
+        wake: () => {
+          napMs = 0
+        },
+      }
     },
     createTenant: async () => adoptTenant(await createResource(parley)),
     adoptTenant,

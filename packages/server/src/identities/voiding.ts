@@ -3,7 +3,7 @@ import type { Fault } from '../contract/faults.ts'
 import { serverLimits } from '../contract/limits.ts'
 import type { ResourceCaller } from '../contract/operation.ts'
 import type { Database } from '../database/connect.ts'
-import type { Confirmation, Feed } from '../events/feed.ts'
+import { type Confirmation, type Feed, Unconfirmed } from '../events/feed.ts'
 import { createGather } from '../foundation/gather.ts'
 
 /** What voiding the tokens of identities needs. */
@@ -54,17 +54,35 @@ export function createVoiding(
       return targets.map(({ identityId }) => ({
         existed: isOnce ? existing.delete(identityId) : existing.has(identityId),
         confirmed,
+        events,
       }))
     },
     asksMax: serverLimits.asksInStatementMax,
     waitingMax: serverLimits.asksWaitingMax,
   })
+  // What was done but not confirmed, and cannot be done again: whoever comes again for his answer
+  // gets it, instead of being told that there is no such identity.
+  const unconfirmed = new Map<string, readonly RevocationEvent[]>()
+  const remember = (identityId: string, events: readonly RevocationEvent[]) => {
+    const [oldest] = unconfirmed.keys()
+    const isFull = unconfirmed.size >= serverLimits.unconfirmedMax
+    if (isFull && oldest !== undefined) unconfirmed.delete(oldest)
+    unconfirmed.set(identityId, events)
+  }
   return async (caller, id) => {
     const name = parseIdentityName(id ?? '')
     if (name?.resourceId !== caller.resourceId) return fail({ kind: 'identity-not-owned' })
-    const { existed, confirmed } = await gather.ask(name)
-    if (!existed) return fail({ kind: 'identity-not-owned' })
-    await confirmed
+    const { existed, confirmed, events } = await gather.ask(name)
+    const { identityId } = name
+    const pending = existed ? events : unconfirmed.get(identityId)
+    if (pending === undefined) return fail({ kind: 'identity-not-owned' })
+    try {
+      await (existed ? confirmed : room.feed.publish(pending))
+    } catch (error) {
+      if (isOnce && error instanceof Unconfirmed) remember(identityId, pending)
+      throw error
+    }
+    unconfirmed.delete(identityId)
     return ok(undefined)
   }
 }
@@ -73,6 +91,8 @@ interface Voided {
   readonly existed: boolean
   /** Settles when every node knows. */
   readonly confirmed: Promise<Confirmation>
+  /** Of the whole group. */
+  readonly events: readonly RevocationEvent[]
 }
 
 interface Target {

@@ -1,0 +1,87 @@
+import assert from 'node:assert/strict'
+import { describe, test } from 'node:test'
+import {
+  deletedGeneration,
+  fail,
+  ok,
+  printIdentityName,
+  type RevocationEvent,
+} from '@parley/protocol'
+import type { Database } from '../database/connect.ts'
+import { type Confirmation, Unconfirmed } from '../events/feed.ts'
+import { createVoiding } from './voiding.ts'
+
+const resourceId = '0190a5ad-93f4-7c1e-8d2b-3c4d5e6f7a8b'
+const identityId = '11111111-1111-4111-8111-111111111111'
+const id = printIdentityName({ resourceId, identityId })
+const caller = { resourceId, accessKey: undefined, actor: 'a' }
+const event: RevocationEvent = {
+  kind: 'identity',
+  resourceId,
+  subject: identityId,
+  generation: deletedGeneration,
+  seq: 1,
+  forgetAtMs: 0,
+}
+
+/** Deletes an identity that is there once, and confirms when the test says so. */
+function deletion() {
+  let isThere = true
+  const published: {
+    readonly confirm: () => void
+    readonly giveUp: () => void
+  }[] = []
+  const publish = () =>
+    new Promise<Confirmation>((resolve, reject) =>
+      published.push({
+        confirm: () => resolve({ seq: 1, confirmedAtMs: 0 }),
+        giveUp: () => reject(new Unconfirmed('late')),
+      }),
+    )
+  const statement = async () => {
+    const events = isThere ? [event] : []
+    isThere = false
+    return events
+  }
+  const room = {
+    db: undefined as unknown as Database,
+    feed: {
+      publish: (events: readonly unknown[]) =>
+        events.length === 0 ? Promise.resolve({ seq: 0, confirmedAtMs: 0 }) : publish(),
+      follow: () => undefined,
+    },
+    now: () => 0,
+  }
+  return { voidIdentity: createVoiding(room, { statement, isOnce: true }), published }
+}
+
+async function settled(): Promise<void> {
+  await new Promise((resolve) => setImmediate(resolve))
+}
+
+describe('voiding', () => {
+  test('answers when every node knows, not before', async () => {
+    const { voidIdentity, published } = deletion()
+    const answer = voidIdentity(caller, id)
+    await settled()
+    assert.equal(await Promise.race([answer, 'waits']), 'waits')
+    published[0]?.confirm()
+    assert.deepEqual(await answer, ok(undefined))
+    assert.deepEqual(await voidIdentity(caller, id), fail({ kind: 'identity-not-owned' }))
+  })
+
+  test('gives whoever comes again the answer of a deletion that was not confirmed', async () => {
+    const { voidIdentity, published } = deletion()
+    for (const attempt of [0, 1]) {
+      const late = voidIdentity(caller, id)
+      await settled()
+      published[attempt]?.giveUp()
+      await assert.rejects(late, Unconfirmed)
+    }
+    const answer = voidIdentity(caller, id)
+    await settled()
+    published[2]?.confirm()
+    assert.deepEqual(await answer, ok(undefined))
+    assert.deepEqual(await voidIdentity(caller, id), fail({ kind: 'identity-not-owned' }))
+  })
+})
