@@ -7,7 +7,9 @@ import type { Database, DatabaseAddress } from '@parley/server/database/connect'
 import { startTemporaryPostgres } from '@parley/server/database/embedded/temporary-postgres'
 import { migrate } from '@parley/server/database/migrate'
 import { insertIdentities } from '@parley/server/identities/store'
+import { defaultSettings } from '@parley/server/resources/model'
 import { insertResource } from '@parley/server/resources/store'
+import { insertSubscription } from '@parley/server/resources/subscriptions'
 import { startGenerations } from '@parley/server/revocations/store'
 import { type BenchNode, startBenchNode } from './corridor-node.ts'
 import { type Bench, type Claim, type Contender, compare, median } from './harness.ts'
@@ -51,16 +53,22 @@ interface Place {
 
 async function createIdentityToRevoke(db: Database): Promise<Place> {
   const place = { resourceId: randomUUID(), identityId: randomUUID() }
+  const subscriptionId = randomUUID()
   const resource = {
+    ...defaultSettings,
     resourceId: place.resourceId,
-    subscriptionId: randomUUID(),
+    subscriptionId,
     resourceGroup: 'bench',
     name: 'bench',
     dataLocation: 'Europe',
-    isLocalAuthDisabled: false,
     isSubscriptionEnabled: true,
+    createdBy: 'bench',
+    createdAtMs: Date.now(),
+    updatedBy: 'bench',
+    updatedAtMs: Date.now(),
   } as const
-  await insertResource(db, resource, Date.now())
+  await insertSubscription(db, { subscriptionId, displayName: 'bench', atMs: Date.now() })
+  await insertResource(db, resource)
   await insertIdentities(db, place.resourceId, {
     identityIds: [place.identityId],
     atMs: Date.now(),

@@ -62,11 +62,13 @@ export interface LaunchOptions {
   readonly dataDir: string
   readonly settings?: Readonly<Record<string, string>>
   readonly cwd?: string
+  /** Options of Node itself. */
+  readonly nodeOptions?: readonly string[]
 }
 
 /** Starts the process and waits for nothing. */
 export function launchServer(options: LaunchOptions): Launched {
-  return launch([process.execPath, mainFile], options)
+  return launch([process.execPath, ...(options.nodeOptions ?? []), mainFile], options)
 }
 
 /**

@@ -10,6 +10,7 @@ import { join } from 'node:path'
 import { after, type TestContext } from 'node:test'
 import { parseConnectionString, printSignedRequestHeader, stringToSign } from '@parley/protocol'
 import { type Parley, startParley } from '@parley/server'
+import type { Reachable } from '@parley/server/admin/reachable'
 import type { WireError } from '@parley/server/contract/faults'
 import {
   connectDatabase,
@@ -25,6 +26,8 @@ import type { PublicSigningJwk } from '@parley/server/tokens/signing-keys'
 export interface World {
   readonly parley: Parley
   readonly dataDir: string
+  /** How the server and its first resource were reached when it started. */
+  readonly reachable: Reachable
   /** Plain http origin without a slash at its end. */
   readonly origin: string
   /** The server's database, for looking at rows and for calling functions that take one. */
@@ -146,6 +149,7 @@ export async function startWorld(
     settings,
     platform: createPlatform({ now, monotonicNow, randomBytes }),
     log: openLog({ level: 'silent', fileDescriptor: 2 }),
+    fetch,
     host: {
       platform: process.platform,
       arch: process.arch,
@@ -155,7 +159,7 @@ export async function startWorld(
   })
   if (!result.ok) throw new Error(result.fault.message)
   const parley = result.value
-  const origin = (parley.reachable.httpEndpoint ?? '').slice(0, -1)
+  const origin = (parley.httpEndpoint ?? '').slice(0, -1)
   const db = await openDatabase(dataDir, settings.databaseUrl)
   const adoptTenant: World['adoptTenant'] = (tenant) => {
     const { name, primaryKey: accessKey } = tenant
@@ -171,6 +175,7 @@ export async function startWorld(
   const world: World = {
     parley,
     dataDir,
+    reachable: await parley.openReachable(),
     origin,
     db,
     now,

@@ -6,6 +6,7 @@ const doors: readonly string[] = [
   'packages/server/src/parley.ts',
   'packages/server/src/main.ts',
   'packages/server/src/print-reference.ts',
+  'packages/server/src/verify-audit.ts',
   'packages/verifier/src/platform.ts',
 ]
 

@@ -7,6 +7,7 @@ import { type HouseFile, lineAt, packageSources, sources, type Tree } from './tr
 const startedByPath: readonly string[] = [
   'packages/server/src/main.ts',
   'packages/server/src/print-reference.ts',
+  'packages/server/src/verify-audit.ts',
 ]
 
 /** Exports of the server that nothing uses yet, and why they stay. */

@@ -6,7 +6,7 @@ const server = 'packages/server/src/'
 const orderPattern = /foundation < contract < database < [^`\n]*parley\.ts/
 
 /** They stand above the composition root and may reach anywhere; nothing reaches them. */
-const entries: readonly string[] = ['main.ts', 'print-reference.ts']
+const entries: readonly string[] = ['main.ts', 'print-reference.ts', 'verify-audit.ts']
 
 /** The direction of imports inside the server, as ARCHITECTURE.md states it. */
 export const roomsImportLeftwards: Rule = {

@@ -205,27 +205,6 @@ describe('the ids of a request', () => {
   })
 })
 
-describe('operations that are not served', () => {
-  const places = [
-    ['POST', '/teamsUser/:exchangeAccessToken', '2022-06-01'],
-    ['POST', '/access/teamsExtension/:exchangeAccessToken', '2025-06-30'],
-    ['PUT', '/access/teamsExtension/tenants/t/assignments/o', '2025-06-30'],
-    ['GET', '/access/teamsExtension/tenants/t/assignments/o', '2026-07-22'],
-    ['POST', '/access/entra/:exchangeAccessToken', '2025-03-02-preview'],
-    ['GET', '/access/entra/assignments', '2025-03-02-preview'],
-    ['PATCH', '/access/entra/assignments', '2025-03-02-preview'],
-    ['DELETE', '/access/entra/assignments/o', '2025-03-02-preview'],
-  ] as const
-  for (const [method, path, apiVersion] of places) {
-    test(`say so: ${method} ${path}`, async () => {
-      const headers = { authorization: 'Bearer x', 'content-type': 'application/json' }
-      const request = { method, path: `${path}?api-version=${apiVersion}`, body: '{}', headers }
-      const message = 'This server does not serve exchanges of Teams or Entra tokens.'
-      assert.deepEqual(told(await send(origin, request)), error(501, 'NotImplemented', message))
-    })
-  }
-})
-
 describe('a connection', () => {
   test('serves on after each kind of error', async () => {
     const tenant = await createTenant()

@@ -124,8 +124,15 @@ function addSchema(facts: Map<string, string>, name: string, schema: Placed): vo
   const { node, home, trail } = schema
   // A detail of an error is an error: the first round says it all.
   if (new Set(trail).size !== trail.length) return
+  // What a schema takes over from others are facts of its own.
+  for (const other of (node['allOf'] ?? []) as readonly unknown[]) {
+    addSchema(facts, name, placed(other, home, trail))
+  }
   const types = [node['type']].flat()
-  facts.set(`${name} type`, String(types[0]))
+  // Whoever takes everything over from others says no type.
+  if (node['type'] !== undefined || !facts.has(`${name} type`)) {
+    facts.set(`${name} type`, String(types[0]))
+  }
   if (types.includes('null')) facts.set(`${name} null`, 'accepted')
   if (node['format'] === 'date-time') facts.set(`${name} format`, 'date-time')
   if (node['additionalProperties'] === false) facts.set(`${name} unknown fields`, 'refused')
@@ -135,7 +142,10 @@ function addSchema(facts: Map<string, string>, name: string, schema: Placed): vo
   }
   if (node['items'] !== undefined) addSchema(facts, `${name}[]`, placed(node['items'], home, trail))
   const required = (node['required'] ?? []) as readonly string[]
+  for (const field of required) facts.set(`${name}.${field} presence`, presenceOf(true))
   for (const [field, one] of Object.entries((node['properties'] ?? {}) as Loose)) {
+    // A client that writes what it read may write such a field; it says nothing.
+    if (name.startsWith('body') && placed(one, home).node['readOnly'] === true) continue
     facts.set(`${name}.${field} presence`, presenceOf(required.includes(field)))
     addSchema(facts, `${name}.${field}`, placed(one, home, trail))
   }

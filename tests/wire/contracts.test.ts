@@ -1,5 +1,6 @@
 /**
- * Our operations beside the contracts of the identity service, fact by fact.
+ * Our operations beside the contracts of the identity service and of the control plane, fact by
+ * fact.
  *
  * The contract files are not ours to copy: they are read from `PARLEY_CONTRACTS`, else from beside
  * the repository. Where we differ on purpose the difference has a name here and in
@@ -10,29 +11,27 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, test } from 'node:test'
 import { printOpenApi } from '@parley/server/contract/openapi'
-import { type IdentityVersion, identityVersions } from '@parley/server/contract/versions'
+import { type ApiVersion, apiVersions, type Service } from '@parley/server/contract/versions'
 import { describeOperations } from '@parley/server/operations'
 import { type Difference, differencesBetween, factsOf, readDescription } from './contract-facts.ts'
 
 const root = join(import.meta.dirname, '..', '..', '..')
 const { PARLEY_CONTRACTS: contracts = join(root, '..', 'shared', 'contracts') } = process.env
-const folder = join(contracts, 'identity')
-const versions = existsSync(folder) ? readdirSync(folder).sort() : []
-const skip = versions.length === 0 && `there are no contracts at ${folder} (PARLEY_CONTRACTS)`
 
 /** A difference on purpose, by its name in docs/divergences.md. */
 interface Deliberate {
   readonly name: string
-  readonly covers: (difference: Difference, version: IdentityVersion) => boolean
+  readonly covers: (difference: Difference, version: ApiVersion) => boolean
 }
 
 const create = 'POST /identities'
 const issue = 'POST /identities/{id}/:issueAccessToken'
 
-const deliberate: readonly Deliberate[] = [
+const ofIdentities: readonly Deliberate[] = [
   {
-    name: 'exchanges-not-served',
-    covers: ({ operation, fact }) => fact === 'served' && /:exchange|assignments/.test(operation),
+    name: 'exchange-without-body',
+    covers: ({ operation, fact, parley }) =>
+      operation.startsWith('POST /access/') && fact === 'body presence' && parley === 'optional',
   },
   {
     name: 'custom-id-in-later-versions',
@@ -65,9 +64,88 @@ const deliberate: readonly Deliberate[] = [
   },
 ]
 
-function differencesIn(version: IdentityVersion): readonly Difference[] {
-  const contract = readDescription(join(folder, version, 'CommunicationIdentity.json'))
-  const document = printOpenApi(describeOperations(), { service: 'identity', version })
+const acted = (action: string) => new RegExp(`^POST .*/${action}$`)
+
+const ofManagement: readonly Deliberate[] = [
+  {
+    name: 'arm-not-served',
+    covers: ({ operation, contract }) =>
+      contract === undefined &&
+      /\/(?:emailServices|smtpUsernames|listVerifiedExchangeOnlineDomains)/.test(operation),
+  },
+  {
+    name: 'arm-at-once',
+    covers: ({ fact, parley }) =>
+      (fact === 'success' && parley === '200, 204') ||
+      (fact.endsWith('properties.provisioningState values') && parley === 'Succeeded'),
+  },
+  {
+    name: 'arm-patch',
+    covers: ({ operation, fact }) =>
+      operation.startsWith('PATCH ') &&
+      (fact === 'body media types' ||
+        fact === 'body.identity.type presence' ||
+        fact.startsWith('body.properties.dataLocation ')),
+  },
+  {
+    name: 'null-is-absent',
+    covers: ({ fact, parley }) => /^body\.[\w.]+ null$/.test(fact) && parley === 'accepted',
+  },
+  {
+    name: 'arm-location',
+    covers: ({ fact, parley }) => fact === 'body.location presence' && parley === 'optional',
+  },
+  {
+    name: 'arm-limits',
+    covers: ({ fact, contract }) =>
+      contract === undefined && / (?:minLength|maxLength|maxItems)$/.test(fact),
+  },
+  {
+    name: 'arm-managed-identity',
+    covers: ({ fact, parley }) =>
+      parley === undefined && /^reply.*identity\.(?:principalId|tenantId) /.test(fact),
+  },
+  {
+    name: 'arm-operation-list',
+    covers: ({ operation, fact, parley }) =>
+      operation === 'GET /providers/Microsoft.Communication/operations' &&
+      fact.startsWith('reply.') &&
+      parley === undefined,
+  },
+  {
+    name: 'arm-hub',
+    covers: ({ operation, fact }) =>
+      acted('linkNotificationHub').test(operation) && fact === 'body presence',
+  },
+  {
+    name: 'key-overlap',
+    covers: ({ operation, fact }) =>
+      acted('regenerateKey').test(operation) && fact.startsWith('body.overlapMinutes '),
+  },
+  {
+    name: 'arm-faults',
+    covers: ({ fact, parley }) =>
+      fact.startsWith('fault.error.additionalInfo') ||
+      (/^fault\.error(?:\.code|\.message)? presence$/.test(fact) && parley === 'required'),
+  },
+]
+
+/** A service with contracts, and where we differ from them on purpose. */
+interface Compared {
+  readonly service: Service
+  /** Name of the file in the folder of each version. */
+  readonly file: string
+  readonly deliberate: readonly Deliberate[]
+}
+
+const compared: readonly Compared[] = [
+  { service: 'identity', file: 'CommunicationIdentity.json', deliberate: ofIdentities },
+  { service: 'management', file: 'CommunicationServices.json', deliberate: ofManagement },
+]
+
+function differencesIn({ service, file }: Compared, version: ApiVersion): readonly Difference[] {
+  const contract = readDescription(join(contracts, service, version, file))
+  const document = printOpenApi(describeOperations(), { service, version })
   return differencesBetween(factsOf(contract), factsOf({ document }))
 }
 
@@ -76,42 +154,51 @@ function print({ operation, fact, contract, parley }: Difference): string {
   return `${place}: contract ${contract ?? 'nothing'}, Parley ${parley ?? 'nothing'}`
 }
 
-describe('the operations beside the contracts', () => {
-  // Without contracts there are no versions here, and the two tests that remain say why.
-  test('are there in every version that has a contract', { skip }, () => {
-    assert.deepEqual(
-      versions.filter((version) => !(identityVersions as readonly string[]).includes(version)),
-      [],
-    )
-  })
+for (const one of compared) {
+  const { service, deliberate } = one
+  const folder = join(contracts, service)
+  const versions = existsSync(folder) ? (readdirSync(folder).sort() as ApiVersion[]) : []
+  const skip = versions.length === 0 && `there are no contracts at ${folder} (PARLEY_CONTRACTS)`
 
-  for (const version of versions as readonly IdentityVersion[]) {
-    test(`differ in ${version} only on purpose`, () => {
-      const others = differencesIn(version).filter(
-        (difference) => !deliberate.some(({ covers }) => covers(difference, version)),
+  describe(`the operations of ${service} beside the contracts`, () => {
+    // Without contracts there are no versions here, and the two tests that remain say why.
+    test('are there in every version that has a contract', { skip }, () => {
+      const known: readonly ApiVersion[] = apiVersions[service]
+      assert.deepEqual(
+        versions.filter((version) => !known.includes(version)),
+        [],
       )
-      assert.deepEqual(others.map(print), [])
     })
-  }
 
-  test('differ in everything that is said to differ', { skip }, () => {
-    const all = (versions as readonly IdentityVersion[]).flatMap((version) =>
-      differencesIn(version).map((difference) => ({ difference, version })),
-    )
-    const idle = deliberate.filter(
-      ({ covers }) => !all.some(({ difference, version }) => covers(difference, version)),
-    )
-    assert.deepEqual(
-      idle.map(({ name }) => name),
-      [],
-    )
+    for (const version of versions) {
+      test(`differ in ${version} only on purpose`, () => {
+        const others = differencesIn(one, version).filter(
+          (difference) => !deliberate.some(({ covers }) => covers(difference, version)),
+        )
+        assert.deepEqual(others.map(print), [])
+      })
+    }
+
+    test('differ in everything that is said to differ', { skip }, () => {
+      const all = versions.flatMap((version) =>
+        differencesIn(one, version).map((difference) => ({ difference, version })),
+      )
+      const idle = deliberate.filter(
+        ({ covers }) => !all.some(({ difference, version }) => covers(difference, version)),
+      )
+      assert.deepEqual(
+        idle.map(({ name }) => name),
+        [],
+      )
+    })
   })
-})
+}
 
 describe('the differences on purpose', () => {
   const page = readFileSync(join(root, 'docs', 'divergences.md'), 'utf8')
+  const names = new Set(compared.flatMap(({ deliberate }) => deliberate.map(({ name }) => name)))
 
-  for (const { name } of deliberate) {
+  for (const name of names) {
     test(`${name} has its row in docs/divergences.md`, () => {
       assert.match(page, new RegExp(`^\\| \`${name}\``, 'm'))
     })

@@ -61,7 +61,7 @@ describe('the identity client 1.3.1, configured,', () => {
     assert.equal(code, 'UNABLE_TO_VERIFY_LEAF_SIGNATURE')
   })
 
-  test('learns that Teams users cannot be exchanged, at once', async () => {
+  test('learns that the token of a Teams user is not valid, at once', async () => {
     let requestCount = 0
     const counting = policy((request, next) => {
       requestCount += 1
@@ -74,7 +74,7 @@ describe('the identity client 1.3.1, configured,', () => {
     })
     const asked = { teamsUserAadToken: 'token', clientId: 'client', userObjectId: 'object' }
     const refusal = await refusalOf(client.getTokenForTeamsUser(asked))
-    assert.deepEqual(refusal, { name: 'RestError', statusCode: 501, code: 'NotImplemented' })
+    assert.deepEqual(refusal, { name: 'RestError', statusCode: 401, code: 'InvalidAccessToken' })
     assert.equal(requestCount, 1)
   })
 

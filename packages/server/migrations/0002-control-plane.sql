@@ -8,7 +8,9 @@
 alter table subscription
   add column display_name text not null default '',
   -- Cancelled is Disabled, as the wire has it: to be read and deleted, and nothing else.
-  add column state text not null default 'Enabled' check (state in ('Enabled', 'Disabled'));
+  add column state text not null default 'Enabled' check (state in ('Enabled', 'Disabled')),
+  -- Deleted for everybody. The row waits for those of its resources, which are purged first.
+  add column deleted_at timestamptz;
 
 alter table resource
   add column location text not null default 'global',
@@ -36,6 +38,8 @@ alter table access_key
   add column former_sealed_key bytea,
   add column former_until timestamptz,
   add column last_used_at timestamptz,
+  -- Whether anybody still uses it is what is asked before an overlap ends.
+  add column former_last_used_at timestamptz,
   add check (
     (former_generation is null) = (former_sealed_key is null)
     and (former_generation is null) = (former_until is null)

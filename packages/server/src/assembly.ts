@@ -4,9 +4,10 @@
 import { createVerifier, type SyncVerifier } from '@parley/verifier/node'
 import type { Installation } from './admin/installation.ts'
 import { endpointFor } from './admin/reachable.ts'
-import { createAdminTokenCheck } from './authentication/admin-token.ts'
+import type { ControlPlane } from './arm/control-plane.ts'
 import { createAuthenticator } from './authentication/authenticator.ts'
-import type { CheckBearer } from './authentication/bearer.ts'
+import type { Fetch } from './authentication/issuer-documents.ts'
+import { createBearerCheck } from './authentication/trusted-issuers.ts'
 import { serverLimits } from './contract/limits.ts'
 import type { Operation } from './contract/operation.ts'
 import type { Database } from './database/connect.ts'
@@ -15,6 +16,7 @@ import { readCutOffs } from './events/store.ts'
 import type { Follower } from './events/tail.ts'
 import type { OpenLog } from './foundation/log.ts'
 import { createMetrics, type Metrics } from './foundation/metrics.ts'
+import { createOneAtATime } from './foundation/one-at-a-time.ts'
 import type { Platform } from './foundation/platform.ts'
 import type { Sealer } from './foundation/seal.ts'
 import type { Settings } from './foundation/settings.ts'
@@ -22,10 +24,12 @@ import { createPipeline, type Pipeline } from './http/pipeline.ts'
 import { followResources } from './keys/following.ts'
 import { createKeyRing, type KeyRing } from './keys/key-ring.ts'
 import { type ActiveAccessKey, activeAccessKey } from './keys/model.ts'
+import { createOverlapWatch, type OverlapWatch } from './keys/overlaps.ts'
 import type { Node } from './nodes/node.ts'
 import { operationsOf } from './operations.ts'
-import { createResourceDirectory, type ResourceDirectory } from './resources/directory.ts'
-import { createTokenSigner } from './tokens/sign.ts'
+import { createResourceDirectory } from './resources/directory.ts'
+import type { SigningKeyRing } from './tokens/signing-key-ring.ts'
+import { followSigningKeys, type SigningKeyRotation } from './tokens/signing-key-rotation.ts'
 
 /** What rooms are built from. */
 export interface AssemblyWorld {
@@ -36,8 +40,12 @@ export interface AssemblyWorld {
   readonly node: Node
   readonly sealer: Sealer
   readonly installation: Installation
+  /** The signing keys, and what changes them. */
+  readonly ring: SigningKeyRing
+  readonly rotation: SigningKeyRotation
   /** The https endpoint with a slash at its end. */
   readonly endpoint: string
+  readonly fetch: Fetch
 }
 
 /** The rooms, and what they share. */
@@ -46,29 +54,36 @@ export interface Assembly {
   readonly operations: readonly Operation[]
   readonly metrics: Metrics
   readonly keyRing: KeyRing
-  readonly resources: ResourceDirectory
+  readonly overlaps: OverlapWatch
+  readonly controlPlane: ControlPlane
 }
 
 /** Builds the rooms. */
 export async function assemble(world: AssemblyWorld): Promise<Assembly> {
   const { settings, platform, installation, log, db, node, sealer, endpoint } = world
-  const { publishedKeys, customIdKey, signingKey } = installation
+  const { ring, rotation } = world
+  const { customIdKey, isAdminToken } = installation
   const issuer = settings.issuer ?? endpoint.slice(0, -1)
   const keyRing = filledKeyRing(installation)
   const resources = createResourceDirectory()
   for (const resource of installation.resources) resources.put(resource)
   const { feed } = node
   const verifier = createVerifier({
-    keys: { keys: publishedKeys },
+    keys: { keys: ring.published() },
     issuer,
     seenTokensMax: serverLimits.seenTokensMax,
     now: platform.now,
   })
+  ring.follow((keys) => verifier.replaceKeys({ keys }))
   feed.follow(followCutOffs(verifier))
   feed.follow(followResources({ db, sealer, resources, keyRing }))
   await loadCutOffs(db, verifier, platform.now())
+  feed.follow(followSigningKeys(rotation))
   const metrics = createMetrics()
-  const { domain, publicHosts, showsRefusalReasons } = settings
+  const { domain, publicHosts, showsRefusalReasons, trustedIssuers } = settings
+  const { fetch } = world
+  const checkBearer = createBearerCheck({ trustedIssuers, fetch, now: platform.now, log: log.log })
+  const { overlaps, controlPlane } = controlPlaneOf(world, { feed, resources })
   return {
     operations: operationsOf({
       db,
@@ -77,13 +92,16 @@ export async function assemble(world: AssemblyWorld): Promise<Assembly> {
       feed,
       node,
       verifier,
-      signer: createTokenSigner(signingKey),
+      ring,
+      rotation,
       customIdKey,
-      publishedKeys,
       issuer,
+      endpoint,
       keyRing,
       resources,
-      endpointFor: (name) => endpointFor(name, { domain, endpoint }),
+      checkBearer,
+      endpointFor: controlPlane.endpointFor,
+      controlPlane,
     }),
     pipeline: createPipeline({
       platform,
@@ -97,14 +115,15 @@ export async function assemble(world: AssemblyWorld): Promise<Assembly> {
         domain: domain?.replace(/:[0-9]+$/, ''),
         publicHosts,
         decoyKeys: decoyKeys(platform),
-        checkBearer: trustNobody,
-        isAdminToken: createAdminTokenCheck(installation.adminToken),
+        checkBearer,
+        isAdminToken,
       }),
       showsRefusalReasons,
     }),
     metrics,
     keyRing,
-    resources,
+    overlaps,
+    controlPlane,
   }
 }
 
@@ -127,7 +146,25 @@ async function loadCutOffs(db: Database, verifier: SyncVerifier, nowMs: number):
   }
 }
 
-const trustNobody: CheckBearer = async () => ({ ok: false, fault: 'bearer-issuer-unknown' })
+/** The control plane, and the watch that it tells of overlaps. */
+function controlPlaneOf(
+  world: AssemblyWorld,
+  memory: Pick<ControlPlane, 'feed' | 'resources'>,
+): Pick<Assembly, 'overlaps' | 'controlPlane'> {
+  const { settings, db, platform, sealer, endpoint, log } = world
+  const { domain } = settings
+  const oneAtATime = createOneAtATime(serverLimits.changesWaitingMax)
+  const shared = { ...memory, db, platform, oneAtATime }
+  const overlaps = createOverlapWatch({ ...shared, log: log.log })
+  const controlPlane = {
+    ...shared,
+    sealer,
+    endpoint,
+    endpointFor: (name: string) => endpointFor(name, { domain, endpoint }),
+    noteOverlapEnd: overlaps.note,
+  }
+  return { overlaps, controlPlane }
+}
 
 function filledKeyRing(installation: Installation): KeyRing {
   const keyRing = createKeyRing()

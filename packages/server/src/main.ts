@@ -11,6 +11,7 @@ import { startParley } from './parley.ts'
 
 const exitBadSettings = 2
 const exitFailed = 1
+const secretVariables = ['PARLEY_MASTER_KEY', 'PARLEY_MASTER_KEY_FORMER']
 
 /**
  * Ctrl+C under `npm start` comes twice, from the terminal and from npm, a moment apart. It is one
@@ -25,6 +26,8 @@ async function main(): Promise<void> {
     console.error(`Parley cannot start: ${name} must be ${expected}.`)
     process.exit(exitBadSettings)
   }
+  // Whoever the server starts would inherit them, and every look at the process would show them.
+  for (const name of secretVariables) delete process.env[name]
   const openedLog = openLog({ level: settings.value.logLevel, fileDescriptor: 2 })
   const { log, flush } = openedLog
   const started = await startParley({
@@ -35,6 +38,7 @@ async function main(): Promise<void> {
       randomBytes,
     }),
     log: openedLog,
+    fetch,
     host: {
       platform: process.platform,
       arch: process.arch,
@@ -68,7 +72,7 @@ async function main(): Promise<void> {
     return stop(exitFailed)
   })
   // Last: whoever waits for the banner may send a signal the moment it is there.
-  console.log(bannerText(parley.reachable, parley.environmentFile))
+  console.log(bannerText(await parley.openReachable(), parley.environmentFile))
 }
 
 await main()

@@ -35,6 +35,7 @@ describe('the operations', () => {
       'CommunicationIdentity_CreateOnly',
       'CommunicationIdentity_Delete',
       'CommunicationIdentity_ExchangeTeamsUserAccessToken',
+      'CommunicationIdentity_ExchangeTeamsUserToken',
       'CommunicationIdentity_Get',
       'CommunicationIdentity_IssueAccessToken',
       'CommunicationIdentity_IssueToken',
@@ -43,6 +44,10 @@ describe('the operations', () => {
       'Parley_GetConfiguration',
       'Parley_GetKeys',
       'Parley_Introspect',
+      'Parley_ListAccessKeys',
+      'Parley_ListAuditEntries',
+      'Parley_ListSigningKeys',
+      'Parley_RotateSigningKeys',
     ])
   })
 
@@ -105,22 +110,28 @@ describe('the operations', () => {
     })
   }
 
-  test('need an access key, but for published documents and what is not served', () => {
+  test('need a credential, but for published documents and what is not served', () => {
     const open = operations.filter(({ access }) => access === 'public')
     const unserved = open.filter(({ reply }) => reply.status === 501)
     assert.deepEqual(
       open.filter((operation) => !unserved.includes(operation)).map((operation) => operation.id),
-      ['Parley_GetKeys', 'Parley_GetConfiguration'],
+      ['Parley_GetKeys', 'Parley_GetConfiguration', 'Operations_List'],
     )
   })
 
-  test('forbid caching wherever a token or its state is handed out', () => {
+  test('forbid caching wherever a token, its state or a key is handed out', () => {
     const secret = operations.filter(({ reply }) => reply.isSecret === true)
     assert.deepEqual(secret.map((operation) => operation.id).sort(), [
       'CommunicationIdentity_Create',
+      'CommunicationIdentity_ExchangeTeamsUserAccessToken',
+      'CommunicationIdentity_ExchangeTeamsUserToken',
       'CommunicationIdentity_IssueAccessToken',
       'CommunicationIdentity_IssueToken',
+      'EntraIdToken_Exchange',
+      'CommunicationServices_ListKeys',
+      'CommunicationServices_RegenerateKey',
       'Parley_Introspect',
+      'TeamsExtensionToken_Exchange',
     ])
   })
 })

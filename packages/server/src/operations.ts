@@ -4,24 +4,31 @@
  */
 import type { KeyObject } from 'node:crypto'
 import type { SyncVerifier } from '@parley/verifier/node'
+import type { ControlPlane } from './arm/control-plane.ts'
+import { controlPlaneOperations } from './arm/operations.ts'
+import { auditOperations } from './audit/operations.ts'
+import type { CheckBearer } from './authentication/bearer.ts'
 import type { Operation } from './contract/operation.ts'
 import type { Database } from './database/connect.ts'
 import type { Feed } from './events/feed.ts'
+import { assignmentOperations } from './exchanges/assignment-operations.ts'
+import { exchangeOperations } from './exchanges/operations.ts'
 import type { Platform } from './foundation/platform.ts'
 import type { Sealer } from './foundation/seal.ts'
 import { createCreateIdentity } from './identities/create.ts'
 import { identityOperations } from './identities/operations.ts'
 import type { KeyRing } from './keys/key-ring.ts'
+import { keyOperations } from './keys/operations.ts'
 import type { Node } from './nodes/node.ts'
 import type { ResourceDirectory } from './resources/directory.ts'
 import { revocationOperations } from './revocations/operations.ts'
-import { exchangeOperations } from './tokens/exchanges.ts'
 import { introspectionOperations } from './tokens/introspection.ts'
 import { createIssueToken } from './tokens/issue.ts'
 import { checkCreateTerms, tokenOperations } from './tokens/operations.ts'
 import { publishedKeyOperations } from './tokens/published-keys.ts'
-import type { TokenSigner } from './tokens/sign.ts'
-import type { PublicSigningJwk } from './tokens/signing-keys.ts'
+import { signingKeyOperations } from './tokens/signing-key-operations.ts'
+import type { SigningKeyRing } from './tokens/signing-key-ring.ts'
+import type { SigningKeyRotation } from './tokens/signing-key-rotation.ts'
 
 /** What the rooms are given. */
 export interface OperationWorld {
@@ -31,35 +38,47 @@ export interface OperationWorld {
   readonly feed: Feed
   readonly node: Pick<Node, 'isCurrent'>
   readonly verifier: SyncVerifier
-  readonly signer: TokenSigner
+  readonly ring: SigningKeyRing
+  readonly rotation: SigningKeyRotation
   readonly customIdKey: KeyObject
-  readonly publishedKeys: readonly PublicSigningJwk[]
   readonly issuer: string
+  /** The https endpoint with a slash at its end. */
+  readonly endpoint: string
   readonly keyRing: KeyRing
   readonly resources: ResourceDirectory
+  /** Checks the Entra tokens that come in bodies, as bearers are checked. */
+  readonly checkBearer: CheckBearer
   /** The endpoint that clients of a resource use, by its name. */
   readonly endpointFor: (name: string) => string
+  readonly controlPlane: ControlPlane
 }
 
 /** Builds every room and concatenates their tables. */
 export function operationsOf(world: OperationWorld): readonly Operation[] {
-  const { db, platform, feed, issuer, publishedKeys } = world
+  const { db, platform, feed, issuer, ring, rotation, endpoint } = world
   const { now } = platform
-  const issueToken = createIssueToken({ ...world, findResource: world.resources.find })
+  const findResource = world.resources.find
+  const issueToken = createIssueToken({ ...world, signer: ring.sign, findResource })
   const createIdentity = createCreateIdentity(world)
   return [
     ...identityOperations({
       db,
       feed,
       now,
+      findResource,
       createIdentity,
       checkTerms: (call) => checkCreateTerms(call, issueToken),
     }),
     ...tokenOperations(issueToken),
-    ...exchangeOperations,
     ...introspectionOperations(world.verifier, world.node.isCurrent),
-    ...publishedKeyOperations({ issuer, keys: publishedKeys }),
-    ...revocationOperations({ db, feed, now }),
+    ...publishedKeyOperations({ issuer, keys: ring.published }),
+    ...signingKeyOperations({ db, ring, rotation }),
+    ...revocationOperations({ db, feed, now, findResource }),
+    ...auditOperations({ db, endpoint }),
+    ...exchangeOperations({ ...world, issueToken }),
+    ...assignmentOperations({ ...world, findResource }),
+    ...keyOperations(world),
+    ...controlPlaneOperations(world.controlPlane),
   ]
 }
 
@@ -71,14 +90,17 @@ export function describeOperations(): readonly Operation[] {
     feed: { publish: absent, follow: absent },
     node: { isCurrent: absent },
     verifier: { verify: absent, replaceKeys: absent, apply: absent },
-    signer: absent,
+    ring: { sign: absent, signerKid: absent, published: absent, put: absent, follow: absent },
+    rotation: { turn: absent, rotate: absent, readAgain: absent },
     customIdKey: absent as unknown as KeyObject,
-    publishedKeys: [],
     issuer: '',
+    endpoint: '',
     sealer: { seal: absent, open: absent },
     keyRing: absentKeyRing,
     resources: absentDirectory,
+    checkBearer: absent,
     endpointFor: absent,
+    controlPlane: absent as unknown as ControlPlane,
   })
 }
 

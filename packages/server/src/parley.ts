@@ -4,20 +4,13 @@
  */
 import { randomUUID } from 'node:crypto'
 import { ok, type Result } from '@parley/protocol'
+import { type CreatedResource, createNamedResource } from './admin/created-resource.ts'
 import { writeEnvironmentFile } from './admin/environment-file.ts'
-import {
-  type Installation,
-  insertResourceWithKeys,
-  openInstallation,
-} from './admin/installation.ts'
+import { type Installation, openInstallation } from './admin/installation.ts'
 import { openManagement } from './admin/management.ts'
-import {
-  connectionStrings,
-  endpointOf,
-  type Reachable,
-  reachableAt,
-  type SlotTexts,
-} from './admin/reachable.ts'
+import { rotateMasterKey } from './admin/master-key-rotation.ts'
+import { endpointOf, type Reachable } from './admin/reachable.ts'
+import { reachableOpener } from './admin/reachable-opener.ts'
 import { assemble } from './assembly.ts'
 import { serverLimits } from './contract/limits.ts'
 import { isDatabaseAnswering } from './database/availability.ts'
@@ -25,21 +18,22 @@ import type { Database } from './database/connect.ts'
 import { claimDataDirectory } from './database/data-directory.ts'
 import { type HostFacts, type OpenDatabase, openDatabase } from './database/open.ts'
 import { dropExpiredTokenPartitions, makeRoomForTokens } from './database/partitions.ts'
-import { appendChanges, deleteForgottenEvents, findLastSeq } from './events/store.ts'
+import { deleteForgottenEvents, findLastSeq } from './events/store.ts'
 import type { OpenLog } from './foundation/log.ts'
-import { loadMasterKey } from './foundation/master-key.ts'
+import { openSealers } from './foundation/master-key.ts'
 import type { Platform } from './foundation/platform.ts'
 import { startRecurringWork, type Task } from './foundation/recurring-work.ts'
-import { createSealer, type Sealer } from './foundation/seal.ts'
+import type { Sealer } from './foundation/seal.ts'
 import type { Settings } from './foundation/settings.ts'
 import { serveApp } from './http/app.ts'
 import { bindListener, type Listener } from './http/listener.ts'
 import { routesOf } from './http/routes.ts'
-import { openAccessKey } from './keys/model.ts'
-import { findAccessKeys } from './keys/store.ts'
+import { startKeyWork } from './keys/recurring.ts'
 import { createNode, type Node } from './nodes/node.ts'
-import { firstResource, type Resource } from './resources/model.ts'
+import { deletePurgedSubscriptions } from './resources/subscriptions.ts'
 import { openTls } from './tls/open.ts'
+import { createSigningKeyRing } from './tokens/signing-key-ring.ts'
+import { createSigningKeyRotation, signingTermsOf } from './tokens/signing-key-rotation.ts'
 
 /** What a server is started with. */
 export interface ParleyOptions {
@@ -47,6 +41,8 @@ export interface ParleyOptions {
   readonly platform: Platform
   readonly log: OpenLog
   readonly host: HostFacts
+  /** How issuers are asked for their keys. */
+  readonly fetch: typeof globalThis.fetch
 }
 
 /** Why a server did not start; the message is for the person who started it. */
@@ -59,23 +55,21 @@ export interface StartFault {
 export interface Parley {
   /** The https endpoint with a slash at its end. */
   readonly endpoint: string
-  readonly reachable: Reachable
+  /** Plain http on loopback, with a slash at its end; `undefined` where that listener is off. */
+  readonly httpEndpoint: string | undefined
+  /** Opens what programs need to find and use the server. It holds secrets: do not keep it. */
+  readonly openReachable: () => Promise<Reachable>
   /** Path of `parley.env`. */
   readonly environmentFile: string
   readonly managementPort: number | undefined
   /** Creates a resource with its keys; the server accepts them at once. */
   readonly createResource: (name: string) => Promise<CreatedResource>
+  /** Does a round of the house-keeping that is done every ten minutes anyway. */
+  readonly keepHouse: () => Promise<void>
   /** Answers what is in flight, then closes everything. */
   readonly stop: () => Promise<void>
   /** Settles when the server cannot go on, with the reason; otherwise never. */
   readonly failed: Promise<unknown>
-}
-
-/** A resource and how its owner reaches it. */
-export interface CreatedResource {
-  readonly resource: Resource
-  readonly connectionString: string
-  readonly secondaryConnectionString: string
 }
 
 /** What is undone at a stop, the last first. */
@@ -107,16 +101,19 @@ async function start(
   options: ParleyOptions,
   closers: Closers,
 ): Promise<Result<Started, StartFault>> {
-  const { settings, platform, host } = options
-  const claim = await claimDataDirectory(settings.dataDir, host.platform)
+  const { platform, host } = options
+  const claim = await claimDataDirectory(options.settings.dataDir, host.platform)
   if (!claim.ok) return claim
   closers.push(() => claim.value.release())
   const dataDir = claim.value.directory
-  const masterKey = await loadMasterKey({ configured: settings.masterKey, dataDir, platform })
-  if (!masterKey.ok) return masterKey
+  const opening = await openSealers({ ...options.settings, dataDir, platform })
+  if (!opening.ok) return opening
+  const { sealer, formerSealer } = opening.value
+  // From here on nobody holds the text of a master key.
+  const settings = { ...options.settings, masterKey: undefined, masterKeyFormer: undefined }
   // Making a certificate and making a database take about as long: a first start does both at once.
   const [bound, opened] = await Promise.all([
-    bindListeners({ ...options, dataDir }, closers),
+    bindListeners({ settings, platform, dataDir }, closers),
     openDatabase({
       databaseUrl: settings.databaseUrl,
       dataDir,
@@ -128,16 +125,21 @@ async function start(
   if (opened.ok) closers.push(() => opened.value.close())
   if (!bound.ok) return bound
   if (!opened.ok) return opened
-  const sealer = createSealer(masterKey.value, platform)
-  const { signingAlgorithm } = settings
   const { db, address } = opened.value
+  const { log } = options.log
+  if (formerSealer !== undefined) {
+    const rotated = await rotateMasterKey({ db, platform, sealer, formerSealer, log })
+    if (!rotated.ok) return rotated
+  }
   // Before anything is read into memory: whatever changes from here on is followed.
   const startSeq = await findLastSeq(db)
-  const node = createNode({ address, db, platform, log: options.log.log, startSeq })
-  const installation = await openInstallation({ db, platform, sealer, signingAlgorithm })
+  const node = createNode({ address, db, platform, log, startSeq })
+  const keyWorld = { db, platform, sealer, ...signingTermsOf(settings) }
+  const installation = await openInstallation(keyWorld)
   if (!installation.ok) return installation
   return serve({
     ...options,
+    settings,
     dataDir,
     closers,
     database: opened.value,
@@ -156,7 +158,7 @@ interface BoundListeners {
 }
 
 async function bindListeners(
-  options: ParleyOptions & { readonly dataDir: string },
+  options: Pick<ParleyOptions, 'settings' | 'platform'> & { readonly dataDir: string },
   closers: Closers,
 ): Promise<Result<BoundListeners, StartFault>> {
   const { settings, platform, dataDir } = options
@@ -203,17 +205,28 @@ async function serve(opened: Opened): Promise<Result<Started, StartFault>> {
   const { db, failed } = opened.database
   const { publicHosts, host } = settings
   const endpoint = endpointOf({ publicHosts, host, port: bound.https.port })
+  const ring = createSigningKeyRing(installation.signingKeys)
+  const terms = signingTermsOf(settings)
+  const rotation = createSigningKeyRotation({
+    db,
+    feed: node.feed,
+    platform,
+    sealer,
+    ring,
+    ...terms,
+  })
+  const assembly = await assemble({ ...opened, db, endpoint, ring, rotation })
+  const { pipeline, operations, metrics, controlPlane } = assembly
+  closers.push(() => node.close())
+  const joined = await node.start()
+  if (!joined.ok) return joined
   const houseKeeping = await startRecurringWork({
-    tasks: houseKeepingTasks(db, platform.now),
+    tasks: houseKeepingTasks(db, { now: platform.now, turnKeys: rotation.turn }),
     intervalMs: serverLimits.houseKeepingIntervalMs,
     log: log.log,
   })
   closers.push(() => houseKeeping.stop())
-  const assembly = await assemble({ ...opened, db, endpoint })
-  const { pipeline, operations, metrics } = assembly
-  closers.push(() => node.close())
-  const joined = await node.start()
-  if (!joined.ok) return joined
+  closers.push(await startKeyWork({ ...assembly, db, log: log.log }))
   const routes = routesOf(operations)
   for (const listener of [bound.https, bound.http]) {
     if (listener === undefined) continue
@@ -232,52 +245,39 @@ async function serve(opened: Opened): Promise<Result<Started, StartFault>> {
     const isDrained = await pipeline.drain(settings.stopTimeoutMs)
     if (!isDrained) log.log.warn({}, 'requests in flight were cut at the stop')
   })
-  const { caFile } = bound
-  const { domain } = settings
-  const keys = await slotTexts(db, installation.resources[0]?.resourceId ?? '', sealer)
-  const httpPort = bound.http?.port
-  const reachable = reachableAt(endpoint, { installation, domain, keys, caFile, httpPort })
+  const openReachable = reachableOpener(endpoint, {
+    ...{ db, sealer, caFile: bound.caFile, httpPort: bound.http?.port },
+    ...{ domain: settings.domain, installation },
+  })
   return ok({
     endpoint,
-    reachable,
-    environmentFile: await writeEnvironmentFile(opened.dataDir, reachable),
+    httpEndpoint: (await openReachable()).httpEndpoint,
+    openReachable,
+    environmentFile: await writeEnvironmentFile(opened.dataDir, await openReachable()),
     managementPort: management?.port,
     failed,
+    keepHouse: houseKeeping.round,
     createResource: async (name) => {
-      const { subscriptionId } = reachable
-      const asked = { ...firstResource, name, subscriptionId }
-      const { resource, events } = await db.begin(async (transaction) => {
-        const world = { db: transaction, platform, sealer }
-        const { resource } = await insertResourceWithKeys(world, asked)
-        const resourceIds = [resource.resourceId]
-        const changed = { kind: 'resource-changed', resourceIds, atMs: platform.now() } as const
-        return { resource, events: await appendChanges(transaction, changed) }
-      })
-      await node.feed.publish(events)
-      const { resourceId } = resource
-      const keys = await slotTexts(db, resourceId, sealer)
-      return { resource, ...connectionStrings(endpoint, keys) }
+      const { subscriptionId = '' } = installation
+      const asked = { name, subscriptionId, atMs: platform.now() }
+      return createNamedResource(controlPlane, asked)
     },
   })
-}
-
-/** The keys of a resource in the clear, for whoever is told them. */
-async function slotTexts(db: Database, resourceId: string, sealer: Sealer): Promise<SlotTexts> {
-  const texts = { primary: '', secondary: '' }
-  for (const { current } of await findAccessKeys(db, resourceId)) {
-    texts[current.slot] = openAccessKey(current, sealer)?.toString('base64') ?? ''
-  }
-  return texts
 }
 
 /**
  * Ledger rows reach 24 hours ahead and partitions 48, so a day of failed rounds passes before
  * anything suffers.
  */
-function houseKeepingTasks(db: Database, now: () => number): readonly Task[] {
+function houseKeepingTasks(
+  db: Database,
+  { now, turnKeys }: { readonly now: () => number; readonly turnKeys: () => Promise<void> },
+): readonly Task[] {
   return [
     { name: 'make room in the ledger', run: () => makeRoomForTokens(db, now()) },
     { name: 'drop expired tokens', run: () => dropExpiredTokenPartitions(db, now()) },
     { name: 'forget events', run: () => deleteForgottenEvents(db, now()) },
+    { name: 'forget deleted subscriptions', run: () => deletePurgedSubscriptions(db) },
+    { name: 'turn the signing keys', run: turnKeys },
   ]
 }

@@ -57,6 +57,44 @@ describe('the banner', () => {
     assert.equal(print({ httpEndpoint: undefined }), whole.replace(/Plain http.*\n/, ''))
   })
 
+  const none = {
+    connectionString: undefined,
+    secondaryConnectionString: undefined,
+    resourceGroup: undefined,
+    resourceName: undefined,
+  }
+
+  test('says how to create a resource where there is none', () => {
+    assert.equal(
+      print(none),
+      `
+Parley is running, and has no resource. To create one:
+
+    . /data/parley.env
+    subscription="\${PARLEY_ADMIN_ENDPOINT}subscriptions/s1"
+    services=providers/Microsoft.Communication/communicationServices
+    put() {
+      curl -sS --cacert "$NODE_EXTRA_CA_CERTS" -X PUT "$1" -d "$2" \\
+        -H "Authorization: Bearer $PARLEY_ADMIN_TOKEN" -H 'Content-Type: application/json'
+    }
+    put "$subscription?api-version=2022-12-01" '{}'
+    put "$subscription/resourceGroups/parley/$services/parley?api-version=2025-09-01" \\
+      '{"properties":{"dataLocation":"United States"}}'
+
+All of this, for scripts: /data/parley.env
+Plain http, on loopback only: http://127.0.0.1:4480/
+Stop with Ctrl+C.
+
+`,
+    )
+  })
+
+  test('has a subscription made where there is none either', () => {
+    const text = print({ ...none, subscriptionId: undefined, caFile: undefined })
+    assert.match(text, /subscriptions\/\$\(node -p 'crypto\.randomUUID\(\)'\)"/)
+    assert.ok(!text.includes('--cacert'))
+  })
+
   test('shows neither the second key nor the token of the administrator', () => {
     assert.ok(!whole.includes('c2Vjb25k') && !whole.includes('admin-token'))
   })

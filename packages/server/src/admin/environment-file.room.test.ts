@@ -54,6 +54,18 @@ describe('the file parley.env', () => {
     assert.equal(text, whole.replace(/NODE_EXTRA.*\n/, '').replace(/PARLEY_HTTP.*\n/, ''))
   })
 
+  test('leaves out the resource where there is none', async () => {
+    const bare = {
+      ...reachable,
+      connectionString: undefined,
+      secondaryConnectionString: undefined,
+      resourceGroup: undefined,
+      resourceName: undefined,
+    }
+    const text = await readFile(await writeEnvironmentFile(dataDir, bare), 'utf8')
+    assert.equal(text, whole.replaceAll(/(?:COMMUNICATION_|PARLEY_RESOURCE).*\n/g, ''))
+  })
+
   test('replaces the former one, and one that a crash left half-written', async () => {
     const path = join(dataDir, 'parley.env')
     await writeFile(path, 'former', { mode: 0o644 })

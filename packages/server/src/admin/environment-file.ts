@@ -36,3 +36,11 @@ function variablesOf(reachable: Reachable): Readonly<Record<string, string | und
 function quote(value: string): string {
   return `'${value.replaceAll("'", "'\\''")}'`
 }
+
+/** Reads the text of `parley.env` back into its variables; lines of other forms are passed over. */
+export function parseEnvironmentFile(text: string): Readonly<Record<string, string>> {
+  const found = [...text.matchAll(/^([A-Z_]+)='(.*)'$/gm)]
+  return Object.fromEntries(
+    found.map(([, name = '', quoted = '']) => [name, quoted.replaceAll("'\\''", "'")]),
+  )
+}

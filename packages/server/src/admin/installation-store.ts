@@ -7,6 +7,12 @@ export interface StoredInstallation {
   readonly sealedAdminToken: Buffer
 }
 
+/** What the secrets of the installation are sealed for. */
+export const customIdKeyPurpose = 'installation/custom-id-key'
+
+/** The same of the administrator's token. */
+export const adminTokenPurpose = 'installation/admin-token'
+
 /** Finds the installation; `undefined` before the first start. */
 export async function findInstallation(db: Queries): Promise<StoredInstallation | undefined> {
   const [row] = await db<InstallationRow[]>`
@@ -21,12 +27,16 @@ export async function findInstallation(db: Queries): Promise<StoredInstallation 
   }
 }
 
-/** Stores the installation where there is none yet. */
+/**
+ * Stores the installation where there is none yet.
+ *
+ * @returns whether there was none, which makes this the first start.
+ */
 export async function insertInstallation(
   db: Queries,
   made: StoredInstallation & { readonly atMs: number },
-): Promise<void> {
-  await db`
+): Promise<boolean> {
+  const rows = await db`
     insert into installation
       (installation_id, sealed_custom_id_key, sealed_admin_token, created_at)
     values (
@@ -36,6 +46,21 @@ export async function insertInstallation(
       ${new Date(made.atMs)}
     )
     on conflict do nothing
+    returning is_only_row
+  `
+  return rows.length === 1
+}
+
+/** Puts other sealed bytes of the same secrets in the place of those stored. */
+export async function updateSealedInstallation(
+  db: Queries,
+  sealed: Pick<StoredInstallation, 'sealedCustomIdKey' | 'sealedAdminToken'>,
+): Promise<void> {
+  await db`
+    update installation
+    set
+      sealed_custom_id_key = ${sealed.sealedCustomIdKey},
+      sealed_admin_token = ${sealed.sealedAdminToken}
   `
 }
 

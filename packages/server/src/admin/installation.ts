@@ -1,16 +1,27 @@
 import { createSecretKey, type KeyObject } from 'node:crypto'
 import { fail, ok, type Result } from '@parley/protocol'
-import type { Database, Queries } from '../database/connect.ts'
-import type { Platform } from '../foundation/platform.ts'
+import { createResource } from '../arm/control-plane.ts'
+import { createAdminTokenCheck, type IsAdminToken } from '../authentication/admin-token.ts'
+import type { Database, Queries, Transaction } from '../database/connect.ts'
 import type { Sealer } from '../foundation/seal.ts'
-import type { SigningAlgorithm } from '../foundation/settings.ts'
-import { type ActiveAccessKey, activeAccessKey, newAccessKey, openSlot } from '../keys/model.ts'
-import { insertAccessKey, listAccessKeys } from '../keys/store.ts'
-import { firstResource, type Resource } from '../resources/model.ts'
-import { insertResource, listResources } from '../resources/store.ts'
-import { newSigningKey, openSigningKey, type PublicSigningJwk } from '../tokens/signing-keys.ts'
-import { insertSigningKey, listSigningKeys } from '../tokens/store.ts'
-import { findInstallation, insertInstallation } from './installation-store.ts'
+import { type ActiveAccessKey, openSlot } from '../keys/model.ts'
+import { listAccessKeys } from '../keys/store.ts'
+import { defaultSettings, firstResource, type Resource } from '../resources/model.ts'
+import { listResources } from '../resources/store.ts'
+import { insertSubscription, listSubscriptions } from '../resources/subscriptions.ts'
+import type { SigningKeys } from '../tokens/signing-key-ring.ts'
+import {
+  openSigningKeys,
+  type TurningWorld,
+  turnSigningKeys,
+} from '../tokens/signing-key-rotation.ts'
+import { listSigningKeys } from '../tokens/signing-key-store.ts'
+import {
+  adminTokenPurpose,
+  customIdKeyPurpose,
+  findInstallation,
+  insertInstallation,
+} from './installation-store.ts'
 
 /** Stored secrets were sealed under another master key. */
 export interface MasterKeyDiffers {
@@ -20,42 +31,28 @@ export interface MasterKeyDiffers {
 
 /** What a server knows once its stored secrets are open. */
 export interface Installation {
-  /** Oldest first; the first is the one of the first start. */
+  /** Oldest first: the one of the first start, unless that was deleted; there may be none. */
   readonly resources: readonly Resource[]
+  /** A subscription in which resources can be created, where there is one. */
+  readonly subscriptionId: string | undefined
   readonly accessKeys: readonly ActiveAccessKey[]
-  /** The key that signs. */
-  readonly signingKey: OpenSigningKey
-  /** Every key by which tokens verify, newest first. */
-  readonly publishedKeys: readonly PublicSigningJwk[]
+  readonly signingKeys: SigningKeys
   readonly customIdKey: KeyObject
-  /** Static bearer of the administrator. */
-  readonly adminToken: string
-}
-
-/** A signing key that can sign. */
-export interface OpenSigningKey {
-  readonly kid: string
-  readonly algorithm: SigningAlgorithm
-  readonly privateKey: KeyObject
+  readonly isAdminToken: IsAdminToken
 }
 
 /** What opening an installation takes. */
-export interface InstallationWorld {
+export interface InstallationWorld extends TurningWorld {
   readonly db: Database
-  readonly platform: Platform
-  readonly sealer: Sealer
-  readonly signingAlgorithm: SigningAlgorithm
 }
 
 /** The same within a transaction. */
-type InTransaction = Omit<InstallationWorld, 'db'> & { readonly db: Queries }
-
-const customIdKeyPurpose = 'installation/custom-id-key'
-const adminTokenPurpose = 'installation/admin-token'
+type InTransaction = Omit<InstallationWorld, 'db'> & { readonly db: Transaction }
 
 /**
- * Opens what is stored, after making what a first start lacks: a subscription, a resource with its
- * two access keys, a signing key. It is made in one transaction: a crash leaves all or nothing.
+ * Opens what is stored, after making what a first start lacks: a subscription with a resource and
+ * its two access keys, and whenever it is absent a signing key. It is made in one transaction: a
+ * crash leaves all or nothing.
  *
  * @faults `master-key-differs` - a stored secret does not open.
  */
@@ -68,65 +65,61 @@ export async function openInstallation(
   const customIdKey = stored && sealer.open(stored.sealedCustomIdKey, customIdKeyPurpose)
   const adminToken = stored && sealer.open(stored.sealedAdminToken, adminTokenPurpose)
   const accessKeys = await openAccessKeys(world)
-  const signing = await openSigning(world)
-  if (!customIdKey || !adminToken || !accessKeys || !signing) return fail(masterKeyDiffers)
+  const signingKeys = openSigningKeys(await listSigningKeys(db), world)
+  if (!customIdKey || !adminToken || !accessKeys || !signingKeys) return fail(masterKeyDiffers)
+  const resources = await listResources(db)
+  const [subscription] = await listSubscriptions(db, { afterId: undefined, entriesMax: 1 })
   return ok({
-    resources: await listResources(db),
+    resources,
+    subscriptionId: resources[0]?.subscriptionId ?? subscription?.subscriptionId,
     accessKeys,
-    ...signing,
+    signingKeys,
     customIdKey: createSecretKey(customIdKey),
-    adminToken: adminToken.toString('utf8'),
+    isAdminToken: createAdminTokenCheck(adminToken.toString('utf8')),
   })
+}
+
+/** Opens the administrator's static bearer, for whoever is told it: nobody keeps it. */
+export async function openAdminToken(db: Queries, sealer: Sealer): Promise<string> {
+  const stored = await findInstallation(db)
+  const adminToken = stored && sealer.open(stored.sealedAdminToken, adminTokenPurpose)
+  return adminToken?.toString('utf8') ?? ''
 }
 
 const masterKeyDiffers: MasterKeyDiffers = {
   kind: 'master-key-differs',
   message:
     'The master key is not the one under which the keys in this database were sealed. Give the ' +
-    'server the former PARLEY_MASTER_KEY, or the former file master.key in its data directory.',
+    'server the former PARLEY_MASTER_KEY, or the former file master.key in its data directory; ' +
+    'to replace it, give that as PARLEY_MASTER_KEY_FORMER, or as the file master.key.former.',
 }
 
 async function completeInstallation(world: InTransaction): Promise<void> {
-  const { db, platform, sealer, signingAlgorithm } = world
+  const { db, platform, sealer } = world
   const nowMs = platform.now()
   const adminToken = platform.randomBytes(32).toString('base64url')
-  await insertInstallation(db, {
+  const isFirstStart = await insertInstallation(db, {
     installationId: platform.newGuid(),
     sealedCustomIdKey: sealer.seal(platform.randomBytes(32), customIdKeyPurpose),
     sealedAdminToken: sealer.seal(Buffer.from(adminToken), adminTokenPurpose),
     atMs: nowMs,
   })
-  const resources = await listResources(db)
-  if (resources.length === 0) {
-    await insertResourceWithKeys(world, { ...firstResource, subscriptionId: platform.newGuid() })
-  }
-  const signingKeys = await listSigningKeys(db)
-  if (!signingKeys.some((key) => key.algorithm === signingAlgorithm)) {
-    await insertSigningKey(db, newSigningKey(signingAlgorithm, sealer), nowMs)
-  }
+  if (isFirstStart) await createFirstResource(world, nowMs)
+  await turnSigningKeys(db, world)
 }
 
-/**
- * Stores a resource with a fresh key in each slot. Run it in a transaction.
- *
- * @param asked - all of the resource but its id.
- */
-export async function insertResourceWithKeys(
-  world: Omit<InTransaction, 'signingAlgorithm'>,
-  asked: Omit<Resource, 'resourceId'>,
-): Promise<{ readonly resource: Resource; readonly accessKeys: readonly ActiveAccessKey[] }> {
-  const { db, platform, sealer } = world
-  const nowMs = platform.now()
-  const resource = { ...asked, resourceId: platform.newGuid() }
-  await insertResource(db, resource, nowMs)
-  const accessKeys: ActiveAccessKey[] = []
-  for (const slot of ['primary', 'secondary'] as const) {
-    const owner = { resourceId: resource.resourceId, slot, generation: 1 }
-    const { stored, secret } = newAccessKey(owner, { sealer, platform })
-    await insertAccessKey(db, stored, nowMs)
-    accessKeys.push(activeAccessKey(stored, secret))
-  }
-  return { resource, accessKeys }
+/** Once: whoever deleted every resource does not get one back at the next start. */
+async function createFirstResource(world: InTransaction, nowMs: number): Promise<void> {
+  const { db, platform } = world
+  const subscriptionId = platform.newGuid()
+  await insertSubscription(db, { subscriptionId, displayName: 'Parley', atMs: nowMs })
+  const { resourceGroup, name, dataLocation } = firstResource
+  await createResource(db, world, {
+    place: { subscriptionId, resourceGroup, name },
+    dataLocation,
+    settings: defaultSettings,
+    by: { actor: 'server', operation: 'Parley_FirstStart', requestId: '', atMs: nowMs },
+  })
 }
 
 async function openAccessKeys(
@@ -139,19 +132,4 @@ async function openAccessKeys(
     open.push(...keys)
   }
   return open
-}
-
-async function openSigning(
-  world: InstallationWorld,
-): Promise<Pick<Installation, 'signingKey' | 'publishedKeys'> | undefined> {
-  const stored = await listSigningKeys(world.db)
-  const signing = stored.find((key) => key.algorithm === world.signingAlgorithm)
-  if (signing === undefined) return undefined
-  const privateKey = openSigningKey(signing, world.sealer)
-  if (privateKey === undefined) return undefined
-  const { kid, algorithm } = signing
-  return {
-    signingKey: { kid, algorithm, privateKey },
-    publishedKeys: stored.map((key) => key.publicJwk),
-  }
 }

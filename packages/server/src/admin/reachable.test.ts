@@ -1,8 +1,6 @@
 import assert from 'node:assert/strict'
-import { createSecretKey, generateKeyPairSync } from 'node:crypto'
 import { describe, test } from 'node:test'
 import { firstResource } from '../resources/model.ts'
-import type { Installation } from './installation.ts'
 import { connectionStrings, endpointFor, endpointOf, reachableAt } from './reachable.ts'
 
 describe('the endpoint that clients are told', () => {
@@ -39,21 +37,11 @@ describe('the endpoint of a resource', () => {
 })
 
 const resource = { ...firstResource, resourceId: 'r1', subscriptionId: 's1' }
-const installation: Installation = {
-  resources: [resource, { ...resource, resourceId: 'r2', name: 'later' }],
-  accessKeys: [],
-  signingKey: {
-    kid: 'k',
-    algorithm: 'ES256',
-    privateKey: generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey,
-  },
-  publishedKeys: [],
-  customIdKey: createSecretKey(Buffer.alloc(32)),
-  adminToken: 'admin-token',
-}
+const resources = [resource, { ...resource, resourceId: 'r2', name: 'later' }]
+const installation = { resources, subscriptionId: 's1' }
 const endpoint = 'https://127.0.0.1:4430/'
 const keys = { primary: 'Zmlyc3Q=', secondary: 'c2Vjb25k' }
-const around = { domain: undefined, keys }
+const around = { domain: undefined, keys, adminToken: 'admin-token' }
 
 describe('what a program needs to find a server', () => {
   test('is about the resource of the first start, with its keys and no other', () => {
@@ -78,12 +66,14 @@ describe('what a program needs to find a server', () => {
     assert.deepEqual([caFile, httpEndpoint], [undefined, undefined])
   })
 
-  test('does not exist before there is a resource', () => {
+  test('names no resource where there is none, and still the subscription for one', () => {
     const empty = { ...installation, resources: [] }
-    const server = { ...around, installation: empty, caFile: '', httpPort: 1 }
-    assert.throws(() => reachableAt(endpoint, server), {
-      message: 'a first start makes a resource',
-    })
+    const server = { ...around, installation: empty, caFile: undefined, httpPort: undefined }
+    const { adminEndpoint, adminToken, jwksUrl, ...rest } = reachableAt(endpoint, server)
+    assert.deepEqual(
+      Object.entries(rest).filter(([, value]) => value !== undefined),
+      [['subscriptionId', 's1']],
+    )
   })
 })
 

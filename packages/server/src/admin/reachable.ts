@@ -1,18 +1,19 @@
 import { type AccessKeySlot, printConnectionString } from '@parley/protocol'
-import type { Resource } from '../resources/model.ts'
 import type { Installation } from './installation.ts'
 
 /** What a program needs to find and use a running server. */
 export interface Reachable {
-  readonly connectionString: string
-  readonly secondaryConnectionString: string
+  /** Of the oldest resource; absent, as its name and group, where there is none. */
+  readonly connectionString: string | undefined
+  readonly secondaryConnectionString: string | undefined
   /** PEM file of the development CA; `undefined` where the certificate is the operator's own. */
   readonly caFile: string | undefined
   readonly adminEndpoint: string
   readonly adminToken: string
-  readonly subscriptionId: string
-  readonly resourceGroup: string
-  readonly resourceName: string
+  /** That of the resource, else one in which a resource can be created, where there is one. */
+  readonly subscriptionId: string | undefined
+  readonly resourceGroup: string | undefined
+  readonly resourceName: string | undefined
   readonly jwksUrl: string
   /** Plain http on loopback; `undefined` where that listener is off. */
   readonly httpEndpoint: string | undefined
@@ -52,30 +53,37 @@ export function endpointFor(
 }
 
 /**
- * How the resource of the first start is reached.
+ * How a server and its oldest resource are reached: the one of the first start, mostly.
  *
- * @param server.keys - the text of its two access keys.
+ * What this gives holds secrets: it is for the banner and for `parley.env`, and nobody keeps it.
+ *
+ * @param server.keys - the text of the two access keys of the resource, where there is one.
  */
 export function reachableAt(
   endpoint: string,
   server: {
-    readonly installation: Installation
+    readonly installation: Pick<Installation, 'resources' | 'subscriptionId'>
+    readonly adminToken: string
     readonly domain: string | undefined
     readonly keys: SlotTexts
     readonly caFile: string | undefined
     readonly httpPort: number | undefined
   },
 ): Reachable {
-  const { installation, domain, keys, caFile, httpPort } = server
-  const { subscriptionId, resourceGroup, name } = firstOf(installation.resources)
+  const { installation, adminToken, domain, keys, caFile, httpPort } = server
+  const [resource] = installation.resources
+  const strings =
+    resource === undefined
+      ? { connectionString: undefined, secondaryConnectionString: undefined }
+      : connectionStrings(endpointFor(resource.name, { domain, endpoint }), keys)
   return {
-    ...connectionStrings(endpointFor(name, { domain, endpoint }), keys),
+    ...strings,
     caFile,
     adminEndpoint: endpoint,
-    adminToken: installation.adminToken,
-    subscriptionId,
-    resourceGroup,
-    resourceName: name,
+    adminToken,
+    subscriptionId: installation.subscriptionId,
+    resourceGroup: resource?.resourceGroup,
+    resourceName: resource?.name,
     jwksUrl: `${endpoint}.well-known/jwks.json`,
     httpEndpoint: httpPort === undefined ? undefined : `http://127.0.0.1:${httpPort}/`,
   }
@@ -84,17 +92,14 @@ export function reachableAt(
 /** The access keys of a resource as they are handed out, base64. */
 export type SlotTexts = Readonly<Record<AccessKeySlot, string>>
 
-/** The connection strings of a resource, from its two keys. */
-export function connectionStrings(
-  endpoint: string,
-  keys: SlotTexts,
-): Pick<Reachable, 'connectionString' | 'secondaryConnectionString'> {
-  const textOf = (slot: AccessKeySlot) => printConnectionString({ endpoint, accessKey: keys[slot] })
-  return { connectionString: textOf('primary'), secondaryConnectionString: textOf('secondary') }
+/** The connection strings of a resource. */
+export interface ConnectionStrings {
+  readonly connectionString: string
+  readonly secondaryConnectionString: string
 }
 
-function firstOf(resources: readonly Resource[]): Resource {
-  const [first] = resources
-  if (first === undefined) throw new Error('a first start makes a resource')
-  return first
+/** The connection strings of a resource, from its two keys. */
+export function connectionStrings(endpoint: string, keys: SlotTexts): ConnectionStrings {
+  const textOf = (slot: AccessKeySlot) => printConnectionString({ endpoint, accessKey: keys[slot] })
+  return { connectionString: textOf('primary'), secondaryConnectionString: textOf('secondary') }
 }

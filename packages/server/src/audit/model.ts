@@ -48,7 +48,7 @@ export const firstPreviousHash = '00'.repeat(32)
  * What the hash of an entry is made of: hash before it and fields, one a line. No field has a line
  * break, so no two entries print alike.
  */
-export function hashedText(previousHash: string, seq: number, act: AuditAct): string {
+function hashedText(previousHash: string, seq: number, act: AuditAct): string {
   const { atMs, actor, operation, target, resourceId = '', requestId } = act
   return [previousHash, seq, atMs, actor, operation, target, resourceId, requestId].join('\n')
 }

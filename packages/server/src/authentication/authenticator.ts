@@ -32,7 +32,7 @@ export interface Arrival {
  * Decides who calls.
  *
  * @returns at once for an access key; later for a bearer, whose issuer may have to be asked.
- * @faults `caller-refused`, `caller-not-allowed`.
+ * @faults `caller-refused`, `caller-not-allowed`, `issuer-unreachable`.
  */
 export type Authenticate = (
   arrival: Arrival,

@@ -10,10 +10,11 @@
 import { fail, ok, type Result } from '@parley/protocol'
 import type { Fault, RefusalReason } from '../contract/faults.ts'
 import type { Access, Caller, EntraToken } from '../contract/operation.ts'
+import type { RoleAssignment } from '../foundation/role.ts'
 import { printResourcePath, type Resource } from '../resources/model.ts'
 import type { IsAdminToken } from './admin-token.ts'
 import type { Place } from './place.ts'
-import { isAllowed, type RoleAssignment } from './roles.ts'
+import { isAllowed } from './roles.ts'
 
 /** Whose bearer it is. */
 export interface BearerPrincipal {
@@ -59,7 +60,12 @@ export async function authenticateBearer(
     return world.isAdminToken(token) ? ok({ actor: 'admin-token' }) : refuse('admin-token-differs')
   }
   const checked = await world.checkBearer(token, nowMs)
-  if (!checked.ok) return refuse(checked.fault)
+  if (!checked.ok) {
+    const reason = checked.fault
+    // Whether the bearer is good nobody knows, so it is not called bad: the client may come again.
+    if (reason === 'bearer-issuer-unreachable') return fail({ kind: 'issuer-unreachable', reason })
+    return refuse(reason)
+  }
   const principal = checked.value
   if (isControl) return admitToControl(request, principal)
   return admitToResource(request, principal, world)

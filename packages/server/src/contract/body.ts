@@ -136,8 +136,8 @@ function fieldOfAnotherVersion(
   body: unknown,
   version: ApiVersion,
 ): string | undefined {
-  const { fieldVersions } = contract
-  if (fieldVersions === undefined) return undefined
+  const { fieldVersions, passesOverUnknown } = contract
+  if (fieldVersions === undefined || passesOverUnknown === true) return undefined
   const given = body as Readonly<Record<string, unknown>>
   return Object.keys(fieldVersions).find((field) => {
     const range = fieldVersions[field]

@@ -84,9 +84,23 @@ export const faultMeanings: { readonly [Kind in Fault['kind']]: FaultMeaning<Kin
     when: 'The resource has no such identity: deleted, never created, or of another resource.',
     example: { kind: 'identity-not-owned' },
   },
+  'entra-token-invalid': {
+    when:
+      'The Entra token in the body is invalid, expired, or permits nothing; the reason in the ' +
+      'log is one of those below.',
+    example: { kind: 'entra-token-invalid', reason: 'bearer-expired' },
+  },
+  'application-differs': {
+    when: 'The Entra token in the body was issued to another application than `appId`.',
+    example: { kind: 'application-differs' },
+  },
+  'user-differs': {
+    when: 'The Entra token in the body is that of another person than `userId`.',
+    example: { kind: 'user-differs' },
+  },
   'operation-not-served': {
     when: 'The contract has the operation and this server does not serve it.',
-    example: { kind: 'operation-not-served', what: 'exchanges of Teams or Entra tokens' },
+    example: { kind: 'operation-not-served', what: '{operation}' },
   },
   'caller-not-allowed': {
     when: 'The caller is known and has no role that allows this at this place.',
@@ -112,6 +126,10 @@ export const faultMeanings: { readonly [Kind in Fault['kind']]: FaultMeaning<Kin
     when: 'A resource is created under a name that cannot be part of a host name.',
     example: { kind: 'resource-name-invalid' },
   },
+  'resource-group-invalid': {
+    when: 'A resource is created in a group that no path can name safely.',
+    example: { kind: 'resource-group-invalid' },
+  },
   'resource-name-taken': {
     when: 'A resource is created under the name of another, in whatever subscription.',
     example: { kind: 'resource-name-taken', name: '{name}' },
@@ -127,6 +145,12 @@ export const faultMeanings: { readonly [Kind in Fault['kind']]: FaultMeaning<Kin
   'query-invalid': {
     when: 'A query parameter has a value that it cannot have.',
     example: { kind: 'query-invalid', parameter: '$top', expected: 'a whole number, 1..1000' },
+  },
+  'issuer-unreachable': {
+    when:
+      'The keys that say whether a bearer is good could not be fetched from its issuer; ' +
+      '`Retry-After` says when to come again.',
+    example: { kind: 'issuer-unreachable', reason: 'bearer-issuer-unreachable' },
   },
   'server-busy': {
     when:
@@ -180,5 +204,6 @@ export const refusalMeanings: Readonly<Record<RefusalReason, string>> = {
   'bearer-tenant-differs': 'The bearer is of another tenant than the one that is trusted.',
   'bearer-role-missing': 'The bearer has no role that reaches the resource.',
   'bearer-not-assigned': 'No assignment of the resource covers the person and its application.',
+  'bearer-permission-missing': 'The bearer permits nothing that the exchange could give.',
   'admin-token-differs': 'The bearer is neither a JWT nor the admin token.',
 }

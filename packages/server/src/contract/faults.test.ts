@@ -39,6 +39,10 @@ const table: { readonly [Kind in Fault['kind']]: readonly [FaultOf<Kind>, Wire] 
     { kind: 'caller-refused', reason: 'signature-differs' },
     [401, 'Denied', 'Denied by the resource provider.'],
   ],
+  'issuer-unreachable': [
+    { kind: 'issuer-unreachable', reason: 'bearer-issuer-unreachable' },
+    [503, 'ServiceUnavailable', 'The server is currently unable to handle the request.'],
+  ],
   'media-type-unknown': [
     { kind: 'media-type-unknown', accepted: ['application/json', 'text/plain'] },
     [415, 'UnsupportedMediaType', 'Content-Type must be application/json or text/plain.'],
@@ -89,6 +93,18 @@ const table: { readonly [Kind in Fault['kind']]: readonly [FaultOf<Kind>, Wire] 
     { kind: 'identity-not-owned' },
     [401, 'IdentityNotOwned', "Provided identity doesn't exist."],
   ],
+  'entra-token-invalid': [
+    { kind: 'entra-token-invalid', reason: 'bearer-expired' },
+    [401, 'InvalidAccessToken', 'Provided access token is not valid.'],
+  ],
+  'application-differs': [
+    { kind: 'application-differs' },
+    [400, 'ValidationError', 'AAD application is not the expected one.', 'appId'],
+  ],
+  'user-differs': [
+    { kind: 'user-differs' },
+    [400, 'ValidationError', 'AAD user is not the expected one.', 'userId'],
+  ],
   'operation-not-served': [
     { kind: 'operation-not-served', what: 'exchanges' },
     [501, 'NotImplemented', 'This server does not serve exchanges.'],
@@ -128,6 +144,14 @@ const table: { readonly [Kind in Fault['kind']]: readonly [FaultOf<Kind>, Wire] 
       400,
       'InvalidResourceName',
       'A resource is named by 1 to 63 letters, digits and hyphens, none of them at either end.',
+    ],
+  ],
+  'resource-group-invalid': [
+    { kind: 'resource-group-invalid' },
+    [
+      400,
+      'InvalidResourceGroup',
+      'A resource group is named by 1 to 90 letters, digits, and -_.(), without a dot at the end.',
     ],
   ],
   'resource-name-taken': [
@@ -178,6 +202,7 @@ const headersOf: Readonly<Partial<Record<Fault['kind'], Readonly<Record<string, 
   'method-unknown': { allow: 'GET, DELETE' },
   'content-encoding-unknown': { 'accept-encoding': 'identity' },
   'caller-refused': { 'www-authenticate': 'HMAC-SHA256' },
+  'issuer-unreachable': { 'retry-after': '1' },
   'server-busy': { 'retry-after': '1' },
   'node-behind': { 'retry-after': '1' },
   'confirmation-late': { 'retry-after': '1' },
@@ -200,7 +225,7 @@ describe('a fault on the wire', () => {
   test('asks whoever gets a 503 to come again', () => {
     const all = Object.values(table).map(([fault]) => replyToFault(fault))
     const unavailable = all.filter((reply) => reply.status === 503)
-    assert.equal(unavailable.length, 4)
+    assert.equal(unavailable.length, 5)
     assert.ok(unavailable.every((reply) => 'retry-after' in reply.headers))
   })
 })

@@ -36,6 +36,7 @@ export type RefusalReason =
   | 'bearer-tenant-differs'
   | 'bearer-role-missing'
   | 'bearer-not-assigned'
+  | 'bearer-permission-missing'
   | 'admin-token-differs'
 
 /** Everything that an operation or the pipeline may answer instead of its reply. */
@@ -47,6 +48,7 @@ export type Fault =
   | { readonly kind: 'version-missing' }
   | { readonly kind: 'version-unknown'; readonly uri: string; readonly version: string }
   | { readonly kind: 'caller-refused'; readonly reason: RefusalReason }
+  | { readonly kind: 'issuer-unreachable'; readonly reason: 'bearer-issuer-unreachable' }
   | { readonly kind: 'media-type-unknown'; readonly accepted: readonly string[] }
   | { readonly kind: 'content-encoding-unknown' }
   | { readonly kind: 'body-too-large'; readonly bytesMax: number }
@@ -57,6 +59,9 @@ export type Fault =
   | ScopeUnknown
   | { readonly kind: 'custom-id-length' }
   | { readonly kind: 'identity-not-owned' }
+  | { readonly kind: 'entra-token-invalid'; readonly reason: RefusalReason }
+  | { readonly kind: 'application-differs' }
+  | { readonly kind: 'user-differs' }
   | { readonly kind: 'operation-not-served'; readonly what: string }
   | { readonly kind: 'server-busy' }
   | { readonly kind: 'node-behind' }
@@ -135,8 +140,15 @@ function rowFor(fault: Fault): FaultRow {
       }
     case 'identity-not-owned':
       return row(401, 'IdentityNotOwned', "Provided identity doesn't exist.")
+    case 'entra-token-invalid':
+      return row(401, 'InvalidAccessToken', 'Provided access token is not valid.')
+    case 'application-differs':
+      return { ...row(400, 'ValidationError', applicationMessage), target: 'appId' }
+    case 'user-differs':
+      return { ...row(400, 'ValidationError', userMessage), target: 'userId' }
     case 'operation-not-served':
       return row(501, 'NotImplemented', `This server does not serve ${fault.what}.`)
+    case 'issuer-unreachable':
     case 'server-busy':
     case 'node-behind':
     case 'confirmation-late':
@@ -202,6 +214,8 @@ function bodyRowFor(fault: BodyFault): FaultRow {
   }
 }
 
+const applicationMessage = 'AAD application is not the expected one.'
+const userMessage = 'AAD user is not the expected one.'
 const unableMessage = 'The server is currently unable to handle the request.'
 const customIdMessage =
   `CustomId: The length must be within the [${limits.customIdCharactersMin}, ` +

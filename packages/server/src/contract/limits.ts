@@ -35,8 +35,50 @@ export const serverLimits = {
   cutOffsInPageMax: 50_000,
   /** Deletions that were not confirmed in time and are remembered for those who ask again. */
   unconfirmedMax: 10_000,
+  /** Characters of an id of a directory: tenant, person, group or application. */
+  directoryIdCharactersMax: 256,
+  /** Applications in one assignment. */
+  clientIdsMax: 64,
+  /** Assignments of a resource, of each of their two families. */
+  assignmentsMax: 10_000,
+  /** Assignments in one page of their list. */
+  assignmentsInPage: 100,
+  /** Characters of one field of an audit entry; what is longer is cut. */
+  auditFieldCharactersMax: 512,
+  /** Entries on a page of the audit log. */
+  auditPageEntriesMax: 1000,
+  /** Access keys sealed anew in one statement, when the master key is rotated. */
+  secretsResealedAtOnceMax: 1000,
+  /** Signing keys that are shown after their retirement. */
+  retiredKeysListedMax: 100,
   /** Tokens whose verdict is remembered. */
   seenTokensMax: 20_000,
+  /** Entries of a page of the control plane where the caller does not say (`$top`). */
+  pageEntries: 100,
+  /** Entries of a page of the control plane. */
+  pageEntriesMax: 1000,
+  /** Changes of the control plane that wait for one another; more are answered 503. */
+  changesWaitingMax: 1000,
+  /** Time between two rounds of what concerns access keys, in milliseconds. */
+  keyRoundIntervalMs: 10_000,
   /** Time between two rounds of house-keeping in the database, in milliseconds. */
   houseKeepingIntervalMs: 10 * 60 * 1000,
+  /** Clock difference that the times of a bearer may have, in seconds: `exp`, `nbf`. */
+  bearerClockToleranceSeconds: 60,
+  /** Bearers whose signature is remembered. */
+  bearersRememberedMax: 2000,
+  /** Time that a trusted issuer has for a whole answer, in milliseconds. */
+  issuerTimeoutMs: 5000,
+  /** Bytes of an answer of a trusted issuer. */
+  issuerAnswerBytesMax: 256 * 1024,
+  /** Keys that a trusted issuer publishes. */
+  issuerKeysMax: 100,
+  /** Age at which the keys of a trusted issuer are fetched again, in milliseconds. */
+  issuerKeysFreshMs: 10 * 60 * 1000,
+  /** Age up to which they count while the issuer does not answer, in milliseconds. */
+  issuerKeysStaleMs: 24 * 60 * 60 * 1000,
+  /** Shortest time from one fetch of them to the next, whatever keys bearers name, in ms. */
+  issuerCooldownMs: 10_000,
+  /** The same after a fetch that failed, in milliseconds. */
+  issuerRetryMs: 2000,
 } as const

@@ -15,6 +15,7 @@ export type ManagementFault =
   | { readonly kind: 'subscription-id-malformed' }
   | { readonly kind: 'resource-unknown'; readonly resourceGroup: string; readonly name: string }
   | { readonly kind: 'resource-name-invalid' }
+  | { readonly kind: 'resource-group-invalid' }
   | { readonly kind: 'resource-name-taken'; readonly name: string }
   | { readonly kind: 'property-fixed'; readonly property: string }
   | { readonly kind: 'entry-unknown'; readonly what: string }
@@ -48,6 +49,8 @@ export function managementRowFor(fault: ManagementFault): FaultRow {
       )
     case 'resource-name-invalid':
       return row(400, 'InvalidResourceName', resourceNameMessage)
+    case 'resource-group-invalid':
+      return row(400, 'InvalidResourceGroup', resourceGroupMessage)
     case 'resource-name-taken':
       return row(409, 'NameUnavailable', `The name '${fault.name}' is already in use.`)
     case 'property-fixed':
@@ -67,6 +70,9 @@ export function managementRowFor(fault: ManagementFault): FaultRow {
 
 const resourceNameMessage =
   'A resource is named by 1 to 63 letters, digits and hyphens, none of them at either end.'
+
+const resourceGroupMessage =
+  'A resource group is named by 1 to 90 letters, digits, and -_.(), without a dot at the end.'
 
 /** Says a fault of every service as the control plane says it. */
 export function inMannerOfService(row: FaultRow, fault: Fault, service: Service): FaultRow {

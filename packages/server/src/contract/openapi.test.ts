@@ -186,7 +186,16 @@ describe('a request body in an OpenAPI document', () => {
   })
 
   test('is not there when it can only be empty', () => {
-    assert.equal(printedBody(jsonBody({})), undefined)
+    const nothing = Type.Object({}, { additionalProperties: false })
+    assert.equal(
+      printedBody({ ...jsonBody({}), schemas: { 'application/json': nothing } }),
+      undefined,
+    )
+  })
+
+  test('is there when it has no field and may have any', () => {
+    const content = { 'application/json': { schema: { type: 'object', properties: {} } } }
+    assert.deepEqual(printedBody(jsonBody({})), { required: false, content })
   })
 
   test('may be absent when every field may', () => {

@@ -7,6 +7,7 @@
  * @source OpenAPI Specification 3.1.0.
  */
 import { STATUS_CODES } from 'node:http'
+import type { TObject } from '@sinclair/typebox'
 import { serverLimits } from './limits.ts'
 import { type FieldContext, type Json, type JsonObject, printSchema } from './openapi-schema.ts'
 import type { BodyContract, Operation, ReplyContract } from './operation.ts'
@@ -122,12 +123,16 @@ function printBody(body: BodyContract, version: ApiVersion | undefined): Json | 
   const content: Record<string, Json> = {}
   let isRequired = body.isRequired
   for (const [mediaType, schema] of Object.entries(body.schemas)) {
-    if (Object.keys(schema.properties).length === 0) return undefined
+    if (canOnlyBeEmpty(schema)) return undefined
     const printed = printSchema(schema, context)
     isRequired ||= printed['required'] !== undefined
     content[mediaType] = { schema: printed }
   }
   return { required: isRequired, content }
+}
+
+function canOnlyBeEmpty(schema: TObject): boolean {
+  return Object.keys(schema.properties).length === 0 && schema.additionalProperties === false
 }
 
 function printReply(reply: ReplyContract, version: ApiVersion | undefined): JsonObject {

@@ -46,6 +46,8 @@ export interface BodyContract {
   readonly isRequired: boolean
   /** Fields that exist in some versions only; in the others they are unknown. */
   readonly fieldVersions?: Readonly<Record<string, ServiceVersions>>
+  /** Whether unknown fields are passed over, as ARM does, rather than refused. */
+  readonly passesOverUnknown?: boolean
   /** Rules of fields beyond their schema, by field; called with a version of the service. */
   judged?(version: ApiVersion): Readonly<Record<string, JudgedRules>>
   /**
@@ -197,6 +199,8 @@ interface TypedOperation<Schema extends TObject, TypedCall>
     readonly schema: Schema
     /** Whether JSON may also be announced as a merge patch (RFC 7396). */
     readonly acceptsMergePatch?: boolean
+    /** Whether JSON must be announced so. */
+    readonly isMergePatchOnly?: boolean
   }
   readonly handle: (call: TypedCall) => Handled
 }
@@ -240,7 +244,8 @@ function withoutTypes<Schema extends TObject, TypedCall>(
 }
 
 function jsonBody(body: NonNullable<TypedOperation<TObject, unknown>['body']>): BodyContract {
-  const { schema, acceptsMergePatch = false, ...rest } = body
+  const { schema, acceptsMergePatch = false, isMergePatchOnly = false, ...rest } = body
+  if (isMergePatchOnly) return { ...rest, schemas: { 'application/merge-patch+json': schema } }
   const schemas: BodyContract['schemas'] = acceptsMergePatch
     ? { 'application/json': schema, 'application/merge-patch+json': schema }
     : { 'application/json': schema }

@@ -176,15 +176,25 @@ export async function deleteForgottenEvents(db: Queries, nowMs: number): Promise
 /**
  * The end of a statement that voids: appends its cut-offs to the log, in the same transaction.
  *
- * It follows a `with` whose last member is `cut_off (subject uuid, generation)`. The number is
- * taken after those rows are locked and held to the commit: `numbered` reads `cut_off`, so rows
- * always come before the sequence, no two transactions wait for each other crosswise, and commits
- * follow the order of `seq`.
+ * It follows a `with` whose last member is `cut_off (subject, generation)`: the id of an identity,
+ * of a resource or of a token as a uuid, or the slot of an access key as text. The number is taken
+ * after those rows are locked and held to the commit: `numbered` reads `cut_off`, so rows always
+ * come before the sequence, no two transactions wait for each other crosswise, and commits follow
+ * the order of `seq`.
+ *
+ * @param cause.resourceId - whose subjects they are; absent where each is a resource itself.
  */
 export function appendCutOffs(
   db: Queries,
-  cause: { readonly resourceId: string; readonly kind: SubjectKind; readonly atMs: number },
+  cause:
+    | { readonly kind: 'resource'; readonly atMs: number }
+    | {
+        readonly resourceId: string
+        readonly kind: Exclude<SubjectKind, 'resource'>
+        readonly atMs: number
+      },
 ): ReturnType<typeof db> {
+  const resourceId = cause.kind === 'resource' ? db`cut_off.subject` : db`${cause.resourceId}`
   return db`
     numbered as (
       update event_sequence
@@ -194,7 +204,7 @@ export function appendCutOffs(
     )
     insert into revocation_event (resource_id, seq, kind, subject, generation, forget_at)
     select
-      ${cause.resourceId},
+      ${resourceId},
       numbered.seq_before + row_number() over (order by cut_off.subject),
       ${cause.kind},
       cut_off.subject,

@@ -2,6 +2,8 @@ import type { Log } from './log.ts'
 
 /** Work that is repeated while the server runs. */
 export interface RecurringWork {
+  /** Does a round now, after the one that may be under way; its failures are logged. */
+  readonly round: () => Promise<void>
   /** Ends the repetition and waits for a round that is under way. */
   readonly stop: () => Promise<void>
 }
@@ -38,11 +40,14 @@ export async function startRecurringWork(options: RecurringWorkOptions): Promise
       }
     }
   }
-  const timer = setInterval(() => {
+  const nextRound = () => {
     round = round.then(work)
-  }, intervalMs)
+    return round
+  }
+  const timer = setInterval(nextRound, intervalMs)
   timer.unref()
   return {
+    round: nextRound,
     async stop() {
       clearInterval(timer)
       await round

@@ -26,7 +26,7 @@ export const masterKeyBytes = 32
 /**
  * Creates the sealer of a master key.
  *
- * @param masterKey - exactly 32 bytes.
+ * @param masterKey - exactly 32 bytes; they are copied, and the caller's can be wiped.
  */
 export function createSealer(masterKey: Uint8Array, platform: Platform): Sealer {
   const key: KeyObject = createSecretKey(masterKey)
@@ -53,5 +53,29 @@ export function createSealer(masterKey: Uint8Array, platform: Platform): Sealer 
         return undefined
       }
     },
+  }
+}
+
+/**
+ * Seals anew what a former master key has sealed.
+ *
+ * @returns the bytes to store in its place; `undefined` when the present key opens it already.
+ */
+export type Reseal = (sealed: Uint8Array, purpose: string) => Buffer | undefined
+
+/** Thrown by a `Reseal` for what neither key opens. */
+export class SecretUnopened extends Error {}
+
+/** Creates the function that seals anew. */
+export function createReseal(sealers: {
+  readonly present: Sealer
+  readonly former: Sealer
+}): Reseal {
+  const { present, former } = sealers
+  return (sealed, purpose) => {
+    if (present.open(sealed, purpose) !== undefined) return undefined
+    const secret = former.open(sealed, purpose)
+    if (secret === undefined) throw new SecretUnopened(purpose)
+    return present.seal(secret, purpose)
   }
 }

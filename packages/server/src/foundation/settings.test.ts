@@ -13,15 +13,26 @@ const defaults: Settings = {
   managementPort: 4490,
   databaseUrl: undefined,
   masterKey: undefined,
+  masterKeyFormer: undefined,
   issuer: undefined,
   publicHosts: [],
   domain: undefined,
   tlsCertificate: undefined,
   tlsKey: undefined,
   signingAlgorithm: 'ES256',
+  trustedIssuers: [],
+  signingKeyDays: 90,
   logLevel: 'info',
   showsRefusalReasons: false,
   stopTimeoutMs: 10_000,
+}
+
+const trustedIssuer = {
+  issuer: 'https://a.example',
+  audience: 'api',
+  tenant: undefined,
+  roleClaim: 'roles',
+  roles: [],
 }
 
 const taken: readonly (readonly [name: string, value: string, set: Partial<Settings>])[] = [
@@ -38,6 +49,7 @@ const taken: readonly (readonly [name: string, value: string, set: Partial<Setti
   ['PARLEY_DATABASE_URL', 'postgres://a/b', { databaseUrl: 'postgres://a/b' }],
   ['PARLEY_DATABASE_URL', 'postgresql://a/b', { databaseUrl: 'postgresql://a/b' }],
   ['PARLEY_MASTER_KEY', 'judged where it is used', { masterKey: 'judged where it is used' }],
+  ['PARLEY_MASTER_KEY_FORMER', 'judged there too', { masterKeyFormer: 'judged there too' }],
   ['PARLEY_ISSUER', 'https://parley.example', { issuer: 'https://parley.example' }],
   ['PARLEY_ISSUER', 'http://[::1]:4480/a', { issuer: 'http://[::1]:4480/a' }],
   ['PARLEY_PUBLIC_HOSTS', 'Parley.Example', { publicHosts: ['parley.example'] }],
@@ -47,6 +59,14 @@ const taken: readonly (readonly [name: string, value: string, set: Partial<Setti
   ['PARLEY_DOMAIN', 'a-b.example:8443', { domain: 'a-b.example:8443' }],
   ['PARLEY_SIGNING_ALGORITHM', 'ES256', { signingAlgorithm: 'ES256' }],
   ['PARLEY_SIGNING_ALGORITHM', 'RS256', { signingAlgorithm: 'RS256' }],
+  [
+    'PARLEY_TRUSTED_ISSUERS',
+    '[{"issuer":"https://a.example","audience":"api"}]',
+    { trustedIssuers: [trustedIssuer] },
+  ],
+  ['PARLEY_SIGNING_KEY_DAYS', '1', { signingKeyDays: 1 }],
+  ['PARLEY_SIGNING_KEY_DAYS', '3650', { signingKeyDays: 3650 }],
+  ['PARLEY_SIGNING_KEY_DAYS', 'off', { signingKeyDays: undefined }],
   ...logLevels.map((logLevel) => ['PARLEY_LOG_LEVEL', logLevel, { logLevel }] as const),
   ['PARLEY_REFUSAL_REASONS', 'on', { showsRefusalReasons: true }],
   ['PARLEY_REFUSAL_REASONS', 'off', { showsRefusalReasons: false }],
@@ -82,6 +102,13 @@ const refused: readonly (readonly [name: string, value: string, expected: string
   ['PARLEY_PUBLIC_HOSTS', 'a.example:123456', hostNames],
   ['PARLEY_SIGNING_ALGORITHM', 'HS256', 'one of ES256, RS256'],
   ['PARLEY_SIGNING_ALGORITHM', 'es256', 'one of ES256, RS256'],
+  [
+    'PARLEY_TRUSTED_ISSUERS',
+    'https://a.example',
+    'a JSON array of {issuer, audience, tenant?, roleClaim?, roles?}, at most 64 of them',
+  ],
+  ['PARLEY_SIGNING_KEY_DAYS', '0', 'a whole number, 1..3650'],
+  ['PARLEY_SIGNING_KEY_DAYS', '3651', 'a whole number, 1..3650'],
   ['PARLEY_LOG_LEVEL', 'trace', 'one of silent, fatal, error, warn, info, debug'],
   ['PARLEY_LOG_LEVEL', 'INFO', 'one of silent, fatal, error, warn, info, debug'],
   ['PARLEY_REFUSAL_REASONS', 'true', 'one of on, off'],

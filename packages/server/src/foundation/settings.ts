@@ -1,6 +1,7 @@
 import { resolve } from 'node:path'
 import { fail, ok, type Result } from '@parley/protocol'
 import { type LogLevel, logLevels } from './log.ts'
+import { parseTrustedIssuers, type TrustedIssuer } from './trusted-issuer.ts'
 
 /**
  * Every setting, read in this one place from environment variables. The reference page
@@ -16,6 +17,8 @@ export interface Settings {
   readonly managementPort: number | undefined
   readonly databaseUrl: string | undefined
   readonly masterKey: string | undefined
+  /** What secrets were sealed under before. */
+  readonly masterKeyFormer: string | undefined
   readonly issuer: string | undefined
   readonly publicHosts: readonly string[]
   /** Lower case, with port if any. */
@@ -23,6 +26,9 @@ export interface Settings {
   readonly tlsCertificate: string | undefined
   readonly tlsKey: string | undefined
   readonly signingAlgorithm: SigningAlgorithm
+  readonly trustedIssuers: readonly TrustedIssuer[]
+  /** `undefined`: signing keys are rotated by hand. */
+  readonly signingKeyDays: number | undefined
   readonly logLevel: LogLevel
   readonly showsRefusalReasons: boolean
   readonly stopTimeoutMs: number
@@ -73,6 +79,11 @@ export const settingRows = [
     'Base64 of 32 bytes that seal keys at rest; absent: `master.key`.',
   ),
   row(
+    'PARLEY_MASTER_KEY_FORMER',
+    undefined,
+    'Key to be replaced: a start seals anew what it sealed; absent: `master.key.former`, if any.',
+  ),
+  row(
     'PARLEY_ISSUER',
     undefined,
     'URL in `iss`; tokens of another are refused. Absent: the https endpoint, no last slash.',
@@ -94,6 +105,17 @@ export const settingRows = [
   ),
   row('PARLEY_TLS_KEY', undefined, 'PEM file of the private key of that certificate.'),
   row('PARLEY_SIGNING_ALGORITHM', 'ES256', '`ES256` or `RS256`, for tokens signed from now on.'),
+  row(
+    'PARLEY_TRUSTED_ISSUERS',
+    '[]',
+    'JSON array of OpenID issuers whose bearers are callers: ' +
+      '`{issuer, audience, tenant?, roleClaim?, roles?}`.',
+  ),
+  row(
+    'PARLEY_SIGNING_KEY_DAYS',
+    '90',
+    'Days after which another key signs, 1..3650; `off`: when somebody asks for it.',
+  ),
   row('PARLEY_LOG_LEVEL', 'info', `One of ${logLevels.join(', ')}.`),
   row('PARLEY_REFUSAL_REASONS', 'off', '`on` names the reason of a 401 in a response header.'),
   row('PARLEY_STOP_TIMEOUT_MS', '10000', 'Time that requests in flight have to finish at a stop.'),
@@ -176,12 +198,15 @@ function settingsFrom(read: (name: SettingName) => string | undefined): Settings
     managementPort: optionalPortFrom('PARLEY_MANAGEMENT_PORT', read),
     databaseUrl: databaseUrlFrom(read('PARLEY_DATABASE_URL')),
     masterKey: read('PARLEY_MASTER_KEY'),
+    masterKeyFormer: read('PARLEY_MASTER_KEY_FORMER'),
     issuer: issuerFrom(read('PARLEY_ISSUER')),
     publicHosts: hostsFrom(read('PARLEY_PUBLIC_HOSTS') ?? ''),
     domain: domainFrom(read('PARLEY_DOMAIN')),
     tlsCertificate,
     tlsKey,
     signingAlgorithm: oneOf('PARLEY_SIGNING_ALGORITHM', ['ES256', 'RS256'], read),
+    trustedIssuers: trustedIssuersFrom(read('PARLEY_TRUSTED_ISSUERS') ?? ''),
+    signingKeyDays: daysFrom('PARLEY_SIGNING_KEY_DAYS', read),
     logLevel: oneOf('PARLEY_LOG_LEVEL', logLevels, read),
     showsRefusalReasons: oneOf('PARLEY_REFUSAL_REASONS', ['on', 'off'], read) === 'on',
     stopTimeoutMs: wholeNumber('PARLEY_STOP_TIMEOUT_MS', { min: 0, max: 600_000 }, read),
@@ -210,6 +235,10 @@ function optionalPortFrom(name: SettingName, read: Read): number | undefined {
   return read(name) === 'off' ? undefined : portFrom(name, read)
 }
 
+function daysFrom(name: SettingName, read: Read): number | undefined {
+  return read(name) === 'off' ? undefined : wholeNumber(name, { min: 1, max: 3650 }, read)
+}
+
 function oneOf<const Choice extends string>(
   name: SettingName,
   choices: readonly Choice[],
@@ -232,6 +261,12 @@ function issuerFrom(text: string | undefined): string | undefined {
     URL.canParse(text) && /^https?:\/\/[\x21-\x7e]+$/.test(text) && !/[?#"\\]|\/$/.test(text)
   if (!isIssuer) throw new Invalid('PARLEY_ISSUER', 'an http(s) URL without a slash at its end')
   return text
+}
+
+function trustedIssuersFrom(text: string): readonly TrustedIssuer[] {
+  const issuers = parseTrustedIssuers(text)
+  if (!issuers.ok) throw new Invalid('PARLEY_TRUSTED_ISSUERS', issuers.fault)
+  return issuers.value
 }
 
 function domainFrom(text: string | undefined): string | undefined {

@@ -27,7 +27,14 @@ describe('a path of the control plane', () => {
       '/SUBSCRIPTIONS/Ab/resourcegroups/Mine/LISTKEYS',
       '/subscriptions/Ab/resourceGroups/Mine/listKeys',
     ],
-    ['/subscriptions/a/listkeys?x=/LISTKEYS?', '/subscriptions/a/listKeys?x=/LISTKEYS?'],
+    [
+      '/subscriptions/a/resourcegroups/b/listkeys?x=/LISTKEYS?',
+      '/subscriptions/a/resourceGroups/b/listKeys?x=/LISTKEYS?',
+    ],
+    [
+      '/subscriptions/SUBSCRIPTIONS/resourceGroups/LISTKEYS/listKeys',
+      '/subscriptions/SUBSCRIPTIONS/resourceGroups/LISTKEYS/listKeys',
+    ],
     ['/subscriptions', '/subscriptions'],
   ] as const
   for (const [path, expected] of paths) {
@@ -41,4 +48,19 @@ describe('a path of the control plane', () => {
       assert.equal(canonical(path), path)
     }
   })
+})
+
+describe('a path of an exchange', () => {
+  const paths = [
+    ['//access/entra/:exchangeAccessToken?a=b', '/access/entra/:exchangeAccessToken?a=b'],
+    ['/access/entra/:exchangeAccessToken', '/access/entra/:exchangeAccessToken'],
+    ['///access/entra/:exchangeAccessToken', '///access/entra/:exchangeAccessToken'],
+    ['//identities', '//identities'],
+    ['//accessible', '//accessible'],
+  ] as const
+  for (const [path, expected] of paths) {
+    test(`${path} is read as ${expected}`, () => {
+      assert.equal(canonical(path), expected)
+    })
+  }
 })

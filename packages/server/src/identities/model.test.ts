@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { createHmac, createSecretKey } from 'node:crypto'
 import { describe, test } from 'node:test'
 import { fail, ok } from '@parley/protocol'
-import { customIdHash } from './model.ts'
+import { customIdHash, personHash } from './model.ts'
 
 const secret = Buffer.alloc(32, 5)
 const owner = {
@@ -66,5 +66,47 @@ describe('the hash of a customId', () => {
   test('differs from that of the same value in another installation', () => {
     const other = { ...owner, key: createSecretKey(Buffer.alloc(32, 6)) }
     assert.notDeepEqual(customIdHash('ann', owner), customIdHash('ann', other))
+  })
+})
+
+describe('the hash of a person', () => {
+  const person = { issuer: 'https://issuer.example', tenantId: 'tenant', objectId: 'object' }
+
+  test('is HMAC-SHA256 over a list that begins with what it is for', () => {
+    const text = `["entra-person","${owner.resourceId}","https://issuer.example","tenant","object"]`
+    const expected = createHmac('sha256', secret).update(text).digest()
+    assert.deepEqual(personHash(person, owner), expected)
+  })
+
+  const others: readonly (readonly [what: string, changes: Partial<typeof person>])[] = [
+    ['issuer', { issuer: 'https://issuer.example/' }],
+    ['tenant', { tenantId: 'tenan' }],
+    ['object', { objectId: 'Object' }],
+    ['border between tenant and object', { tenantId: 'tenan', objectId: 'tobject' }],
+    ['comma', { tenantId: 'tenant","object', objectId: '' }],
+  ]
+  for (const [what, changes] of others) {
+    test(`differs for another ${what}`, () => {
+      assert.notDeepEqual(personHash({ ...person, ...changes }, owner), personHash(person, owner))
+    })
+  }
+
+  test('differs in another resource and under another key', () => {
+    const hash = personHash(person, owner)
+    const resourceId = owner.resourceId.replace('1', '2')
+    const key = createSecretKey(Buffer.alloc(32, 6))
+    assert.notDeepEqual(personHash(person, { ...owner, resourceId }), hash)
+    assert.notDeepEqual(personHash(person, { ...owner, key }), hash)
+  })
+
+  test('is that of no customId: what is hashed never begins alike', () => {
+    // A customId stands behind the resource and a line break, whatever an app chooses.
+    const text = JSON.stringify(['entra-person', owner.resourceId, ...Object.values(person)])
+    for (const customId of [text, text.slice(1), `\n${text}`]) {
+      const hashed = customIdHash(customId, owner)
+      assert.ok(hashed.ok)
+      assert.notDeepEqual(hashed.value, personHash(person, owner))
+    }
+    assert.notEqual(text[0], owner.resourceId[0])
   })
 })

@@ -12,6 +12,9 @@
  * finds the row, and tells nobody what it was. Rejected: an encrypted `customId`. It could be shown
  * again, and would make the database hold the mapping that Parley promises not to hold.
  *
+ * A person who exchanges an Entra token is found again in the same way and for the same reason: by
+ * a keyed hash of who that is, in the same column. No `customId` has the hash of a person.
+ *
  * @source ACS Identity 2025-03-02-preview (`customId`).
  */
 import { createHmac, type KeyObject } from 'node:crypto'
@@ -41,4 +44,31 @@ export function customIdHash(
   // In UTF-8 every half of a character becomes the same replacement, and two values one identity.
   const keyed = createHmac('sha256', owner.key).update(`${owner.resourceId}\n`)
   return ok(keyed.update(customId, 'utf16le').digest())
+}
+
+/** A person of a directory, as an issuer of Entra tokens names them. */
+export interface DirectoryPerson {
+  readonly issuer: string
+  readonly tenantId: string
+  readonly objectId: string
+}
+
+/**
+ * Derives what is stored of a person who exchanges tokens: HMAC-SHA256 under the key of `customId`
+ * hashes, over resource, issuer, tenant and object.
+ *
+ * What is hashed begins with a bracket and for a `customId` with the resource's GUID, so that
+ * whoever may choose a `customId` cannot choose one that names a person. The issuer is part of it:
+ * the word of one issuer about tenant and object never leads to a person of another issuer.
+ *
+ * @returns 32 bytes.
+ */
+export function personHash(
+  person: DirectoryPerson,
+  owner: { readonly resourceId: string; readonly key: KeyObject },
+): Buffer {
+  const { issuer, tenantId, objectId } = person
+  // JSON, because two lists of texts never print alike.
+  const text = JSON.stringify(['entra-person', owner.resourceId, issuer, tenantId, objectId])
+  return createHmac('sha256', owner.key).update(text).digest()
 }

@@ -145,15 +145,16 @@ export function identityOperations(room: IdentityRoom): readonly Operation[] {
 
 function deleteOperation(room: IdentityRoom): Operation {
   const deleteIdentity = createVoiding(room, { statement: deleteIdentities, isOnce: true })
+  const id = 'CommunicationIdentity_Delete'
   return resourceOperation({
-    id: 'CommunicationIdentity_Delete',
+    id,
     summary: 'Deletes an identity, voids its access tokens and purges its data.',
     method: 'DELETE',
     path: '/identities/{id}',
     versions: { since: '2020-07-20-preview2' },
     body: { schema: nothing, isRequired: false },
     reply: { status: 204 },
-    handle: ({ caller, params }) => deleteIdentity(caller, params['id']),
+    handle: (call) => deleteIdentity(call, id),
   })
 }
 

@@ -9,12 +9,14 @@ import {
 } from '@parley/protocol'
 import type { Database } from '../database/connect.ts'
 import { type Confirmation, Unconfirmed } from '../events/feed.ts'
+import type { Resource } from '../resources/model.ts'
 import { createVoiding } from './voiding.ts'
 
 const resourceId = '0190a5ad-93f4-7c1e-8d2b-3c4d5e6f7a8b'
 const identityId = '11111111-1111-4111-8111-111111111111'
 const id = printIdentityName({ resourceId, identityId })
 const caller = { resourceId, accessKey: undefined, actor: 'a' }
+const call = { caller, params: { id }, requestId: '' }
 const event: RevocationEvent = {
   kind: 'identity',
   resourceId,
@@ -44,15 +46,29 @@ function deletion() {
     return events
   }
   const room = {
-    db: undefined as unknown as Database,
+    db: { begin: async (work: (db: unknown) => unknown) => work(noAudit) } as unknown as Database,
     feed: {
       publish: (events: readonly unknown[]) =>
         events.length === 0 ? Promise.resolve({ seq: 0, confirmedAtMs: 0 }) : publish(),
       follow: () => undefined,
     },
     now: () => 0,
+    findResource: () => resource,
   }
   return { voidIdentity: createVoiding(room, { statement, isOnce: true }), published }
+}
+
+/** Takes the entries of the audit log and keeps none. */
+const noAudit = async () => []
+
+const resource: Resource = {
+  resourceId,
+  subscriptionId: resourceId,
+  resourceGroup: 'group',
+  name: 'name',
+  dataLocation: 'UK',
+  isLocalAuthDisabled: false,
+  isSubscriptionEnabled: true,
 }
 
 async function settled(): Promise<void> {
@@ -62,26 +78,26 @@ async function settled(): Promise<void> {
 describe('voiding', () => {
   test('answers when every node knows, not before', async () => {
     const { voidIdentity, published } = deletion()
-    const answer = voidIdentity(caller, id)
+    const answer = voidIdentity(call, 'Test')
     await settled()
     assert.equal(await Promise.race([answer, 'waits']), 'waits')
     published[0]?.confirm()
     assert.deepEqual(await answer, ok(undefined))
-    assert.deepEqual(await voidIdentity(caller, id), fail({ kind: 'identity-not-owned' }))
+    assert.deepEqual(await voidIdentity(call, 'Test'), fail({ kind: 'identity-not-owned' }))
   })
 
   test('gives whoever comes again the answer of a deletion that was not confirmed', async () => {
     const { voidIdentity, published } = deletion()
     for (const attempt of [0, 1]) {
-      const late = voidIdentity(caller, id)
+      const late = voidIdentity(call, 'Test')
       await settled()
       published[attempt]?.giveUp()
       await assert.rejects(late, Unconfirmed)
     }
-    const answer = voidIdentity(caller, id)
+    const answer = voidIdentity(call, 'Test')
     await settled()
     published[2]?.confirm()
     assert.deepEqual(await answer, ok(undefined))
-    assert.deepEqual(await voidIdentity(caller, id), fail({ kind: 'identity-not-owned' }))
+    assert.deepEqual(await voidIdentity(call, 'Test'), fail({ kind: 'identity-not-owned' }))
   })
 })

@@ -1,10 +1,13 @@
 import { fail, ok, parseIdentityName, type Result, type RevocationEvent } from '@parley/protocol'
+import type { AuditAct } from '../audit/model.ts'
+import { appendAudit } from '../audit/store.ts'
 import type { Fault } from '../contract/faults.ts'
 import { serverLimits } from '../contract/limits.ts'
 import type { ResourceCaller } from '../contract/operation.ts'
-import type { Database } from '../database/connect.ts'
+import type { Database, Queries } from '../database/connect.ts'
 import { type Confirmation, type Feed, Unconfirmed } from '../events/feed.ts'
 import { createGather } from '../foundation/gather.ts'
+import { printResourcePath, type Resource } from '../resources/model.ts'
 
 /** What voiding the tokens of identities needs. */
 export interface VoidingRoom {
@@ -12,28 +15,41 @@ export interface VoidingRoom {
   readonly feed: Feed
   /** Milliseconds since the Unix epoch. */
   readonly now: () => number
+  readonly findResource: (resourceId: string) => Resource | undefined
 }
 
 /** One statement that voids the tokens of identities; an event for each identity that existed. */
 export type VoidingStatement = (
-  db: Database,
+  db: Queries,
   resourceId: string,
   voided: { readonly identityIds: readonly string[]; readonly atMs: number },
 ) => Promise<readonly RevocationEvent[]>
 
+/** A call that voids the tokens of one identity. */
+export interface VoidingCall {
+  readonly caller: ResourceCaller
+  readonly params: Readonly<Record<string, string>>
+  readonly requestId: string
+}
+
 /**
- * Voids the tokens of one identity.
+ * Voids the tokens of the identity that the path of a call names.
  *
+ * @param operation - id of the operation, for the audit log.
  * @faults `identity-not-owned` - of another resource, unknown, deleted, or not a name at all.
  */
 export type VoidIdentity = (
-  caller: ResourceCaller,
-  id: string | undefined,
+  call: VoidingCall,
+  operation: string,
 ) => Promise<Result<undefined, Fault>>
 
 /**
- * Creates the walk of a voiding: what is asked in one turn becomes one statement, which commits
- * rows and events together; the events are published; only then is anybody answered.
+ * Creates the walk of a voiding: what is asked in one turn becomes one transaction, which commits
+ * rows, events and entries of the audit log together; the events are published; only then is
+ * anybody answered.
+ *
+ * The entry says that the tokens of an identity were voided and not of which: ids of identities
+ * are people, and people can be forgotten, which an append-only log cannot.
  *
  * @param options.isOnce - whether the cause can befall an identity only once: of two callers that
  *   delete it at the same time one did, and the other came too late.
@@ -42,20 +58,19 @@ export function createVoiding(
   room: VoidingRoom,
   options: { readonly statement: VoidingStatement; readonly isOnce: boolean },
 ): VoidIdentity {
-  const { statement, isOnce } = options
   const gather = createGather<Target, Voided>({
     keyOf: (target) => target.resourceId,
     answerAll: async (resourceId, targets) => {
-      const identityIds = [...new Set(targets.map((target) => target.identityId))]
-      const events = await statement(room.db, resourceId, { identityIds, atMs: room.now() })
+      const resource = room.findResource(resourceId)
+      // It was there when the caller was let in: it has been deleted since.
+      if (resource === undefined) return targets.map(() => nothingVoided)
+      const voided = await room.db.begin((transaction) =>
+        voidTargets(transaction, { ...options, resource, targets, atMs: room.now() }),
+      )
+      const { events } = voided
       // The next group leaves meanwhile; each caller waits for the nodes by itself.
       const confirmed = room.feed.publish(events)
-      const existing = new Set(events.map((event) => event.subject))
-      return targets.map(({ identityId }) => ({
-        existed: isOnce ? existing.delete(identityId) : existing.has(identityId),
-        confirmed,
-        events,
-      }))
+      return voided.answers.map((existed) => ({ existed, confirmed, events }))
     },
     asksMax: serverLimits.asksInStatementMax,
     waitingMax: serverLimits.asksWaitingMax,
@@ -69,17 +84,18 @@ export function createVoiding(
     if (isFull && oldest !== undefined) unconfirmed.delete(oldest)
     unconfirmed.set(identityId, events)
   }
-  return async (caller, id) => {
-    const name = parseIdentityName(id ?? '')
+  return async ({ caller, params, requestId }, operation) => {
+    const name = parseIdentityName(params['id'] ?? '')
     if (name?.resourceId !== caller.resourceId) return fail({ kind: 'identity-not-owned' })
-    const { existed, confirmed, events } = await gather.ask(name)
+    const asked = { ...name, actor: caller.actor, operation, requestId }
+    const { existed, confirmed, events } = await gather.ask(asked)
     const { identityId } = name
     const pending = existed ? events : unconfirmed.get(identityId)
     if (pending === undefined) return fail({ kind: 'identity-not-owned' })
     try {
       await (existed ? confirmed : room.feed.publish(pending))
     } catch (error) {
-      if (isOnce && error instanceof Unconfirmed) remember(identityId, pending)
+      if (options.isOnce && error instanceof Unconfirmed) remember(identityId, pending)
       throw error
     }
     unconfirmed.delete(identityId)
@@ -95,7 +111,42 @@ interface Voided {
   readonly events: readonly RevocationEvent[]
 }
 
-interface Target {
+const nothingVoided: Voided = {
+  existed: false,
+  confirmed: Promise.resolve({ seq: 0, confirmedAtMs: 0 }),
+  events: [],
+}
+
+interface Target extends Pick<AuditAct, 'actor' | 'operation' | 'requestId'> {
   readonly resourceId: string
   readonly identityId: string
+}
+
+/** The audit entries come last: their chain is locked from there to the commit. */
+async function voidTargets(
+  db: Queries,
+  asked: {
+    readonly statement: VoidingStatement
+    readonly isOnce: boolean
+    readonly resource: Resource
+    readonly targets: readonly Target[]
+    readonly atMs: number
+  },
+): Promise<{ readonly events: readonly RevocationEvent[]; readonly answers: readonly boolean[] }> {
+  const { statement, isOnce, resource, targets, atMs } = asked
+  const { resourceId } = resource
+  const identityIds = [...new Set(targets.map((target) => target.identityId))]
+  const events = await statement(db, resourceId, { identityIds, atMs })
+  const existing = new Set(events.map((event) => event.subject))
+  const answers = targets.map(({ identityId }) =>
+    isOnce ? existing.delete(identityId) : existing.has(identityId),
+  )
+  const target = printResourcePath(resource)
+  const acts = targets
+    .filter((_, index) => answers[index])
+    .map(({ actor, operation, requestId }): AuditAct => {
+      return { actor, operation, target, resourceId, requestId, atMs }
+    })
+  await appendAudit(db, acts)
+  return { events, answers }
 }

@@ -23,8 +23,8 @@ interface KnownResources {
 export function followResources(known: KnownResources): Follower {
   const { db, resources } = known
   return {
-    apply: (event: LogEvent) =>
-      event.kind === 'resource-changed' ? readAgain(known, event.resourceId) : undefined,
+    apply: ({ kind, resourceId }: LogEvent) =>
+      changingKinds.has(kind) ? readAgain(known, resourceId) : undefined,
     reload: async () => {
       const stored = new Set((await listResources(db)).map(({ resourceId }) => resourceId))
       for (const { resourceId } of resources.list()) stored.add(resourceId)
@@ -32,6 +32,13 @@ export function followResources(known: KnownResources): Follower {
     },
   }
 }
+
+/** A cut-off of a resource or a key says by itself that what is in memory is over. */
+const changingKinds: ReadonlySet<LogEvent['kind']> = new Set([
+  'resource-changed',
+  'resource',
+  'access-key',
+])
 
 async function readAgain(known: KnownResources, resourceId: string): Promise<void> {
   const { db, sealer, resources, keyRing } = known

@@ -5,7 +5,7 @@ import { inspect } from 'node:util'
 import { createPlatform } from '../foundation/platform.ts'
 import { createSealer } from '../foundation/seal.ts'
 import { createKeyRing } from './key-ring.ts'
-import { activeAccessKey, newAccessKey, openAccessKey } from './model.ts'
+import { activeAccessKey, newAccessKey, openAccessKey, planRegeneration } from './model.ts'
 
 const platform = createPlatform({ now: () => 0, monotonicNow: () => 0, randomBytes })
 const sealer = createSealer(Buffer.alloc(32, 1), platform)
@@ -132,4 +132,21 @@ describe('a key ring', () => {
     )
     assert.equal(ring.takeUses().size, 0)
   })
+})
+
+describe('regenerating an access key', () => {
+  const nowMs = 1_000_000
+  const cases = [
+    ['ends everything of its slot so far', 1, false, undefined, [2, 2, undefined]],
+    ['ends an overlap with the key that it replaces', 5, true, undefined, [6, 6, undefined]],
+    ['with an overlap ends nothing yet', 1, false, 1, [2, undefined, nowMs + 60_000]],
+    ['with an overlap ends an earlier one', 5, true, 1440, [6, 5, nowMs + 86_400_000]],
+  ] as const
+  for (const [what, generation, hasFormer, overlapMinutes, expected] of cases) {
+    test(what, () => {
+      const plan = planRegeneration({ generation, hasFormer }, { overlapMinutes, nowMs })
+      const { nextGeneration, lowestLiveGeneration, formerUntilMs } = plan
+      assert.deepEqual([nextGeneration, lowestLiveGeneration, formerUntilMs], expected)
+    })
+  }
 })

@@ -6,6 +6,10 @@
  * token remembers slot and generation of the key it was issued under. That is how regenerating
  * voids exactly the tokens of the former key, by one number and whatever their count.
  *
+ * A key can be regenerated with an overlap: the former one goes on beside its successor until an
+ * instant that stands in the row, and with it its tokens; then both end by the cut-off that they
+ * would have had at once. There is one former key at most: regenerating once more ends it.
+ *
  * A key is 64 random bytes, kept sealed under the master key: unlike a password it cannot be
  * hashed, because checking a signature needs the key itself. In memory it lives as a `KeyObject`,
  * which prints nothing. Rejected: deriving both keys from one secret of the resource. It saves a
@@ -91,7 +95,40 @@ export function openSlot(slot: StoredSlot, sealer: Sealer): readonly ActiveAcces
   return [active, activeAccessKey(former.key, formerSecret, former.validUntilMs)]
 }
 
+/** What regenerating the key of a slot does. */
+export interface RegenerationPlan {
+  readonly nextGeneration: number
+  /** Tokens of the slot below this generation are void at once; `undefined`: none are. */
+  readonly lowestLiveGeneration: number | undefined
+  /** Until when the key that is replaced goes on; `undefined`: it stops at once. */
+  readonly formerUntilMs: number | undefined
+}
+
+/**
+ * Decides what regenerating a key does to it and to the tokens of its slot.
+ *
+ * Without an overlap everything of the slot so far ends. With one its current generation goes on,
+ * and what an earlier overlap still left alive ends now: a slot never has three keys.
+ *
+ * @param asked.overlapMinutes - 1..1440; absent: no overlap.
+ */
+export function planRegeneration(
+  slot: { readonly generation: number; readonly hasFormer: boolean },
+  asked: { readonly overlapMinutes: number | undefined; readonly nowMs: number },
+): RegenerationPlan {
+  const { generation, hasFormer } = slot
+  const nextGeneration = generation + 1
+  if (asked.overlapMinutes === undefined) {
+    return { nextGeneration, lowestLiveGeneration: nextGeneration, formerUntilMs: undefined }
+  }
+  return {
+    nextGeneration,
+    lowestLiveGeneration: hasFormer ? generation : undefined,
+    formerUntilMs: asked.nowMs + asked.overlapMinutes * 60_000,
+  }
+}
+
 /** Binds the sealed bytes to their place: a row copied to another slot does not open. */
-function purposeOf(key: AccessKeyGeneration & { readonly resourceId: string }): string {
+export function purposeOf(key: AccessKeyGeneration & { readonly resourceId: string }): string {
   return `access-key/${key.resourceId}/${key.slot}/${key.generation}`
 }

@@ -1,7 +1,15 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { createResourceDirectory } from './directory.ts'
-import { type DataLocation, firstResource, regionClaim, resourceLocationClaim } from './model.ts'
+import {
+  type DataLocation,
+  findDataLocation,
+  firstResource,
+  isResourceGroupName,
+  isResourceName,
+  regionClaim,
+  resourceLocationClaim,
+} from './model.ts'
 
 /** Both claims of each location. A location that is missing here does not compile. */
 const claims: Readonly<Record<DataLocation, readonly [resourceLocation: string, rgn: string]>> = {
@@ -39,6 +47,63 @@ describe('a data location', () => {
     assert.equal(new Set(locations.map(resourceLocationClaim)).size, locations.length)
     assert.equal(new Set(locations.map(regionClaim)).size, locations.length)
   })
+})
+
+describe('a data location as it is written', () => {
+  const texts = [
+    ['United States', 'United States'],
+    ['unitedstates', 'United States'],
+    ['UAE', 'UAE'],
+    ['uk ', 'UK'],
+    ['Mars', undefined],
+    ['', undefined],
+    ['constructor', undefined],
+  ] as const
+  for (const [text, expected] of texts) {
+    test(`'${text}' is ${expected ?? 'none'}`, () => {
+      assert.equal(findDataLocation(text), expected)
+    })
+  }
+})
+
+describe('the name of a resource', () => {
+  const names: readonly (readonly [string, boolean])[] = [
+    ['a', true],
+    ['A-b-9', true],
+    ['9', true],
+    ['x'.repeat(63), true],
+    ['x'.repeat(64), false],
+    ['', false],
+    ['-a', false],
+    ['a-', false],
+    ['a_b', false],
+    ['a.b', false],
+    ['ä', false],
+    ['a\n', false],
+  ]
+  for (const [name, isOne] of names) {
+    test(`${isOne ? 'is' : 'is not'} ${JSON.stringify(name).slice(0, 70)}`, () => {
+      assert.equal(isResourceName(name), isOne)
+    })
+  }
+})
+
+describe('the name of a resource group', () => {
+  const names: readonly (readonly [string, boolean])[] = [
+    ['My-Group_(1).x', true],
+    ['g'.repeat(90), true],
+    ['g'.repeat(91), false],
+    ['', false],
+    ['g.', false],
+    ['g/providers', false],
+    ['g h', false],
+    ['ä', false],
+  ]
+  for (const [name, isOne] of names) {
+    test(`${isOne ? 'is' : 'is not'} ${JSON.stringify(name).slice(0, 70)}`, () => {
+      assert.equal(isResourceGroupName(name), isOne)
+    })
+  }
 })
 
 describe('the resource of a first start', () => {

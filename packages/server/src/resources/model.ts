@@ -7,6 +7,10 @@
  * appears in two claims: `resourceLocation`, its name in lower case without spaces, and `rgn`, the
  * short name of the region. Clients pass both on without reading them.
  *
+ * Its name is unique on the whole server, not in its group or subscription, because it becomes a
+ * host name; like one it has no case. Groups are nothing but a word in the path: they come with
+ * their first resource and go with their last.
+ *
  * Invariant: whatever is stored reaches its resource through foreign keys, and every statement is
  * confined to one resource. Rejected: a tenant column checked by row-level security alone. It
  * hides a forgotten condition instead of showing it, and no other engine than PostgreSQL has it.
@@ -26,6 +30,42 @@ export interface Resource {
   readonly isSubscriptionEnabled: boolean
 }
 
+/** What an administrator sets on a resource, beside its name and its data location. */
+export interface ResourceSettings {
+  /** Kept as it was given: a resource lies in a data location, and runs where the server does. */
+  readonly location: string
+  readonly tags: Readonly<Record<string, string>>
+  /** Kept as it was given; `undefined` when it was never set. */
+  readonly managedIdentity: Readonly<Record<string, unknown>> | undefined
+  readonly linkedDomains: readonly string[] | undefined
+  readonly notificationHubId: string | undefined
+  readonly publicNetworkAccess: string
+  readonly isLocalAuthDisabled: boolean
+}
+
+/** A resource with all that is known of it. */
+export interface StoredResource extends Resource, ResourceSettings {
+  /** Who made it and who changed it last, as the audit log names them; empty when not known. */
+  readonly createdBy: string
+  readonly createdAtMs: number
+  readonly updatedBy: string
+  readonly updatedAtMs: number
+}
+
+/** Where a resource stands in the control plane; case does not count. */
+export type ResourcePlace = Pick<Resource, 'subscriptionId' | 'resourceGroup' | 'name'>
+
+/** The settings of a resource for which none were given. */
+export const defaultSettings: ResourceSettings = {
+  location: 'global',
+  tags: {},
+  managedIdentity: undefined,
+  linkedDomains: undefined,
+  notificationHubId: undefined,
+  publicNetworkAccess: 'Enabled',
+  isLocalAuthDisabled: false,
+}
+
 /** The resource type of all resources here. @source ARM, `Microsoft.Communication`. */
 export const resourceType = 'Microsoft.Communication/communicationServices'
 
@@ -34,9 +74,7 @@ export const resourceType = 'Microsoft.Communication/communicationServices'
  *
  * @returns `/subscriptions/<id>/resourceGroups/<group>/providers/<type>/<name>`.
  */
-export function printResourcePath(
-  resource: Pick<Resource, 'subscriptionId' | 'resourceGroup' | 'name'>,
-): string {
+export function printResourcePath(resource: ResourcePlace): string {
   const { subscriptionId, resourceGroup, name } = resource
   const group = `/subscriptions/${subscriptionId}/resourceGroups/${resourceGroup}`
   return `${group}/providers/${resourceType}/${name}`
@@ -63,6 +101,33 @@ const regions = {
 
 /** A geography in which data at rest stays. @source ACS data residency. */
 export type DataLocation = keyof typeof regions
+
+/** Every data location. */
+export const dataLocations = Object.keys(regions) as readonly DataLocation[]
+
+/** Finds a data location by its name, whose case and spaces do not count. */
+export function findDataLocation(text: string): DataLocation | undefined {
+  const plain = text.replaceAll(' ', '').toLowerCase()
+  return dataLocations.find((location) => resourceLocationClaim(location) === plain)
+}
+
+/**
+ * Says whether a text can name a resource: it must do as a label of a host name.
+ *
+ * @source RFC 1123 section 2.1. ACS allows an underscore too, which no host name has.
+ */
+export function isResourceName(text: string): boolean {
+  return /^[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?$/.test(text)
+}
+
+/**
+ * Says whether a text can name a resource group. A slash would make one place look like another.
+ *
+ * @source ARM, naming rules of resource groups; here ASCII only.
+ */
+export function isResourceGroupName(text: string): boolean {
+  return /^[\w().-]{1,90}$/.test(text) && !text.endsWith('.')
+}
 
 /** The value of the `resourceLocation` claim. */
 export function resourceLocationClaim(location: DataLocation): string {

@@ -12,7 +12,8 @@ import { type LedgerLine, type Recorded, recordTokens } from './store.ts'
 
 /** One token to issue. */
 export interface TokenAsk {
-  readonly caller: ResourceCaller
+  /** On whose behalf: a person who exchanges a token has no access key. */
+  readonly caller: Pick<ResourceCaller, 'resourceId' | 'accessKey'>
   readonly identityId: string
   readonly terms: TokenTerms
 }
@@ -67,7 +68,8 @@ async function issueAll(
   const resource = world.findResource(resourceId)
   if (resource === undefined) return asks.map(() => fail({ kind: 'identity-not-owned' }))
   const lines = asks.map((ask) => ledgerLine(ask, world.platform.newGuid()))
-  const recorded = await recordTokens(world.db, resourceId, lines)
+  const nowMs = world.platform.now()
+  const recorded = await recordTokens(world.db, resourceId, { lines, nowMs })
   return asks.map((ask, index) => {
     const tokenId = lines[index]?.tokenId ?? ''
     return answerFor(recorded[index], (generation) => {

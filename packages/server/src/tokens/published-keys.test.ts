@@ -2,7 +2,6 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { ok } from '@parley/protocol'
 import type { Call } from '../contract/operation.ts'
-import { exchangeOperations } from './exchanges.ts'
 import { publishedKeyOperations } from './published-keys.ts'
 import type { PublicSigningJwk } from './signing-keys.ts'
 
@@ -23,7 +22,7 @@ const call: Call = {
   nowMs: 0,
 }
 
-const operations = publishedKeyOperations({ issuer, keys })
+const operations = publishedKeyOperations({ issuer, keys: () => keys })
 
 describe('the published keys', () => {
   test('are every key, for anybody, without an api-version, cached for five minutes', () => {
@@ -63,17 +62,4 @@ describe('the published keys', () => {
       }),
     )
   })
-})
-
-describe('the exchanges of Teams and Entra tokens', () => {
-  for (const operation of exchangeOperations) {
-    test(`say that they are not served: ${operation.method} ${operation.path}`, () => {
-      const what = 'exchanges of Teams or Entra tokens'
-      assert.deepEqual(operation.handle(call), {
-        ok: false,
-        fault: { kind: 'operation-not-served', what },
-      })
-      assert.equal(operation.access, 'public')
-    })
-  }
 })

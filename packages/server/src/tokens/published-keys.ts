@@ -7,13 +7,15 @@ import type { PublicSigningJwk } from './signing-keys.ts'
 export interface PublishedKeys {
   /** `iss` of the tokens. */
   readonly issuer: string
-  readonly keys: readonly PublicSigningJwk[]
+  /** Those of this moment. */
+  readonly keys: () => readonly PublicSigningJwk[]
 }
 
 const jwksPath = '/.well-known/jwks.json'
 const keysAreCached = { 'cache-control': 'public, max-age=300' }
 
-const jwkSchema = Type.Object({
+/** The public half of a signing key on the wire. */
+export const jwkSchema = Type.Object({
   kty: Type.String(),
   use: Type.Literal('sig'),
   alg: Type.String(),
@@ -56,7 +58,7 @@ export function publishedKeyOperations(published: PublishedKeys): readonly Opera
         schema: Type.Object({ keys: Type.Array(jwkSchema) }),
         headers: keysAreCached,
       },
-      handle: () => ok({ keys: published.keys }),
+      handle: () => ok({ keys: published.keys() }),
     },
     {
       id: 'Parley_GetConfiguration',
@@ -77,7 +79,7 @@ function configurationOf(published: PublishedKeys): Readonly<Record<string, unkn
     issuer,
     jwks_uri: `${issuer}${jwksPath}`,
     introspection_endpoint: `${issuer}/introspect`,
-    id_token_signing_alg_values_supported: [...new Set(keys.map((key) => key.alg))],
+    id_token_signing_alg_values_supported: [...new Set(keys().map((key) => key.alg))],
     response_types_supported: ['none'],
     subject_types_supported: ['public'],
   }

@@ -46,14 +46,14 @@ export function newSigningKey(algorithm: SigningAlgorithm, sealer: Sealer): Stor
     publicJwk: { kty, use: 'sig', alg: algorithm, kid, ...shown },
     sealedPrivateKey: sealer.seal(
       privateKey.export({ format: 'der', type: 'pkcs8' }),
-      purposeOf(kid),
+      signingKeyPurpose(kid),
     ),
   }
 }
 
 /** Opens the private half; `undefined` when the master key is another one. */
 export function openSigningKey(stored: StoredSigningKey, sealer: Sealer): KeyObject | undefined {
-  const der = sealer.open(stored.sealedPrivateKey, purposeOf(stored.kid))
+  const der = sealer.open(stored.sealedPrivateKey, signingKeyPurpose(stored.kid))
   if (der === undefined) return undefined
   return createPrivateKey({ key: der, format: 'der', type: 'pkcs8' })
 }
@@ -75,6 +75,7 @@ function thumbprint(members: Readonly<Record<string, string | undefined>>): stri
     .digest('base64url')
 }
 
-function purposeOf(kid: string): string {
+/** Binds the sealed private half to its name. */
+export function signingKeyPurpose(kid: string): string {
   return `signing-key/${kid}`
 }

@@ -1,6 +1,5 @@
 import type { AccessKeyGeneration } from '@parley/protocol'
 import type { Queries } from '../database/connect.ts'
-import type { PublicSigningJwk, StoredSigningKey } from './signing-keys.ts'
 
 /** A token that is about to be issued, as the ledger will hold it. */
 export interface LedgerLine {
@@ -33,13 +32,17 @@ export type Recorded =
  * the durable line. Rejected: a cache of identities (0 us, but hands out dead tokens for as long
  * as the feed takes), and one statement each (11 times the CPU).
  *
+ * A line may also stand under the former generation of its key, while an overlap lasts.
+ *
+ * @param asked.nowMs - the server's clock, by which an overlap ends.
  * @returns one answer for each line, in their order.
  */
 export async function recordTokens(
   db: Queries,
   resourceId: string,
-  lines: readonly LedgerLine[],
+  asked: { readonly lines: readonly LedgerLine[]; readonly nowMs: number },
 ): Promise<readonly Recorded[]> {
+  const { lines, nowMs } = asked
   const [row] = await db<{ readonly generations: string }[]>`
     with found as materialized (
       select
@@ -63,7 +66,13 @@ export async function recordTokens(
       left join access_key
         on access_key.resource_id = ${resourceId}
         and access_key.slot = line.slot
-        and access_key.generation = line.slot_generation
+        and (
+          access_key.generation = line.slot_generation
+          or (
+            access_key.former_generation = line.slot_generation
+            and access_key.former_until > ${new Date(nowMs)}
+          )
+        )
       order by identity.identity_id
       for key share of identity
     ),
@@ -113,44 +122,3 @@ function readGenerations(text: string, count: number): readonly Recorded[] {
 
 const identityAbsent: Recorded = { kind: 'identity-absent' }
 const accessKeySuperseded: Recorded = { kind: 'access-key-superseded' }
-
-/** Lists the signing keys that are published, newest first. */
-export async function listSigningKeys(db: Queries): Promise<readonly StoredSigningKey[]> {
-  const rows = await db<SigningKeyRow[]>`
-    select kid, algorithm, public_jwk, sealed_private_key
-    from signing_key
-    where retired_at is null
-    order by created_at desc, kid
-  `
-  return rows.map((row) => ({
-    kid: row.kid,
-    algorithm: row.algorithm,
-    publicJwk: row.public_jwk,
-    sealedPrivateKey: row.sealed_private_key,
-  }))
-}
-
-/** Stores a signing key. */
-export async function insertSigningKey(
-  db: Queries,
-  key: StoredSigningKey,
-  nowMs: number,
-): Promise<void> {
-  await db`
-    insert into signing_key (kid, algorithm, public_jwk, sealed_private_key, created_at)
-    values (
-      ${key.kid},
-      ${key.algorithm},
-      ${JSON.stringify(key.publicJwk)}::text::jsonb,
-      ${key.sealedPrivateKey},
-      ${new Date(nowMs)}
-    )
-  `
-}
-
-interface SigningKeyRow {
-  readonly kid: string
-  readonly algorithm: StoredSigningKey['algorithm']
-  readonly public_jwk: PublicSigningJwk
-  readonly sealed_private_key: Buffer
-}
