@@ -2,7 +2,7 @@
  * Access keys: how they are handed out, replaced, and overlap; and which tokens die with them.
  */
 import assert from 'node:assert/strict'
-import { before, describe, test } from 'node:test'
+import { describe, test } from 'node:test'
 import type { RevocationEvent } from '@parley/protocol'
 import { recordTokens } from '@parley/server/tokens/store'
 import { createIdentity, issueToken, liveness, postIdentity } from '../calls.ts'
@@ -16,10 +16,7 @@ import {
 } from '../control-plane.ts'
 import { newDataDir, startWorld, type Tenant, theWorld, type World } from '../world.ts'
 
-let world: World
-before(async () => {
-  world = await theWorld()
-})
+const world = await theWorld()
 
 interface SlotFacts {
   readonly slot: string
@@ -297,6 +294,9 @@ describe('an overlap over a restart', () => {
     await regenerateKey(first, lasting.place, { keyType: 'Primary', overlapMinutes: 1440 })
     await first.stop()
     const second = await startWorld(dataDir, settings)
+    // The use of a key before the stop was written down by it.
+    const [primary] = await keyFacts(second, due.tenant.resourceId)
+    assert.equal(Date.parse(primary?.lastUsedOn ?? ''), nowMs - 120 * minuteMs)
     const [dueOwner, lastingOwner] = [due, lasting].map(({ tenant }) => second.adoptTenant(tenant))
     assert.ok(dueOwner !== undefined && lastingOwner !== undefined)
     assert.deepEqual(await liveness(dueOwner, due.tokens), [true, false])
@@ -304,8 +304,5 @@ describe('an overlap over a restart', () => {
     assert.deepEqual(await cutOffs(second, dueOwner.resourceId), [['secondary', 2]])
     assert.deepEqual(await liveness(lastingOwner, lasting.tokens), [true, true])
     assert.equal(await isAccepted(lastingOwner, lasting.tenant.primaryKey), true)
-    // The use of a key before the stop was written down by it.
-    const [primary] = await keyFacts(second, dueOwner.resourceId)
-    assert.ok(Date.parse(primary?.lastUsedOn ?? '') >= nowMs - 120 * minuteMs)
   })
 })

@@ -2,7 +2,7 @@
  * Resources in the control plane, from creation to deletion, as ARM has them.
  */
 import assert from 'node:assert/strict'
-import { before, describe, test } from 'node:test'
+import { describe, test } from 'node:test'
 import { managementVersions } from '@parley/server/contract/versions'
 import { postIdentity } from '../calls.ts'
 import {
@@ -14,12 +14,9 @@ import {
   putResource,
   resourcePath,
 } from '../control-plane.ts'
-import { send, signed, theWorld, type World } from '../world.ts'
+import { send, signed, theWorld } from '../world.ts'
 
-let world: World
-before(async () => {
-  world = await theWorld()
-})
+const world = await theWorld()
 
 const instant = /^\d{4}-\d{2}-\d{2}T[\d:.]+\+00:00$/
 

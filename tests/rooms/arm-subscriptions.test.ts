@@ -3,7 +3,7 @@
  * leaves.
  */
 import assert from 'node:assert/strict'
-import { before, describe, test } from 'node:test'
+import { describe, test } from 'node:test'
 import { createIdentity, getIdentity, issueToken, liveness, postIdentity } from '../calls.ts'
 import {
   type ControlAnswer,
@@ -20,10 +20,7 @@ import {
 } from '../control-plane.ts'
 import { newDataDir, startWorld, type Tenant, theWorld, type World } from '../world.ts'
 
-let world: World
-before(async () => {
-  world = await theWorld()
-})
+const world = await theWorld()
 
 describe('a subscription', () => {
   test('is created, named, got and listed', async () => {
@@ -193,10 +190,12 @@ async function inUse(place: Place) {
   return { place, tenant, identity, token }
 }
 
+/** The cut-offs of a resource; that it was made and changed is told in the same log. */
 async function eventsOf(tenant: Tenant) {
   const rows = await world.db<{ kind: string; subject: string; generation: number }[]>`
     select kind, subject, generation from revocation_event
-    where resource_id = ${tenant.resourceId}`
+    where resource_id = ${tenant.resourceId}
+    and kind <> 'resource-changed'`
   return [...rows]
 }
 
@@ -219,6 +218,22 @@ describe('deleting a resource', () => {
         (select count(*) from resource_purge where resource_id = ${tenant.resourceId}) as purges`
     assert.deepEqual(left, { keys: 0, purges: 1 })
     assert.deepEqual(await liveness(bystander.tenant, [token, bystander.token]), [false, true])
+  })
+
+  test('leaves the others of its group and of its subscription', async () => {
+    const place = await newPlace(world)
+    const gone = await inUse(place)
+    const sibling = await inUse({ ...place, name: newName() })
+    const cousin = await inUse({ ...place, group: 'Other', name: newName() })
+    await control(world, { method: 'DELETE', path: resourcePath({ ...place, group: 'Other' }) })
+    assert.equal((await postIdentity(gone.tenant)).status, 201)
+    await control(world, { method: 'DELETE', path: resourcePath(place) })
+    const live = []
+    for (const { tenant, token } of [sibling, cousin]) live.push(await liveness(tenant, [token]))
+    assert.deepEqual(live, [[true], [true]])
+    for (const { place: at } of [sibling, cousin]) {
+      assert.equal((await control(world, { method: 'GET', path: resourcePath(at) })).status, 200)
+    }
   })
 
   test('twice answers 204, and so does deleting one that never was', async () => {

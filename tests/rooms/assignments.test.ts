@@ -336,7 +336,12 @@ describe('a change of assignments in the audit log', () => {
     await tenant.call({ method: 'PUT', path: teams, body: { principalType: 'user' } })
     await tenant.call({ method: 'DELETE', path: teams })
     const { resourceId } = tenant
-    const entries = await listAuditEntries(db, { afterSeq: 0, entriesMax: 100, resourceId })
+    const [created, ...entries] = await listAuditEntries(db, {
+      afterSeq: 0,
+      entriesMax: 100,
+      resourceId,
+    })
+    assert.equal(created?.operation, 'Parley_CreateResource')
     assert.deepEqual(
       entries.map(({ operation }) => operation),
       [

@@ -1,5 +1,11 @@
 import assert from 'node:assert/strict'
+import { randomBytes } from 'node:crypto'
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { describe, type TestContext, test } from 'node:test'
+import { createPlatform } from '@parley/server/foundation/platform'
+import { createSealer } from '@parley/server/foundation/seal'
+import { turnSigningKeys } from '@parley/server/tokens/signing-key-rotation'
 import { fetchJwks } from '@parley/verifier'
 import { createVerifier, type SyncVerifier } from '@parley/verifier/node'
 import { decodeProtectedHeader } from 'jose'
@@ -179,6 +185,7 @@ describe('signing keys by the schedule', () => {
     const rows = await world.db<{ actor: string; operation: string; target: string }[]>`
       select actor, operation, target
       from audit_entry
+      where operation like '%SigningKey'
       order by seq`
     const act = (operation: string, key: ListedKey | undefined) => ({
       actor: 'server',
@@ -231,6 +238,19 @@ describe('signing keys by the hand of an administrator', () => {
     assert.ok(!JSON.stringify(keys).includes('"d"'))
     await advance(bornMs + 1001 * dayMs)
     assert.deepEqual(statesOf(await listKeys(world)), ['signing', 'former'])
+  })
+
+  test('are announced once, even where two servers turn them', async (t) => {
+    const { dataDir, world } = await startAt(t)
+    const sealed = readFileSync(join(dataDir, 'master.key'), 'utf8')
+    const platform = createPlatform({ now: world.now, monotonicNow: () => 0, randomBytes })
+    const sealer = createSealer(Buffer.from(sealed, 'base64'), platform)
+    const terms = { signingAlgorithm: 'ES256', signsForMs: undefined } as const
+    const wish = { actor: 'a', operation: 'o', requestId: 'r', isEmergency: false }
+    const turnWorld = { platform, sealer, ...terms }
+    const turn = () => world.db.begin((within) => turnSigningKeys(within, turnWorld, wish))
+    await Promise.all([turn(), turn()])
+    assert.deepEqual(statesOf(await listKeys(world)), ['announced', 'signing'])
   })
 
   test('are all dead in an emergency before the answer, and a new one signs', async (t) => {

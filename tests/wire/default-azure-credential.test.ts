@@ -7,7 +7,7 @@ import { execFile } from 'node:child_process'
 import { mkdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
-import { promisify } from 'node:util'
+import { parseEnv, promisify } from 'node:util'
 import { fencesOf, readPage } from '../documents/markdown.ts'
 import { communicationAudience, type Issuer, startIssuer } from '../issuer.ts'
 import {
@@ -21,8 +21,10 @@ import { areLive, tierFolder } from './the-server.ts'
 
 const programLimitMs = 30_000
 
-/** The programs of the guide, in their order: those for an own authority and for Entra ID. */
-const [ownProgram = '', entraProgram = ''] = fencesOf(readPage('docs/guides/entra.md'))
+/** The programs of the guide in their order: two for an own authority, and one for Entra ID. */
+const [ownProgram = '', managementProgram = '', entraProgram = ''] = fencesOf(
+  readPage('docs/guides/entra.md'),
+)
   .filter(({ language }) => language === 'js')
   .map(({ code }) => code)
 
@@ -59,7 +61,7 @@ describe('DefaultAzureCredential 4.13.1, with an authority of its own,', () => {
     ) as [string, string, string]
     const tls = { cert, key, ca }
     const place = { hostname: 'localhost', path: '/adfs', tokenPath: '/oauth2/token' }
-    issuer = await startIssuer({ tls, ...place, claims: { roles: ['Owner'] } })
+    issuer = await startIssuer({ tls, ...place, claims: { roles: ['Owner', 'reader'] } })
     issuer.intercept(({ method, url = '' }) => {
       asked.push(`${method} ${url.split('?', 1)[0]}`)
       return false
@@ -136,6 +138,14 @@ describe('DefaultAzureCredential 4.13.1, with an authority of its own,', () => {
   test('runs the program of the guide', async () => {
     const printed = await run(programAsEval(ownProgram), [server.endpoint])
     assert.match(printed, /^8:acs:[0-9a-f-]{36}_[0-9a-f-]{36} \d{4}-\d\d-\d\dT[\d:.]+Z\n$/)
+  })
+
+  test('runs the program of the guide that lists resources', async () => {
+    const { PARLEY_SUBSCRIPTION_ID: id = '' } = parseEnv(
+      readFileSync(server.banner.environmentFile, 'utf8'),
+    )
+    const printed = await run(programAsEval(managementProgram), [server.endpoint, id])
+    assert.match(printed, new RegExp(`^/subscriptions/${id}/\\S+/communicationServices/parley\n$`))
   })
 
   test('runs the program of the guide that asks for an application of its own', async () => {

@@ -6,6 +6,7 @@ import type { Installation } from './admin/installation.ts'
 import { endpointFor } from './admin/reachable.ts'
 import type { ControlPlane } from './arm/control-plane.ts'
 import { createAuthenticator } from './authentication/authenticator.ts'
+import type { CheckBearer } from './authentication/bearer.ts'
 import type { Fetch } from './authentication/issuer-documents.ts'
 import { createBearerCheck } from './authentication/trusted-issuers.ts'
 import { serverLimits } from './contract/limits.ts'
@@ -80,9 +81,8 @@ export async function assemble(world: AssemblyWorld): Promise<Assembly> {
   await loadCutOffs(db, verifier, platform.now())
   feed.follow(followSigningKeys(rotation))
   const metrics = createMetrics()
-  const { domain, publicHosts, showsRefusalReasons, trustedIssuers } = settings
-  const { fetch } = world
-  const checkBearer = createBearerCheck({ trustedIssuers, fetch, now: platform.now, log: log.log })
+  const { domain, publicHosts, showsRefusalReasons } = settings
+  const checkBearer = bearerCheckOf(world)
   const { overlaps, controlPlane } = controlPlaneOf(world, { feed, resources })
   return {
     operations: operationsOf({
@@ -164,6 +164,11 @@ function controlPlaneOf(
     noteOverlapEnd: overlaps.note,
   }
   return { overlaps, controlPlane }
+}
+
+function bearerCheckOf({ settings, fetch, platform, log }: AssemblyWorld): CheckBearer {
+  const { trustedIssuers } = settings
+  return createBearerCheck({ trustedIssuers, fetch, now: platform.now, log: log.log })
 }
 
 function filledKeyRing(installation: Installation): KeyRing {

@@ -127,9 +127,9 @@ describe('the operations', () => {
       'CommunicationIdentity_ExchangeTeamsUserToken',
       'CommunicationIdentity_IssueAccessToken',
       'CommunicationIdentity_IssueToken',
-      'EntraIdToken_Exchange',
       'CommunicationServices_ListKeys',
       'CommunicationServices_RegenerateKey',
+      'EntraIdToken_Exchange',
       'Parley_Introspect',
       'TeamsExtensionToken_Exchange',
     ])

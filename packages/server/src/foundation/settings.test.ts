@@ -107,7 +107,7 @@ const refused: readonly (readonly [name: string, value: string, expected: string
     'https://a.example',
     'a JSON array of {issuer, audience, tenant?, roleClaim?, roles?}, at most 64 of them',
   ],
-  ['PARLEY_SIGNING_KEY_DAYS', '0', 'a whole number, 1..3650'],
+  ['PARLEY_SIGNING_KEY_DAYS', '1.5', 'a whole number, 1..3650'],
   ['PARLEY_SIGNING_KEY_DAYS', '3651', 'a whole number, 1..3650'],
   ['PARLEY_LOG_LEVEL', 'trace', 'one of silent, fatal, error, warn, info, debug'],
   ['PARLEY_LOG_LEVEL', 'INFO', 'one of silent, fatal, error, warn, info, debug'],
