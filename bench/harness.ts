@@ -22,6 +22,8 @@ export interface Contender {
   readonly prepare: () => Promise<readonly Buffer[]> | readonly Buffer[]
   /** Sends every request of a round only once, instead of in turn for its whole length. */
   readonly isOnce?: boolean
+  /** Gives each connection a request of its own. */
+  readonly isBound?: boolean
   /** Looks at a sample of the answers of each round; throws when one is wrong. */
   readonly check: (samples: readonly Sample[]) => Promise<void> | void
 }
@@ -103,6 +105,7 @@ async function runRound({ load, pace }: Bench, contender: Contender): Promise<Lo
   const { name, server, endpoint, connections, expectedStatus } = contender
   const { pid, postmasterPidFile } = server
   const isOnce = contender.isOnce === true
+  const isBound = contender.isBound === true
   const requests = await contender.prepare()
   try {
     const result = await load.run({
@@ -110,6 +113,7 @@ async function runRound({ load, pace }: Bench, contender: Contender): Promise<Lo
       endpoint,
       connections,
       requests,
+      isBound,
       expectedStatus,
       warmUpMs: pace.warmUpMs,
       measureMs: isOnce ? 'once' : pace.measureMs,

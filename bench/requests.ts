@@ -4,7 +4,7 @@ import { type Endpoint, printAuthority } from './connection.ts'
 
 /** What a request says, before it is signed. */
 export interface Request {
-  readonly method: 'GET' | 'POST'
+  readonly method: 'GET' | 'POST' | 'PUT' | 'DELETE'
   /** Path and query as they go over the wire. */
   readonly path: string
   readonly contentType?: string

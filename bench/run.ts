@@ -3,6 +3,7 @@ import { writeFileSync } from 'node:fs'
 import { loadavg } from 'node:os'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
+import { measureCandidates } from './candidates.ts'
 import { measureCorridor } from './corridor.ts'
 import { measureCreate } from './create.ts'
 import { measureFootprint } from './footprint.ts'
@@ -10,6 +11,8 @@ import { type Bench, type Claim, type Series, startLoad } from './harness.ts'
 import { measureIntrospect } from './introspect.ts'
 import { measureIssue } from './issue.ts'
 import { measurePeers } from './peers.ts'
+import { measurePurge } from './purge.ts'
+import { measureRegenerate } from './regenerate.ts'
 import { createReport, printReport, printSeries, readMachineFacts } from './report.ts'
 
 /**
@@ -27,6 +30,9 @@ const scripts: Readonly<Record<string, (bench: Bench) => Promise<Claim[]>>> = {
   introspect: measureIntrospect,
   corridor: measureCorridor,
   footprint: measureFootprint,
+  candidates: measureCandidates,
+  regenerate: measureRegenerate,
+  purge: measurePurge,
 }
 
 /** Scripts that print a table of their own: they measure inside one process, without a server. */

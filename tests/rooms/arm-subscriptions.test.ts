@@ -4,6 +4,7 @@
  */
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
+import { subscriptionVersions } from '@parley/server/contract/versions'
 import { createIdentity, getIdentity, issueToken, liveness, postIdentity } from '../calls.ts'
 import {
   type ControlAnswer,
@@ -46,6 +47,18 @@ describe('a subscription', () => {
       listed.filter((one) => one.subscriptionId === subscriptionId),
       [renamed.body],
     )
+  })
+
+  test('is the same in every version', async () => {
+    const subscriptionId = await createSubscription(world)
+    for (const version of subscriptionVersions) {
+      const path = `/subscriptions/${subscriptionId}?api-version=${version}`
+      const { status, body } = await control(world, { method: 'GET', path })
+      assert.deepEqual([status, body.state], [200, 'Enabled'])
+    }
+    const path = `/subscriptions/${subscriptionId}?api-version=2025-09-01`
+    const { status, body } = await control(world, { method: 'GET', path })
+    assert.deepEqual([status, body.error.code], [400, 'InvalidApiVersionParameter'])
   })
 
   test('is named by its id unless somebody names it', async () => {

@@ -28,6 +28,19 @@ alter table resource
   -- Deleted for everybody, and on its way out: its rows are purged in the background, this one last.
   add column deleted_at timestamptz;
 
+-- Whether anything may still be made in a resource: what the statement that makes it reads. A view
+-- and not a part of each statement's text, which the server would put together anew every time.
+create view resource_standing as
+select
+  resource.resource_id,
+  case
+    when resource.deleted_at is not null then 'resource-deleted'
+    when subscription.state <> 'Enabled' then 'subscription-disabled'
+    else 'live'
+  end as standing
+from resource
+join subscription on subscription.subscription_id = resource.subscription_id;
+
 -- The name is free again the moment the resource is deleted, not when the last row has gone.
 drop index resource_name;
 create unique index resource_name on resource (lower(name)) where deleted_at is null;

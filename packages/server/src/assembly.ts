@@ -1,7 +1,7 @@
 /**
  * The rooms of a server and what they share, built from what was opened before them.
  */
-import { createVerifier, type SyncVerifier } from '@parley/verifier/node'
+import { createVerifier } from '@parley/verifier/node'
 import type { Installation } from './admin/installation.ts'
 import { endpointFor } from './admin/reachable.ts'
 import type { ControlPlane } from './arm/control-plane.ts'
@@ -12,9 +12,7 @@ import { createBearerCheck } from './authentication/trusted-issuers.ts'
 import { serverLimits } from './contract/limits.ts'
 import type { Operation } from './contract/operation.ts'
 import type { Database } from './database/connect.ts'
-import { isCutOffEvent } from './events/model.ts'
-import { readCutOffs } from './events/store.ts'
-import type { Follower } from './events/tail.ts'
+import type { Feed } from './events/feed.ts'
 import type { OpenLog } from './foundation/log.ts'
 import { createMetrics, type Metrics } from './foundation/metrics.ts'
 import { createOneAtATime } from './foundation/one-at-a-time.ts'
@@ -28,7 +26,11 @@ import { type ActiveAccessKey, activeAccessKey } from './keys/model.ts'
 import { createOverlapWatch, type OverlapWatch } from './keys/overlaps.ts'
 import type { Node } from './nodes/node.ts'
 import { operationsOf } from './operations.ts'
+import { purgeSteps } from './purge-steps.ts'
 import { createResourceDirectory } from './resources/directory.ts'
+import { type Purger, startPurger } from './resources/purge.ts'
+import { purgeNumbers } from './resources/purge-numbers.ts'
+import { followCutOffs, loadCutOffs } from './tokens/cut-offs.ts'
 import type { SigningKeyRing } from './tokens/signing-key-ring.ts'
 import { followSigningKeys, type SigningKeyRotation } from './tokens/signing-key-rotation.ts'
 
@@ -57,6 +59,8 @@ export interface Assembly {
   readonly keyRing: KeyRing
   readonly overlaps: OverlapWatch
   readonly controlPlane: ControlPlane
+  /** To be stopped before the database is closed. */
+  readonly purger: Purger
 }
 
 /** Builds the rooms. */
@@ -81,6 +85,7 @@ export async function assemble(world: AssemblyWorld): Promise<Assembly> {
   await loadCutOffs(db, verifier, platform.now())
   feed.follow(followSigningKeys(rotation))
   const metrics = createMetrics()
+  const purger = openPurger(world, { metrics, feed })
   const { domain, publicHosts, showsRefusalReasons } = settings
   const checkBearer = bearerCheckOf(world)
   const { overlaps, controlPlane } = controlPlaneOf(world, { feed, resources })
@@ -124,26 +129,26 @@ export async function assemble(world: AssemblyWorld): Promise<Assembly> {
     keyRing,
     overlaps,
     controlPlane,
+    purger,
   }
 }
 
-function followCutOffs(verifier: SyncVerifier): Follower {
-  return {
-    apply: (event) => {
-      if (isCutOffEvent(event)) verifier.apply(event)
+/** The purge of deleted resources, which the cut-off of each wakes. */
+function openPurger(
+  { db, platform, log }: AssemblyWorld,
+  { metrics, feed }: { readonly metrics: Metrics; readonly feed: Feed },
+): Purger {
+  const { now, newGuid } = platform
+  const { answeredCount } = metrics
+  const purger = startPurger({ db, steps: purgeSteps, now, newGuid, log: log.log, answeredCount })
+  metrics.watch(purgeNumbers(purger.totals))
+  feed.follow({
+    apply: ({ kind }) => {
+      if (kind === 'resource') purger.wake()
       return undefined
     },
-  }
-}
-
-/** Cut-offs only rise: what the feed brings again or meanwhile does no harm. */
-async function loadCutOffs(db: Database, verifier: SyncVerifier, nowMs: number): Promise<void> {
-  const eventsMax = serverLimits.cutOffsInPageMax
-  for (let afterSeq: number | undefined = 0; afterSeq !== undefined; ) {
-    const { cutOffs, nextAfterSeq } = await readCutOffs(db, { afterSeq, nowMs, eventsMax })
-    for (const cutOff of cutOffs) verifier.apply(cutOff)
-    afterSeq = nextAfterSeq
-  }
+  })
+  return purger
 }
 
 /** The control plane, and the watch that it tells of overlaps. */

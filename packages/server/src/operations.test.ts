@@ -46,6 +46,7 @@ describe('the operations', () => {
       'Parley_Introspect',
       'Parley_ListAccessKeys',
       'Parley_ListAuditEntries',
+      'Parley_ListPurges',
       'Parley_ListSigningKeys',
       'Parley_RotateSigningKeys',
     ])

@@ -21,6 +21,7 @@ import type { KeyRing } from './keys/key-ring.ts'
 import { keyOperations } from './keys/operations.ts'
 import type { Node } from './nodes/node.ts'
 import type { ResourceDirectory } from './resources/directory.ts'
+import { purgeOperations } from './resources/purge-operations.ts'
 import { revocationOperations } from './revocations/operations.ts'
 import { introspectionOperations } from './tokens/introspection.ts'
 import { createIssueToken } from './tokens/issue.ts'
@@ -79,6 +80,7 @@ export function operationsOf(world: OperationWorld): readonly Operation[] {
     ...assignmentOperations({ ...world, findResource }),
     ...keyOperations(world),
     ...controlPlaneOperations(world.controlPlane),
+    ...purgeOperations(world.controlPlane),
   ]
 }
 

@@ -30,6 +30,7 @@ import { bindListener, type Listener } from './http/listener.ts'
 import { routesOf } from './http/routes.ts'
 import { startKeyWork } from './keys/recurring.ts'
 import { createNode, type Node } from './nodes/node.ts'
+import { deleteOldPurges } from './resources/purge-store.ts'
 import { deletePurgedSubscriptions } from './resources/subscriptions.ts'
 import { openTls } from './tls/open.ts'
 import { createSigningKeyRing } from './tokens/signing-key-ring.ts'
@@ -216,7 +217,7 @@ async function serve(opened: Opened): Promise<Result<Started, StartFault>> {
     ...terms,
   })
   const assembly = await assemble({ ...opened, db, endpoint, ring, rotation })
-  const { pipeline, operations, metrics, controlPlane } = assembly
+  const { pipeline, operations, metrics, controlPlane, purger } = assembly
   closers.push(() => node.close())
   const joined = await node.start()
   if (!joined.ok) return joined
@@ -226,6 +227,7 @@ async function serve(opened: Opened): Promise<Result<Started, StartFault>> {
     log: log.log,
   })
   closers.push(() => houseKeeping.stop())
+  closers.push(() => purger.stop())
   closers.push(await startKeyWork({ ...assembly, db, log: log.log }))
   const routes = routesOf(operations)
   for (const listener of [bound.https, bound.http]) {
@@ -279,5 +281,6 @@ function houseKeepingTasks(
     { name: 'forget events', run: () => deleteForgottenEvents(db, now()) },
     { name: 'forget deleted subscriptions', run: () => deletePurgedSubscriptions(db) },
     { name: 'turn the signing keys', run: turnKeys },
+    { name: 'forget purges', run: () => deleteOldPurges(db, now()) },
   ]
 }

@@ -57,7 +57,11 @@ const bearerPattern = /^bearer +([\x21-\x7e]+)$/i
 export function createAuthenticator(world: AuthenticationWorld): Authenticate {
   const { resources, domain, publicHosts } = world
   const places = { domain, publicHosts, findByName: resources.findByName }
-  /** The key that signed last on a connection signs again. */
+  /**
+   * The key that signed last on a connection signs again. Only one that is tried without this as
+   * well is remembered: else a resource beyond those would be known or not as its client happens to
+   * spread its requests over connections.
+   */
   const lastSigners = new WeakMap<object, ActiveAccessKey>()
   return (arrival, access) => {
     const place = placeOf(arrival.headers.host ?? '', places)
@@ -80,8 +84,11 @@ export function createAuthenticator(world: AuthenticationWorld): Authenticate {
     })
     if (place.kind === 'nowhere') return refuse('host-unknown')
     if (!signed.ok) return refuse(signed.fault)
-    lastSigners.set(arrival.connection, signed.value)
-    return admitSigner(world, signed.value, arrival.nowMs)
+    const { connection, nowMs } = arrival
+    const { value: signer } = signed
+    const isNews = place.kind === 'anywhere' && lastSigners.get(connection) !== signer
+    if (isNews && world.keyRing.candidates().includes(signer)) lastSigners.set(connection, signer)
+    return admitSigner(world, signer, nowMs)
   }
 }
 

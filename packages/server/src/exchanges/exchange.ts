@@ -115,7 +115,9 @@ async function issueTo(
   { person, terms }: ExchangeTerms,
 ): Promise<Result<ExchangedToken, Fault>> {
   const { resourceId } = owner
-  const identityId = await identityOf(world, resourceId, person)
+  const found = await identityOf(world, resourceId, person)
+  if (!found.ok) return found
+  const identityId = found.value
   const issued = await world.issueToken({ caller: owner, identityId, terms })
   if (!issued.ok) return issued
   const identity = printIdentityName({ resourceId, identityId })
@@ -128,14 +130,14 @@ async function identityOf(
   world: Exchanger,
   resourceId: string,
   person: EntraPerson,
-): Promise<string> {
+): Promise<Result<string, Fault>> {
   const { db, platform, customIdKey: key } = world
   const named = await upsertNamedIdentity(db, resourceId, {
     identityId: platform.newGuid(),
     customIdHash: personHash(person, { resourceId, key }),
     atMs: platform.now(),
   })
-  return named.identityId
+  return typeof named === 'string' ? refuse(named) : ok(named.identityId)
 }
 
 function refuse(reason: RefusalReason): Result<never, Fault> {

@@ -7,9 +7,21 @@ export interface Metrics {
     readonly status: number
     readonly durationMs: number
   }) => void
+  /** How many requests were answered so far. */
+  readonly answeredCount: () => number
+  /** Prints numbers that somebody else counts: they are read when they are asked for. */
+  readonly watch: (numbers: readonly WatchedNumber[]) => void
   /** Prometheus text format 0.0.4. */
   readonly print: () => Promise<string>
   readonly contentType: string
+}
+
+/** A number that is read when it is printed. */
+export interface WatchedNumber {
+  readonly name: string
+  readonly help: string
+  readonly type: 'counter' | 'gauge'
+  readonly read: () => number
 }
 
 /**
@@ -22,6 +34,7 @@ export interface Metrics {
 export function createMetrics(): Metrics {
   const registry = new Registry()
   const series = new Map<string, OperationSeries>()
+  let answeredCount = 0
   registry.registerMetric(
     metricOf({ name: requestsName, help: 'Requests answered.', type: 'counter' }, () =>
       [...series].flatMap(([operation, { statuses }]) =>
@@ -36,7 +49,14 @@ export function createMetrics(): Metrics {
   )
   watchProcess(registry)
   return {
+    answeredCount: () => answeredCount,
+    watch(numbers) {
+      for (const { read, ...about } of numbers) {
+        registry.registerMetric(metricOf(about, () => [{ labels: {}, value: read() }]))
+      }
+    },
     observeRequest({ operation, status, durationMs }) {
+      answeredCount += 1
       let one = series.get(operation)
       if (one === undefined) {
         one = { statuses: new Map(), buckets: bucketsMs.map(() => 0), sumMs: 0, count: 0 }

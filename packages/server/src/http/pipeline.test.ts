@@ -35,6 +35,8 @@ function pipelineOf(changes: Partial<PipelineWorld> = {}) {
     logRequests: (lines) => requestLines.push(...lines),
     metrics: {
       observeRequest: (request) => observed.push(request),
+      answeredCount: () => observed.length,
+      watch: () => undefined,
       print: async () => '',
       contentType: '',
     },

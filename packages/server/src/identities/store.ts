@@ -1,18 +1,32 @@
 import { deletedGeneration, type RevocationEvent } from '@parley/protocol'
 import type { Queries } from '../database/connect.ts'
 import { appendCutOffs, eventFrom, type RevocationEventRow } from '../events/store.ts'
+import type { Standing } from '../resources/standing.ts'
 
-/** Stores new identities of a resource, at most a few hundred at once. */
+/**
+ * Stores new identities of a resource, at most a few hundred at once.
+ *
+ * @returns the standing of the resource; none was stored unless that is `live`.
+ */
 export async function insertIdentities(
   db: Queries,
   resourceId: string,
   created: { readonly identityIds: readonly string[]; readonly atMs: number },
-): Promise<void> {
-  await db`
-    insert into identity (resource_id, identity_id, created_at)
-    select ${resourceId}, identity_id, ${new Date(created.atMs)}
-    from unnest(${created.identityIds}::uuid[]) as identity_id
+): Promise<Standing> {
+  const [row] = await db<{ readonly standing: Standing }[]>`
+    with owner as materialized (
+      select standing from resource_standing where resource_id = ${resourceId}
+    ),
+    created as (
+      insert into identity (resource_id, identity_id, created_at)
+      select ${resourceId}, identity_id, ${new Date(created.atMs)}
+      from unnest(${created.identityIds}::uuid[]) as identity_id
+      where (select standing from owner) = 'live'
+    )
+    select standing
+    from owner
   `
+  return row?.standing ?? 'resource-deleted'
 }
 
 /** An identity found or made by its `customId`. */
@@ -27,23 +41,38 @@ export interface NamedIdentity {
  * One statement decides: of any number of callers with the same value, on any number of nodes,
  * one inserts and the others find its row. The update changes nothing; it is what makes PostgreSQL
  * wait for a concurrent insert and return the row that won.
+ *
+ * @returns the standing of the resource instead where that is not `live`; nothing was stored then.
  */
 export async function upsertNamedIdentity(
   db: Queries,
   resourceId: string,
   named: { readonly identityId: string; readonly customIdHash: Buffer; readonly atMs: number },
-): Promise<NamedIdentity> {
-  const [row] = await db<LastIssuedRow[]>`
-    insert into identity (resource_id, identity_id, custom_id_hash, created_at)
-    values (${resourceId}, ${named.identityId}, ${named.customIdHash}, ${new Date(named.atMs)})
-    on conflict (resource_id, custom_id_hash) where custom_id_hash is not null
-    do update set custom_id_hash = excluded.custom_id_hash
-    returning
-      identity.identity_id,
-      ${lastIssuedAt(db, resourceId)}
+): Promise<NamedIdentity | Exclude<Standing, 'live'>> {
+  const { identityId, customIdHash, atMs } = named
+  const [row] = await db<(Partial<LastIssuedRow> & { readonly standing: Standing })[]>`
+    with owner as materialized (
+      select standing from resource_standing where resource_id = ${resourceId}
+    ),
+    met as (
+      insert into identity (resource_id, identity_id, custom_id_hash, created_at)
+      select ${resourceId}, ${identityId}::uuid, ${customIdHash}::bytea, ${new Date(atMs)}
+      from owner
+      where standing = 'live'
+      on conflict (resource_id, custom_id_hash) where custom_id_hash is not null
+      do update set custom_id_hash = excluded.custom_id_hash
+      returning
+        identity.identity_id,
+        ${lastIssuedAt(db, resourceId)}
+    )
+    select owner.standing, met.identity_id, met.last_issued_at
+    from owner
+    left join met on true
   `
-  if (row === undefined) throw new Error('an upsert returns the row it met')
-  return namedIdentityFrom(row)
+  const { standing = 'resource-deleted', identity_id, last_issued_at = null } = row ?? {}
+  if (standing !== 'live') return standing
+  if (identity_id === undefined) throw new Error('an upsert returns the row it met')
+  return namedIdentityFrom({ identity_id, last_issued_at })
 }
 
 /** Finds an identity; `undefined` when the resource has none of that id. */

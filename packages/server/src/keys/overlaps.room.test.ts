@@ -7,10 +7,8 @@ import {
   type TemporaryPostgres,
 } from '../database/embedded/temporary-postgres.ts'
 import { migrate } from '../database/migrate.ts'
-import { createFeed } from '../events/feed.ts'
+import { createLoneFeed } from '../events/lone-feed.ts'
 import { isCutOffEvent, type LogEvent } from '../events/model.ts'
-import { findLastSeq, listEventsAfter } from '../events/store.ts'
-import { createTail } from '../events/tail.ts'
 import { openLog } from '../foundation/log.ts'
 import { createOneAtATime } from '../foundation/one-at-a-time.ts'
 import { createPlatform } from '../foundation/platform.ts'
@@ -38,27 +36,13 @@ describe('the watch over overlaps', () => {
   })
   after(() => temporary.close())
 
-  /** The feed of a node that is alone: what it has applied is confirmed. */
-  async function createOwnFeed(now: () => number) {
-    const tail = createTail({
-      startSeq: await findLastSeq(db),
-      readPage: (afterSeq, eventsMax) => listEventsAfter(db, afterSeq, eventsMax),
-      onFailure: (error) => assert.fail(String(error)),
-    })
-    const confirm = (seq: number) => {
-      tail.reach(seq)
-      return tail.whenApplied(seq)
-    }
-    return { tail, feed: createFeed({ tail, confirm, now }) }
-  }
-
   /** A resource in a room of its own, whose clock stands where a test sets it. */
   async function createRoom() {
     const clock = { nowMs: noonMs }
     const platform = createPlatform({ now: () => clock.nowMs, monotonicNow: () => 0, randomBytes })
     const sealer = createSealer(Buffer.alloc(32, 1), platform)
     const [keyRing, resources] = [createKeyRing(), createResourceDirectory()]
-    const { tail, feed } = await createOwnFeed(platform.now)
+    const { tail, feed } = await createLoneFeed(db, platform.now)
     feed.follow(followResources({ db, sealer, resources, keyRing }))
     const { log } = openLog({ level: 'silent', fileDescriptor: 2 })
     const oneAtATime = createOneAtATime(10)

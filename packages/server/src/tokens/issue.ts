@@ -29,7 +29,8 @@ export interface IssuedToken {
  * Issues a token.
  *
  * @faults `identity-not-owned` - the resource has no such identity, or not any more;
- *   `caller-refused` - the access key was regenerated since the request was authenticated.
+ *   `caller-refused` - since the request was authenticated the access key was regenerated, the
+ *   resource deleted or its subscription cancelled.
  */
 export type IssueToken = (ask: TokenAsk) => Promise<Result<IssuedToken, Fault>>
 
@@ -66,7 +67,9 @@ async function issueAll(
   asks: readonly TokenAsk[],
 ): Promise<readonly Result<IssuedToken, Fault>[]> {
   const resource = world.findResource(resourceId)
-  if (resource === undefined) return asks.map(() => fail({ kind: 'identity-not-owned' }))
+  if (resource === undefined) {
+    return asks.map(() => fail({ kind: 'caller-refused', reason: 'resource-deleted' }))
+  }
   const lines = asks.map((ask) => ledgerLine(ask, world.platform.newGuid()))
   const nowMs = world.platform.now()
   const recorded = await recordTokens(world.db, resourceId, { lines, nowMs })
@@ -105,6 +108,9 @@ function answerFor(
       return ok(issue(recorded.generation))
     case 'access-key-superseded':
       return fail({ kind: 'caller-refused', reason: 'key-superseded' })
+    case 'resource-deleted':
+    case 'subscription-disabled':
+      return fail({ kind: 'caller-refused', reason: recorded.kind })
     case 'identity-absent':
     case undefined:
       return fail({ kind: 'identity-not-owned' })

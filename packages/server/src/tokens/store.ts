@@ -1,5 +1,6 @@
 import type { AccessKeyGeneration } from '@parley/protocol'
 import type { Queries } from '../database/connect.ts'
+import type { Standing } from '../resources/standing.ts'
 
 /** A token that is about to be issued, as the ledger will hold it. */
 export interface LedgerLine {
@@ -16,13 +17,15 @@ export type Recorded =
   | { readonly kind: 'recorded'; readonly generation: number }
   | { readonly kind: 'identity-absent' }
   | { readonly kind: 'access-key-superseded' }
+  | { readonly kind: Exclude<Standing, 'live'> }
 
 /**
  * Records tokens of one resource in the ledger and reads what they depend on, in one statement.
  *
  * Existence, the identity's generation and that of the access key come from the rows as they are
- * now, never from a cache; a token is recorded exactly when both exist. A revocation that commits
- * while this runs leaves a token of the former generation, which is void from its birth.
+ * now, never from a cache; a token is recorded exactly when both exist and the resource is live. A
+ * revocation that commits while this runs leaves a token of the former generation, which is void
+ * from its birth.
  *
  * The identities are locked, in the order of their ids as everywhere, so that one that is deleted
  * meanwhile is simply not found: without the lock its line breaks the foreign key, and with it
@@ -43,8 +46,11 @@ export async function recordTokens(
   asked: { readonly lines: readonly LedgerLine[]; readonly nowMs: number },
 ): Promise<readonly Recorded[]> {
   const { lines, nowMs } = asked
-  const [row] = await db<{ readonly generations: string }[]>`
-    with found as materialized (
+  const [row] = await db<RecordedRow[]>`
+    with owner as materialized (
+      select standing from resource_standing where resource_id = ${resourceId}
+    ),
+    found as materialized (
       select
         line.*,
         identity.generation,
@@ -68,11 +74,10 @@ export async function recordTokens(
         and access_key.slot = line.slot
         and (
           access_key.generation = line.slot_generation
-          or (
-            access_key.former_generation = line.slot_generation
-            and access_key.former_until > ${new Date(nowMs)}
-          )
+          or access_key.former_generation = line.slot_generation
+          and access_key.former_until > ${new Date(nowMs)}
         )
+      where (select standing from owner) = 'live'
       order by identity.identity_id
       for key share of identity
     ),
@@ -87,13 +92,20 @@ export async function recordTokens(
       from found
       where is_key_current
     )
-    select coalesce(
-      string_agg(position || ':' || case when is_key_current then generation else 0 end, ','),
-      ''
-    ) as generations
+    select
+      (select standing from owner) as standing,
+      string_agg(position || ':' || case when is_key_current then generation else 0 end, ',')
+        as generations
     from found
   `
-  return readGenerations(row?.generations ?? '', lines.length)
+  return answersIn(row, lines.length)
+}
+
+interface RecordedRow {
+  /** Absent where the resource is purged. */
+  readonly standing: Standing | null
+  /** Absent where no identity was found. */
+  readonly generations: string | null
 }
 
 /**
@@ -105,6 +117,12 @@ function arrayText(
   elementOf: (line: LedgerLine) => string | number | undefined,
 ): string {
   return `{${lines.map((line) => elementOf(line) ?? 'null').join(',')}}`
+}
+
+function answersIn(row: RecordedRow | undefined, count: number): readonly Recorded[] {
+  const kind = row?.standing ?? 'resource-deleted'
+  if (kind !== 'live') return new Array(count).fill({ kind })
+  return readGenerations(row?.generations ?? '', count)
 }
 
 /** Reads `position:generation` pairs, 0 for a key that is not current; one text, not 500 rows. */
