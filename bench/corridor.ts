@@ -98,8 +98,9 @@ async function measureNodes(
   })
   const nodes = count === 1 ? '1 node' : `${count} nodes`
   const addsMs = rounds.map(({ addedMs }) => median(addedMs))
+  const writeMs = median(rounds.map(({ writtenMs }) => median(writtenMs)))
   bench.note(
-    `  ${nodes}: write ${median(rounds.map(({ writtenMs }) => median(writtenMs))).toFixed(2)} ms, ` +
+    `  ${nodes}: write ${writeMs.toFixed(2)} ms, ` +
       `notice ${noticeMs.toFixed(2)} ms, ${committed.size} revocations`,
   )
   return [

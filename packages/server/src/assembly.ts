@@ -27,7 +27,7 @@ import { createOverlapWatch, type OverlapWatch } from './keys/overlaps.ts'
 import type { Node } from './nodes/node.ts'
 import { operationsOf } from './operations.ts'
 import { purgeSteps } from './purge-steps.ts'
-import { createResourceDirectory } from './resources/directory.ts'
+import { createResourceDirectory, type ResourceDirectory } from './resources/directory.ts'
 import { type Purger, startPurger } from './resources/purge.ts'
 import { purgeNumbers } from './resources/purge-numbers.ts'
 import { followCutOffs, loadCutOffs } from './tokens/cut-offs.ts'
@@ -65,9 +65,9 @@ export interface Assembly {
 
 /** Builds the rooms. */
 export async function assemble(world: AssemblyWorld): Promise<Assembly> {
-  const { settings, platform, installation, log, db, node, sealer, endpoint } = world
+  const { settings, platform, installation, db, node, sealer, endpoint } = world
   const { ring, rotation } = world
-  const { customIdKey, isAdminToken } = installation
+  const { customIdKey } = installation
   const issuer = settings.issuer ?? endpoint.slice(0, -1)
   const keyRing = filledKeyRing(installation)
   const resources = createResourceDirectory()
@@ -86,7 +86,6 @@ export async function assemble(world: AssemblyWorld): Promise<Assembly> {
   feed.follow(followSigningKeys(rotation))
   const metrics = createMetrics()
   const purger = openPurger(world, { metrics, feed })
-  const { domain, publicHosts, showsRefusalReasons } = settings
   const checkBearer = bearerCheckOf(world)
   const { overlaps, controlPlane } = controlPlaneOf(world, { feed, resources })
   return {
@@ -108,29 +107,42 @@ export async function assemble(world: AssemblyWorld): Promise<Assembly> {
       endpointFor: controlPlane.endpointFor,
       controlPlane,
     }),
-    pipeline: createPipeline({
-      platform,
-      node,
-      log: log.log,
-      logRequests: log.logRequests,
-      metrics,
-      authenticate: createAuthenticator({
-        keyRing,
-        resources,
-        domain: domain?.replace(/:[0-9]+$/, ''),
-        publicHosts,
-        decoyKeys: decoyKeys(platform),
-        checkBearer,
-        isAdminToken,
-      }),
-      showsRefusalReasons,
-    }),
+    pipeline: pipelineOf(world, { metrics, keyRing, resources, checkBearer }),
     metrics,
     keyRing,
     overlaps,
     controlPlane,
     purger,
   }
+}
+
+function pipelineOf(
+  world: AssemblyWorld,
+  parts: {
+    readonly metrics: Metrics
+    readonly keyRing: KeyRing
+    readonly resources: ResourceDirectory
+    readonly checkBearer: CheckBearer
+  },
+): Pipeline {
+  const { settings, platform, node, log, installation } = world
+  const { domain, publicHosts, showsRefusalReasons } = settings
+  const { metrics, ...known } = parts
+  return createPipeline({
+    platform,
+    node,
+    log: log.log,
+    logRequests: log.logRequests,
+    metrics,
+    authenticate: createAuthenticator({
+      ...known,
+      domain: domain?.replace(/:[0-9]+$/, ''),
+      publicHosts,
+      decoyKeys: decoyKeys(platform),
+      isAdminToken: installation.isAdminToken,
+    }),
+    showsRefusalReasons,
+  })
 }
 
 /** The purge of deleted resources, which the cut-off of each wakes. */

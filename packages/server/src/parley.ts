@@ -25,7 +25,7 @@ import type { Platform } from './foundation/platform.ts'
 import { startRecurringWork, type Task } from './foundation/recurring-work.ts'
 import type { Sealer } from './foundation/seal.ts'
 import type { Settings } from './foundation/settings.ts'
-import { serveApp } from './http/app.ts'
+import { type AppOptions, serveApp } from './http/app.ts'
 import { bindListener, type Listener } from './http/listener.ts'
 import { routesOf } from './http/routes.ts'
 import { startKeyWork } from './keys/recurring.ts'
@@ -208,16 +208,11 @@ async function serve(opened: Opened): Promise<Result<Started, StartFault>> {
   const endpoint = endpointOf({ publicHosts, host, port: bound.https.port })
   const ring = createSigningKeyRing(installation.signingKeys)
   const terms = signingTermsOf(settings)
-  const rotation = createSigningKeyRotation({
-    db,
-    feed: node.feed,
-    platform,
-    sealer,
-    ring,
-    ...terms,
-  })
+  const { feed } = node
+  const rotation = createSigningKeyRotation({ db, feed, platform, sealer, ring, ...terms })
   const assembly = await assemble({ ...opened, db, endpoint, ring, rotation })
   const { pipeline, operations, metrics, controlPlane, purger } = assembly
+  closers.push(() => purger.stop())
   closers.push(() => node.close())
   const joined = await node.start()
   if (!joined.ok) return joined
@@ -227,13 +222,8 @@ async function serve(opened: Opened): Promise<Result<Started, StartFault>> {
     log: log.log,
   })
   closers.push(() => houseKeeping.stop())
-  closers.push(() => purger.stop())
   closers.push(await startKeyWork({ ...assembly, db, log: log.log }))
-  const routes = routesOf(operations)
-  for (const listener of [bound.https, bound.http]) {
-    if (listener === undefined) continue
-    await serveApp({ listener, routes, pipeline, newRequestId: randomUUID })
-  }
+  await serveOnAll(bound, { routes: routesOf(operations), pipeline })
   let isStopping = false
   const isReady = async () => !isStopping && node.isCurrent() && isDatabaseAnswering(db)
   const { managementPort: port } = settings
@@ -265,6 +255,16 @@ async function serve(opened: Opened): Promise<Result<Started, StartFault>> {
       return createNamedResource(controlPlane, asked)
     },
   })
+}
+
+async function serveOnAll(
+  { https, http }: BoundListeners,
+  served: Pick<AppOptions, 'routes' | 'pipeline'>,
+): Promise<void> {
+  for (const listener of [https, http]) {
+    if (listener === undefined) continue
+    await serveApp({ listener, ...served, newRequestId: randomUUID })
+  }
 }
 
 /**

@@ -49,7 +49,10 @@ interface Waiter {
 }
 
 /** Everything that a tail knows of its way. */
-interface Way {
+interface Way extends Omit<TailOptions, 'startSeq'> {
+  readonly followers: Follower[]
+  readonly listeners: (() => void)[]
+  waiters: Waiter[]
   appliedSeq: number
   /** The highest number that anybody has told of. */
   reachedSeq: number
@@ -67,99 +70,104 @@ interface Way {
  * notices close such a gap in a moment. What is missing when a notice or a renewal has told of it
  * is read from the log.
  */
-export function createTail(options: TailOptions): Tail {
-  const { startSeq } = options
-  const followers: Follower[] = []
-  const listeners: (() => void)[] = []
-  let waiters: Waiter[] = []
+export function createTail({ startSeq, ...options }: TailOptions): Tail {
   const way: Way = {
+    ...options,
+    followers: [],
+    listeners: [],
+    waiters: [],
     appliedSeq: startSeq,
     reachedSeq: startSeq,
     early: new Map(),
     earlyEvents: 0,
     isWorking: false,
   }
-
-  const advance = (seq: number) => {
-    way.appliedSeq = seq
-    for (const listener of listeners) listener()
-    if (waiters.length === 0) return
-    for (const waiter of waiters) if (waiter.seq <= seq) waiter.resolve()
-    waiters = waiters.filter((waiter) => waiter.seq > seq)
-  }
-
-  const applyBatch = (batch: EventBatch & { readonly events: readonly LogEvent[] }) => {
-    const pending = applyAll(followers, batch.events, way.appliedSeq)
-    if (pending === undefined) advance(batch.seqLast)
-    return pending?.then(() => advance(batch.seqLast))
-  }
-
-  const readOn = async () => {
-    const page = await options.readPage(way.appliedSeq, limits.pageEventsMax)
-    if (hasHole(page, way.appliedSeq)) for (const { reload } of followers) await reload?.()
-    await applyAll(followers, page.events, way.appliedSeq)
-    if (page.seqLast > way.appliedSeq) advance(page.seqLast)
-    // A number that the log does not have is that of another database.
-    if (!page.hasMore) way.reachedSeq = Math.max(page.seqLast, way.appliedSeq)
-  }
-
-  /** Does what can be done at once, at once; a promise where something has to be waited for. */
-  const step = (): Promise<void> | 'again' | 'done' => {
-    const batch = takeNext(way)
-    if (batch !== undefined) return applyBatch(batch) ?? 'again'
-    return way.reachedSeq > way.appliedSeq ? readOn() : 'done'
-  }
-
-  const work = async (first: Promise<void>) => {
-    let next: ReturnType<typeof step> = first
-    try {
-      while (next !== 'done') {
-        if (next !== 'again') await next
-        next = step()
-      }
-    } catch (error) {
-      options.onFailure(error)
-    } finally {
-      way.isWorking = false
-    }
-  }
-
-  const go = () => {
-    if (way.isWorking) return
-    way.isWorking = true
-    let next: ReturnType<typeof step> = 'again'
-    try {
-      while (next === 'again') next = step()
-    } catch (error) {
-      options.onFailure(error)
-      next = 'done'
-    }
-    if (next === 'done') way.isWorking = false
-    else void work(next)
-  }
-
   return {
     appliedSeq: () => way.appliedSeq,
     offer(batch) {
       keep(way, batch)
-      go()
+      go(way)
     },
     reach(lastSeq) {
       way.reachedSeq = Math.max(way.reachedSeq, lastSeq)
-      go()
+      go(way)
     },
     whenApplied(seq) {
       if (seq <= way.appliedSeq) return Promise.resolve()
-      return new Promise((resolve) => waiters.push({ seq, resolve }))
+      return new Promise((resolve) => way.waiters.push({ seq, resolve }))
     },
     follow(follower) {
-      followers.push(follower)
+      way.followers.push(follower)
     },
     onApplied(listener) {
-      listeners.push(listener)
+      way.listeners.push(listener)
     },
   }
 }
+
+/** Does what can be done at once, at once, and the rest when what it waits for has come. */
+function go(way: Way): void {
+  if (way.isWorking) return
+  way.isWorking = true
+  let next: Step = 'again'
+  try {
+    while (next === 'again') next = step(way)
+  } catch (error) {
+    way.onFailure(error)
+    next = 'done'
+  }
+  if (next === 'done') way.isWorking = false
+  else void goOn(way, next)
+}
+
+async function goOn(way: Way, first: Promise<void>): Promise<void> {
+  let next: Step = first
+  try {
+    while (next !== 'done') {
+      if (next !== 'again') await next
+      next = step(way)
+    }
+  } catch (error) {
+    way.onFailure(error)
+  } finally {
+    way.isWorking = false
+  }
+}
+
+/** What a step gives: whether there is another one, or what it has to wait for. */
+type Step = Promise<void> | 'again' | 'done'
+
+function step(way: Way): Step {
+  const batch = takeNext(way)
+  if (batch !== undefined) return applyBatch(way, batch) ?? 'again'
+  return way.reachedSeq > way.appliedSeq ? readOn(way) : 'done'
+}
+
+function applyBatch(way: Way, batch: WholeBatch): Promise<void> | undefined {
+  const pending = applyAll(way.followers, batch.events, way.appliedSeq)
+  if (pending !== undefined) return pending.then(() => advance(way, batch.seqLast))
+  advance(way, batch.seqLast)
+  return undefined
+}
+
+async function readOn(way: Way): Promise<void> {
+  const page = await way.readPage(way.appliedSeq, limits.pageEventsMax)
+  if (hasHole(page, way.appliedSeq)) for (const { reload } of way.followers) await reload?.()
+  await applyAll(way.followers, page.events, way.appliedSeq)
+  if (page.seqLast > way.appliedSeq) advance(way, page.seqLast)
+  // A number that the log does not have is that of another database.
+  if (!page.hasMore) way.reachedSeq = Math.max(page.seqLast, way.appliedSeq)
+}
+
+function advance(way: Way, seq: number): void {
+  way.appliedSeq = seq
+  for (const listener of way.listeners) listener()
+  if (way.waiters.length === 0) return
+  for (const waiter of way.waiters) if (waiter.seq <= seq) waiter.resolve()
+  way.waiters = way.waiters.filter((waiter) => waiter.seq > seq)
+}
+
+type WholeBatch = EventBatch & { readonly events: readonly LogEvent[] }
 
 /** Keeps a batch for its time; what is too much to keep is left to be read from the log. */
 function keep(way: Way, batch: EventBatch): void {
@@ -176,7 +184,7 @@ function keep(way: Way, batch: EventBatch): void {
 }
 
 /** Takes the batch that follows on what was applied, and forgets those that came too late. */
-function takeNext(way: Way): (EventBatch & { readonly events: readonly LogEvent[] }) | undefined {
+function takeNext(way: Way): WholeBatch | undefined {
   for (const [seqBefore, batch] of way.early) {
     if (seqBefore > way.appliedSeq) continue
     way.early.delete(seqBefore)

@@ -34,6 +34,12 @@ interface Waiter {
   readonly settle: (error?: Unconfirmed) => void
 }
 
+/** Everybody who waits, and whether somebody looks for them. */
+interface Room extends ConfirmationOptions {
+  readonly waiting: Set<Waiter>
+  isLooking: boolean
+}
+
 /**
  * Pauses between looks at the table, in milliseconds. Nodes need about as long as two or three
  * looks take, so the first come back to back; whoever has not answered by then is slow or dead.
@@ -47,86 +53,91 @@ const pausesMs = [0, 0, 0, 0, 1, 1, 2, 4, 8, 15, 25]
  * for those only who were waiting when it was asked for: one that began before a commit may have
  * missed a node that joined since.
  *
- * Rejected: having every node notify of what it has applied. Measured with 4 nodes, a notice from
- * each of three costs more than the looks and their updates, and comes no sooner.
+ * Rejected: having every node notify of what it has applied. Each notice takes the lock under which
+ * all notices of a database commit, the one of the next voiding among them, and wakes every node.
  */
 export function createConfirmations(options: ConfirmationOptions): Confirmations {
-  const { watch, monotonicNow, appliedSeq } = options
-  const waiting = new Set<Waiter>()
-  let isLooking = false
-
-  const endSilent = async (session: Session, rows: readonly NodeRow[]) => {
-    const standing: NodeRow[] = []
-    for (const row of rows) {
-      if (row.nodeId === options.nodeId()) continue
-      const isOver = watch.isOver(row, monotonicNow())
-      if (isOver && (await endLease(session.db, row))) options.onEnded(row.nodeId)
-      else standing.push(row)
-    }
-    return standing
-  }
-
-  /** The number that all have applied; `undefined` when nobody could be asked. */
-  const look = async (): Promise<number | undefined> => {
-    const session = options.session()
-    if (session === undefined) return undefined
-    try {
-      const rows = await listNodes(session.db)
-      watch.note(rows, monotonicNow())
-      const others = await endSilent(session, rows)
-      return others.reduce((least, row) => Math.min(least, row.appliedSeq), appliedSeq())
-    } catch (error) {
-      // A session that breaks is opened anew, and its last statement may learn of it first.
-      if (session.isOpen() && !isDatabaseUnavailable(error)) throw error
-      return undefined
-    }
-  }
-
-  const settleAll = (error?: Unconfirmed) => {
-    for (const waiter of waiting) waiter.settle(error)
-  }
-
-  const keepLooking = async () => {
-    let fruitless = 0
-    while (waiting.size > 0) {
-      const asked = [...waiting]
-      const seq = (await look()) ?? 0
-      const settled = asked.filter((waiter) => waiter.seq <= seq)
-      for (const waiter of settled) waiter.settle()
-      fruitless = settled.length > 0 ? 0 : fruitless + 1
-      const pauseMs = pausesMs[Math.min(fruitless, pausesMs.length - 1)] ?? 0
-      if (pauseMs > 0) await delay(pauseMs)
-    }
-  }
-
-  const start = () => {
-    if (isLooking) return
-    isLooking = true
-    keepLooking()
-      .catch((cause: unknown) => settleAll(new Unconfirmed('the nodes cannot be read', { cause })))
-      .finally(() => {
-        isLooking = false
-        if (waiting.size > 0) start()
-      })
-  }
-
+  const room: Room = { ...options, waiting: new Set(), isLooking: false }
   return {
     confirm(seq) {
       return new Promise((resolve, reject) => {
         const settle = (error?: Unconfirmed) => {
           clearTimeout(timer)
-          waiting.delete(waiter)
+          room.waiting.delete(waiter)
           if (error === undefined) resolve()
           else reject(error)
         }
         const waiter: Waiter = { seq, settle }
         const late = () => settle(new Unconfirmed(`event ${seq} was not confirmed in time`))
         const timer = setTimeout(late, options.timeoutMs)
-        waiting.add(waiter)
-        start()
+        room.waiting.add(waiter)
+        startLooking(room)
       })
     },
-    endSilent,
-    close: () => settleAll(new Unconfirmed('the server stops')),
+    endSilent: (session, rows) => endSilent(options, session, rows),
+    close: () => settleAll(room, new Unconfirmed('the server stops')),
   }
+}
+
+function settleAll(room: Room, error: Unconfirmed): void {
+  for (const waiter of room.waiting) waiter.settle(error)
+}
+
+function startLooking(room: Room): void {
+  if (room.isLooking) return
+  room.isLooking = true
+  keepLooking(room)
+    .catch((cause: unknown) => {
+      settleAll(room, new Unconfirmed('the nodes cannot be read', { cause }))
+    })
+    .finally(() => {
+      room.isLooking = false
+      if (room.waiting.size > 0) startLooking(room)
+    })
+}
+
+async function keepLooking(room: Room): Promise<void> {
+  let fruitless = 0
+  while (room.waiting.size > 0) {
+    const asked = [...room.waiting]
+    const seq = (await look(room)) ?? 0
+    const settled = asked.filter((waiter) => waiter.seq <= seq)
+    for (const waiter of settled) waiter.settle()
+    fruitless = settled.length > 0 ? 0 : fruitless + 1
+    const pauseMs = pausesMs[Math.min(fruitless, pausesMs.length - 1)] ?? 0
+    if (pauseMs > 0) await delay(pauseMs)
+  }
+}
+
+/** The number that all have applied; `undefined` when nobody could be asked. */
+async function look(options: ConfirmationOptions): Promise<number | undefined> {
+  const { watch, monotonicNow, appliedSeq } = options
+  const session = options.session()
+  if (session === undefined) return undefined
+  try {
+    const rows = await listNodes(session.db)
+    watch.note(rows, monotonicNow())
+    const others = await endSilent(options, session, rows)
+    return others.reduce((least, row) => Math.min(least, row.appliedSeq), appliedSeq())
+  } catch (error) {
+    // A session that breaks is opened anew, and its last statement may learn of it first.
+    if (session.isOpen() && !isDatabaseUnavailable(error)) throw error
+    return undefined
+  }
+}
+
+/** Gives the nodes that are left, without this one. */
+async function endSilent(
+  options: ConfirmationOptions,
+  session: Session,
+  rows: readonly NodeRow[],
+): Promise<readonly NodeRow[]> {
+  const standing: NodeRow[] = []
+  for (const row of rows) {
+    if (row.nodeId === options.nodeId()) continue
+    const isOver = options.watch.isOver(row, options.monotonicNow())
+    if (isOver && (await endLease(session.db, row))) options.onEnded(row.nodeId)
+    else standing.push(row)
+  }
+  return standing
 }

@@ -23,7 +23,7 @@ describe('a watch', () => {
     [1000, true],
   ] as const
   for (const [laterMs, isOver] of boundaries) {
-    test(`finds a lease ${isOver ? 'over' : 'standing'} ${laterMs} ms after its count stood`, () => {
+    test(`finds a lease ${isOver ? 'over' : 'standing'} after ${laterMs} ms of one count`, () => {
       const watch = createWatch(1000)
       watch.note([node], 5000)
       watch.note([node], 5000 + laterMs)

@@ -9,8 +9,15 @@ import { findLastSeq, listEventsAfter } from '../events/store.ts'
 import { createTail, type Tail } from '../events/tail.ts'
 import type { Log } from '../foundation/log.ts'
 import type { Platform } from '../foundation/platform.ts'
-import { createConfirmations } from './confirmation.ts'
-import { createPace, createWatch, type LeaseTerms, leaseEndsAt, leaseTerms } from './model.ts'
+import { type Confirmations, createConfirmations } from './confirmation.ts'
+import {
+  createPace,
+  createWatch,
+  type LeaseTerms,
+  leaseEndsAt,
+  leaseTerms,
+  type Watch,
+} from './model.ts'
 import { openSession, type Session, type SessionFault } from './session.ts'
 import { deleteNode, insertNode, renewNode, reportApplied } from './store.ts'
 
@@ -87,41 +94,10 @@ export function createNode(options: NodeOptions): Node {
     onEnded: (nodeId) => log.warn({ nodeId }, 'a node was silent for a lease and is out'),
   })
   const isCurrent = () => monotonicNow() < life.leaseEndsAtMs && tail.appliedSeq() >= life.joinSeq
-  const pace = createPace(terms.leaseMs, monotonicNow)
   const { whenTrue, look } = createHope(isCurrent)
   tail.onApplied(look)
   tail.onApplied(createReport(life))
-
-  const round = async (session: Session) => {
-    const learn = (lastSeq: number) => {
-      tail.reach(lastSeq)
-      pace.note({ lastSeq, appliedSeq: tail.appliedSeq() })
-    }
-    if (pace.isStalled(tail.appliedSeq(), monotonicNow())) {
-      learn(await findLastSeq(session.db))
-      return
-    }
-    const { nodeId } = life
-    const askedAtMs = monotonicNow()
-    const found =
-      nodeId === undefined
-        ? undefined
-        : await renewNode(session.db, { nodeId, appliedSeq: tail.appliedSeq() })
-    if (found?.isRenewed === true) {
-      watch.note(found.nodes, monotonicNow())
-      learn(found.lastSeq)
-      life.isAlone = found.nodes.length === 1
-      if (!life.isClosing) life.leaseEndsAtMs = leaseEndsAt(askedAtMs, terms)
-      look()
-      await confirmations.endSilent(session, found.nodes)
-      return
-    }
-    if (nodeId !== undefined) log.warn({ nodeId }, 'this node was out; it joins again')
-    Object.assign(life, noLease)
-    await join(life, session, learn)
-    look()
-  }
-
+  const round = createRound(life, { watch, confirmations, onLease: look })
   return {
     feed: createFeed({ tail, confirm: confirmations.confirm, now: platform.now }),
     isCurrent,
@@ -137,15 +113,63 @@ export function createNode(options: NodeOptions): Node {
     },
     async close() {
       life.isClosing = true
-      const { session, nodeId } = life
-      Object.assign(life, noLease)
       confirmations.close()
-      if (session === undefined) return
-      const isLeaving = session.isOpen() && nodeId !== undefined
-      // Where the database is away, the others find out by themselves.
-      if (isLeaving) await deleteNode(session.db, nodeId).catch(() => undefined)
-      await session.close()
+      await leave(life)
     },
+  }
+}
+
+/** Where the database is away, the others find out by themselves. */
+async function leave(life: Life): Promise<void> {
+  const { session, nodeId } = life
+  Object.assign(life, noLease)
+  if (session === undefined) return
+  const isLeaving = session.isOpen() && nodeId !== undefined
+  if (isLeaving) await deleteNode(session.db, nodeId).catch(() => undefined)
+  await session.close()
+}
+
+/** Renews the lease, or begins another one; learns by the way how far the log reaches. */
+function createRound(
+  life: Life,
+  parts: {
+    readonly watch: Watch
+    readonly confirmations: Confirmations
+    readonly onLease: () => void
+  },
+): (session: Session) => Promise<void> {
+  const { tail, log, terms } = life
+  const { monotonicNow } = life.platform
+  const pace = createPace(terms.leaseMs, monotonicNow)
+  const learn = (lastSeq: number) => {
+    tail.reach(lastSeq)
+    pace.note({ lastSeq, appliedSeq: tail.appliedSeq() })
+  }
+  const renew = async (session: Session, nodeId: string): Promise<boolean> => {
+    const askedAtMs = monotonicNow()
+    const found = await renewNode(session.db, { nodeId, appliedSeq: tail.appliedSeq() })
+    if (!found.isRenewed) return false
+    parts.watch.note(found.nodes, monotonicNow())
+    learn(found.lastSeq)
+    life.isAlone = found.nodes.length === 1
+    if (!life.isClosing) life.leaseEndsAtMs = leaseEndsAt(askedAtMs, terms)
+    parts.onLease()
+    await parts.confirmations.endSilent(session, found.nodes)
+    return true
+  }
+  return async (session) => {
+    if (pace.isStalled(tail.appliedSeq(), monotonicNow())) {
+      learn(await findLastSeq(session.db))
+      return
+    }
+    const { nodeId } = life
+    if (nodeId !== undefined) {
+      if (await renew(session, nodeId)) return
+      log.warn({ nodeId }, 'this node was out; it joins again')
+    }
+    Object.assign(life, noLease)
+    await join(life, session, learn)
+    parts.onLease()
   }
 }
 

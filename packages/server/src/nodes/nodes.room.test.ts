@@ -223,7 +223,7 @@ describe('nodes on one database', () => {
     await voiding
   })
 
-  test('do not start beside a server that works alone', async () => {
+  test('do not start beside a server that must be alone', async () => {
     const reserved = await db.reserve()
     await reserved`select pg_advisory_lock(1346458700)`
     const platform = createPlatform({ now: Date.now, monotonicNow: () => 0, randomBytes })

@@ -16,8 +16,8 @@ export function followCutOffs(verifier: SyncVerifier): Follower {
 }
 
 /**
- * Tells a verifier of everything that was cut off so far, a page at a time. Cut-offs only rise: what
- * the feed brings again, or brings meanwhile, does no harm.
+ * Tells a verifier of everything that was cut off so far, a page at a time. Cut-offs only rise:
+ * what the feed brings again, or brings meanwhile, does no harm.
  */
 export async function loadCutOffs(
   db: Database,
