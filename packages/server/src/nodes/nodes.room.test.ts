@@ -18,7 +18,7 @@ import { insertNode, listNodes } from './store.ts'
 const { log } = openLog({ level: 'silent', fileDescriptor: 2 })
 
 /** Short leases, so that the tests are. */
-const terms: LeaseTerms = { leaseMs: 300, marginMs: 30, renewalMs: 50 }
+const terms: LeaseTerms = { leaseMs: 600, marginMs: 60, renewalMs: 100 }
 
 /** A node of a test, with what it has applied. */
 interface TestNode extends Node {
@@ -113,7 +113,9 @@ describe('nodes on one database', () => {
         const { feed } = nodes[(writer + round) % 3] as TestNode
         const events = await commit(1 + ((writer + round) % 3))
         const { seq } = await feed.publish(events)
-        for (const node of nodes) assert.ok((node.applied.at(-1) ?? 0) >= seq, 'confirmed')
+        for (const node of nodes) {
+          assert.ok(!node.isCurrent() || (node.applied.at(-1) ?? 0) >= seq, 'confirmed')
+        }
       }
     }
     await Promise.all(Array.from({ length: 32 }, (_, writer) => write(writer)))
