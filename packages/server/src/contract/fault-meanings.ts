@@ -164,12 +164,6 @@ export const faultMeanings: { readonly [Kind in Fault['kind']]: FaultMeaning<Kin
       'was held up, and does not guess; `Retry-After` says when to come again.',
     example: { kind: 'node-behind' },
   },
-  'confirmation-late': {
-    when:
-      'What was asked for is done, but it could not be found out in time whether every server ' +
-      'knows; asking again after `Retry-After` gets the answer.',
-    example: { kind: 'confirmation-late' },
-  },
   'server-stopping': {
     when: 'The server is being stopped; `Retry-After` says when to come again.',
     example: { kind: 'server-stopping' },

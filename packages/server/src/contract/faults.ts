@@ -65,7 +65,6 @@ export type Fault =
   | { readonly kind: 'operation-not-served'; readonly what: string }
   | { readonly kind: 'server-busy' }
   | { readonly kind: 'node-behind' }
-  | { readonly kind: 'confirmation-late' }
   | { readonly kind: 'server-stopping' }
   | { readonly kind: 'server-broken' }
 
@@ -151,7 +150,6 @@ function rowFor(fault: Fault): FaultRow {
     case 'issuer-unreachable':
     case 'server-busy':
     case 'node-behind':
-    case 'confirmation-late':
     case 'server-stopping':
       return { ...row(503, 'ServiceUnavailable', unableMessage), headers: retryLater }
     case 'server-broken':

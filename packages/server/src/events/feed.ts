@@ -16,21 +16,13 @@ export interface Confirmation {
   readonly confirmedAtMs: number
 }
 
-/**
- * What was voided is committed and stays so, but it is not known yet whether every node has heard
- * of it. The caller is told to come again.
- */
-export class Unconfirmed extends Error {
-  override readonly name = 'Unconfirmed'
-}
-
 /** Where causes publish and memory listens. */
 export interface Feed {
   /**
    * Hands over the events of a transaction that has committed.
    *
-   * @returns when every node that may be accepting tokens has applied them.
-   * @throws Unconfirmed (by rejecting) when that could not be found out in time.
+   * @returns when every node that may be accepting tokens has applied them: in milliseconds, and a
+   *   lease later at the latest. It does not fail: what is committed is confirmed by time alone.
    */
   readonly publish: (events: readonly LogEvent[]) => Promise<Confirmation>
   readonly follow: (follower: Follower) => void
@@ -39,7 +31,7 @@ export interface Feed {
 /** What a feed is made of. */
 export interface FeedOptions {
   readonly tail: Tail
-  /** Waits until all nodes have applied a number; rejects with `Unconfirmed`. */
+  /** Waits until no node accepts a token below a number; does not reject. */
   readonly confirm: (seq: number) => Promise<void>
   /** Milliseconds since the Unix epoch. */
   readonly now: () => number

@@ -9,7 +9,6 @@ import { type Fault, replyToFault } from '../contract/faults.ts'
 import { serverLimits } from '../contract/limits.ts'
 import { type Call, type Caller, Replied } from '../contract/operation.ts'
 import { isDatabaseUnavailable } from '../database/availability.ts'
-import { Unconfirmed } from '../events/feed.ts'
 import { GatherFull } from '../foundation/gather.ts'
 import type { OpenLog, RequestLine } from '../foundation/log.ts'
 import type { Metrics } from '../foundation/metrics.ts'
@@ -232,10 +231,6 @@ function faultOf(world: PipelineWorld, walk: Walk, error: unknown): Result<never
   if (error instanceof GatherFull) return fail({ kind: 'server-busy' })
   const { requestId, chosen } = walk
   const operation = chosen?.operation.id
-  if (error instanceof Unconfirmed) {
-    world.log.error({ err: error, requestId, operation }, 'voided, and not confirmed in time')
-    return fail({ kind: 'confirmation-late' })
-  }
   world.log.error({ err: error, requestId, operation }, 'an operation failed')
   return fail({ kind: isDatabaseUnavailable(error) ? 'server-busy' : 'server-broken' })
 }

@@ -8,7 +8,7 @@ import {
   type RevocationEvent,
 } from '@parley/protocol'
 import type { Database } from '../database/connect.ts'
-import { type Confirmation, Unconfirmed } from '../events/feed.ts'
+import type { Confirmation } from '../events/feed.ts'
 import type { Resource } from '../resources/model.ts'
 import { createVoiding } from './voiding.ts'
 
@@ -29,15 +29,11 @@ const event: RevocationEvent = {
 /** Deletes an identity that is there once, and confirms when the test says so. */
 function deletion() {
   let isThere = true
-  const published: {
-    readonly confirm: () => void
-    readonly giveUp: () => void
-  }[] = []
+  const published: { readonly confirm: () => void }[] = []
   const publish = () =>
-    new Promise<Confirmation>((resolve, reject) =>
+    new Promise<Confirmation>((resolve) =>
       published.push({
         confirm: () => resolve({ seq: 1, confirmedAtMs: 0 }),
-        giveUp: () => reject(new Unconfirmed('late')),
       }),
     )
   const statement = async () => {
@@ -82,21 +78,6 @@ describe('voiding', () => {
     await settled()
     assert.equal(await Promise.race([answer, 'waits']), 'waits')
     published[0]?.confirm()
-    assert.deepEqual(await answer, ok(undefined))
-    assert.deepEqual(await voidIdentity(call, 'Test'), fail({ kind: 'identity-not-owned' }))
-  })
-
-  test('gives whoever comes again the answer of a deletion that was not confirmed', async () => {
-    const { voidIdentity, published } = deletion()
-    for (const attempt of [0, 1]) {
-      const late = voidIdentity(call, 'Test')
-      await settled()
-      published[attempt]?.giveUp()
-      await assert.rejects(late, Unconfirmed)
-    }
-    const answer = voidIdentity(call, 'Test')
-    await settled()
-    published[2]?.confirm()
     assert.deepEqual(await answer, ok(undefined))
     assert.deepEqual(await voidIdentity(call, 'Test'), fail({ kind: 'identity-not-owned' }))
   })

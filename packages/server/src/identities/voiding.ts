@@ -5,7 +5,7 @@ import type { Fault } from '../contract/faults.ts'
 import { serverLimits } from '../contract/limits.ts'
 import type { ResourceCaller } from '../contract/operation.ts'
 import type { Database, Queries } from '../database/connect.ts'
-import { type Confirmation, type Feed, Unconfirmed } from '../events/feed.ts'
+import type { Confirmation, Feed } from '../events/feed.ts'
 import { createGather } from '../foundation/gather.ts'
 import { printResourcePath, type Resource } from '../resources/model.ts'
 
@@ -67,38 +67,20 @@ export function createVoiding(
       const voided = await room.db.begin((transaction) =>
         voidTargets(transaction, { ...options, resource, targets, atMs: room.now() }),
       )
-      const { events } = voided
       // The next group leaves meanwhile; each caller waits for the nodes by itself.
-      const confirmed = room.feed.publish(events)
-      return voided.answers.map((existed) => ({ existed, confirmed, events }))
+      const confirmed = room.feed.publish(voided.events)
+      return voided.answers.map((existed) => ({ existed, confirmed }))
     },
     asksMax: serverLimits.asksInStatementMax,
     waitingMax: serverLimits.asksWaitingMax,
   })
-  // What was done but not confirmed, and cannot be done again: whoever comes again for his answer
-  // gets it, instead of being told that there is no such identity.
-  const unconfirmed = new Map<string, readonly RevocationEvent[]>()
-  const remember = (identityId: string, events: readonly RevocationEvent[]) => {
-    const [oldest] = unconfirmed.keys()
-    const isFull = unconfirmed.size >= serverLimits.unconfirmedMax
-    if (isFull && oldest !== undefined) unconfirmed.delete(oldest)
-    unconfirmed.set(identityId, events)
-  }
   return async ({ caller, params, requestId }, operation) => {
     const name = parseIdentityName(params['id'] ?? '')
     if (name?.resourceId !== caller.resourceId) return fail({ kind: 'identity-not-owned' })
     const asked = { ...name, actor: caller.actor, operation, requestId }
-    const { existed, confirmed, events } = await gather.ask(asked)
-    const { identityId } = name
-    const pending = existed ? events : unconfirmed.get(identityId)
-    if (pending === undefined) return fail({ kind: 'identity-not-owned' })
-    try {
-      await (existed ? confirmed : room.feed.publish(pending))
-    } catch (error) {
-      if (options.isOnce && error instanceof Unconfirmed) remember(identityId, pending)
-      throw error
-    }
-    unconfirmed.delete(identityId)
+    const { existed, confirmed } = await gather.ask(asked)
+    if (!existed) return fail({ kind: 'identity-not-owned' })
+    await confirmed
     return ok(undefined)
   }
 }
@@ -107,14 +89,11 @@ interface Voided {
   readonly existed: boolean
   /** Settles when every node knows. */
   readonly confirmed: Promise<Confirmation>
-  /** Of the whole group. */
-  readonly events: readonly RevocationEvent[]
 }
 
 const nothingVoided: Voided = {
   existed: false,
   confirmed: Promise.resolve({ seq: 0, confirmedAtMs: 0 }),
-  events: [],
 }
 
 interface Target extends Pick<AuditAct, 'actor' | 'operation' | 'requestId'> {

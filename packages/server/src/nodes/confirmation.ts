@@ -1,18 +1,15 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { isDatabaseUnavailable } from '../database/availability.ts'
-import { Unconfirmed } from '../events/feed.ts'
 import type { NodeRow, Watch } from './model.ts'
 import type { Session } from './session.ts'
 import { endLease, listNodes } from './store.ts'
 
 /** Waits until every node has applied what was voided. */
 export interface Confirmations {
-  /** Settles when all nodes have applied a number; rejects with `Unconfirmed`. */
+  /** Settles when no node accepts a token below a number: when all have applied it, or later. */
   readonly confirm: (seq: number) => Promise<void>
   /** Takes out the nodes that have been silent for a lease. */
   readonly endSilent: (session: Session, rows: readonly NodeRow[]) => Promise<readonly NodeRow[]>
-  /** Rejects whoever waits. */
-  readonly close: () => void
 }
 
 /** What confirming needs to know of this node. */
@@ -23,7 +20,10 @@ export interface ConfirmationOptions {
   readonly watch: Watch
   /** This node's own clock, milliseconds. */
   readonly monotonicNow: () => number
-  readonly timeoutMs: number
+  /** After this no node has a lease that it did not ask for after the waiting began. */
+  readonly leaseMs: number
+  /** Hears why the table could not be read. */
+  readonly onFailure: (error: unknown) => void
   /** Hears that a node was silent for a lease and is waited for no longer. */
   readonly onEnded: (nodeId: string) => void
 }
@@ -31,7 +31,7 @@ export interface ConfirmationOptions {
 /** One voiding that waits. */
 interface Waiter {
   readonly seq: number
-  readonly settle: (error?: Unconfirmed) => void
+  readonly settle: () => void
 }
 
 /** Everybody who waits, and whether somebody looks for them. */
@@ -60,35 +60,35 @@ export function createConfirmations(options: ConfirmationOptions): Confirmations
   const room: Room = { ...options, waiting: new Set(), isLooking: false }
   return {
     confirm(seq) {
-      return new Promise((resolve, reject) => {
-        const settle = (error?: Unconfirmed) => {
+      return new Promise((resolve) => {
+        const startedAtMs = options.monotonicNow()
+        const settle = () => {
           clearTimeout(timer)
           room.waiting.delete(waiter)
-          if (error === undefined) resolve()
-          else reject(error)
+          resolve()
+        }
+        const waitOut = () => {
+          const leftMs = startedAtMs + options.leaseMs - options.monotonicNow()
+          if (leftMs > 0) timer = setTimeout(waitOut, leftMs)
+          else settle()
         }
         const waiter: Waiter = { seq, settle }
-        const late = () => settle(new Unconfirmed(`event ${seq} was not confirmed in time`))
-        const timer = setTimeout(late, options.timeoutMs)
+        let timer = setTimeout(waitOut, options.leaseMs)
         room.waiting.add(waiter)
         startLooking(room)
       })
     },
     endSilent: (session, rows) => endSilent(options, session, rows),
-    close: () => settleAll(room, new Unconfirmed('the server stops')),
   }
-}
-
-function settleAll(room: Room, error: Unconfirmed): void {
-  for (const waiter of room.waiting) waiter.settle(error)
 }
 
 function startLooking(room: Room): void {
   if (room.isLooking) return
   room.isLooking = true
   keepLooking(room)
-    .catch((cause: unknown) => {
-      settleAll(room, new Unconfirmed('the nodes cannot be read', { cause }))
+    .catch(async (error: unknown) => {
+      room.onFailure(error)
+      await delay(pausesMs.at(-1))
     })
     .finally(() => {
       room.isLooking = false

@@ -2,28 +2,31 @@
  * A node is one process that accepts tokens from memory. Two rules make "revoked" true on all of
  * them, whatever crashes, pauses or is cut off:
  *
- * 1. A node accepts only while it holds a lease, by its own clock, counted from before it asked.
- * 2. A voiding is answered when every node has applied it, or has lost its lease.
+ * 1. A node accepts only while it holds a lease, by its own clock. A renewal tells how far the log
+ *    reaches, and gives a lease, counted from before it was sent, once all of that is applied.
+ * 2. A voiding is answered when every node in the table has applied it; or a lease later.
  *
- *     absent --insert, read the log to its end--> current --lease over--> silent
- *       ^                                            ^                       |
- *       |                                            +--renewal, row found --+
- *       +---------------- row taken out by another node, or by itself at its end
+ *     absent --row, then a renewal--> current --lease over--> silent
+ *       ^                                ^                       |
+ *       |                                +--renewal, row found --+
+ *       +------- row taken out by another node, or by itself at its end
  *
- * The row in the table `node` is the lease. Renewing counts it up, and finds it only if nobody has
- * taken it out; whoever waits for a silent node takes the row out, and only with the count that it
- * has seen standing still for a whole lease. The database decides which of the two came first, so
- * no instant of one machine is ever compared with that of another: each side measures a duration
+ * The second rule needs no more than the first. A lease that is held a whole lease after a voiding
+ * was committed was asked for after that, so its node has applied the voiding. Hence the bound:
+ * whatever is dead, paused or cut off, the database itself included, costs a voiding one lease.
+ * The table makes it milliseconds: it says whom to wait for, and how far each of them is.
+ *
+ * Renewing counts the row up, and finds it only if nobody has taken it out. Whoever waits for a
+ * silent node takes its row out, and only with the count that it has seen standing still for a
+ * whole lease, so that nobody has to wait for it again; a node that finds no row joins anew, and
+ * has no lease until it stands in the table and has read the log after that.
+ *
+ * No instant of one machine is ever compared with that of another: each side measures a duration
  * on a clock of its own that never goes back, and the two must only run about equally fast
  * (`marginMs` in `leaseMs`: 10 %).
  *
- * What follows from the row alone: as long as it stands, no voiding was answered without this
- * node. So a node that was silent and finds its row may go on at once. One that finds none joins
- * anew: row first, then the log to the end as it stands after that, then the first verdict. A
- * voiding that was answered before the row could be seen is in that part of the log.
- *
- * A node that runs but does not keep up with the log for a lease stops renewing, so that it holds
- * up the others for that long and no longer; it refuses until it has caught up.
+ * A node that runs but does not keep up with the log for a lease has none, and stops renewing its
+ * row too, so that it holds up no voiding after that.
  *
  * Rejected: instants in the row, by the clock of the database (a step of that clock, or a standby
  * with another one, ends leases early); asking every node over a connection of its own (the same

@@ -66,8 +66,6 @@ interface Life extends NodeOptions {
   nodeId: string | undefined
   /** On the node's own clock. */
   leaseEndsAtMs: number
-  /** What must be applied before the first verdict under this lease. */
-  joinSeq: number
   /** Whether the last look showed no other node, so that nobody waits for this one. */
   isAlone: boolean
   isClosing: boolean
@@ -90,10 +88,11 @@ export function createNode(options: NodeOptions): Node {
     appliedSeq: tail.appliedSeq,
     watch,
     monotonicNow,
-    timeoutMs: serverLimits.confirmationTimeoutMs,
+    leaseMs: terms.leaseMs,
+    onFailure: (error) => log.error({ err: error }, 'the table of nodes could not be read'),
     onEnded: (nodeId) => log.warn({ nodeId }, 'a node was silent for a lease and is out'),
   })
-  const isCurrent = () => monotonicNow() < life.leaseEndsAtMs && tail.appliedSeq() >= life.joinSeq
+  const isCurrent = () => monotonicNow() < life.leaseEndsAtMs
   const { whenTrue, look } = createHope(isCurrent)
   tail.onApplied(look)
   tail.onApplied(createReport(life))
@@ -107,13 +106,12 @@ export function createNode(options: NodeOptions): Node {
       if (!first.ok) return first
       const stay = createStay(life, { round, onSession: watch.clear })
       void stay(first.value)
-      const isHere = await whenTrue(serverLimits.confirmationTimeoutMs)
+      const isHere = await whenTrue(serverLimits.joinTimeoutMs)
       if (!isHere) throw new Error('this node could not join the others')
       return ok(undefined)
     },
     async close() {
       life.isClosing = true
-      confirmations.close()
       await leave(life)
     },
   }
@@ -152,8 +150,11 @@ function createRound(
     parts.watch.note(found.nodes, monotonicNow())
     learn(found.lastSeq)
     life.isAlone = found.nodes.length === 1
-    if (!life.isClosing) life.leaseEndsAtMs = leaseEndsAt(askedAtMs, terms)
-    parts.onLease()
+    void tail.whenApplied(found.lastSeq).then(() => {
+      if (life.nodeId !== nodeId) return
+      life.leaseEndsAtMs = Math.max(life.leaseEndsAtMs, leaseEndsAt(askedAtMs, terms))
+      parts.onLease()
+    })
     await parts.confirmations.endSilent(session, found.nodes)
     return true
   }
@@ -168,15 +169,17 @@ function createRound(
       log.warn({ nodeId }, 'this node was out; it joins again')
     }
     Object.assign(life, noLease)
-    await join(life, session, learn)
-    parts.onLease()
+    const joined = life.platform.newGuid()
+    await insertNode(session.db, { nodeId: joined, appliedSeq: tail.appliedSeq() })
+    if (life.isClosing) return
+    life.nodeId = joined
+    await renew(session, joined)
   }
 }
 
 const noLease = {
   nodeId: undefined,
   leaseEndsAtMs: Number.NEGATIVE_INFINITY,
-  joinSeq: Number.POSITIVE_INFINITY,
   isAlone: false,
 } as const
 
@@ -185,21 +188,6 @@ function openSessionOf(life: Life): Promise<Result<Session, SessionFault>> {
     const batch = parseNotice(text)
     if (batch !== undefined) life.tail.offer(batch)
   })
-}
-
-/**
- * Joins: first the row, from when on every voiding waits for this node; then the end of the log as
- * it stands after that. Whatever was answered without this node is before that end.
- */
-async function join(life: Life, session: Session, learn: (lastSeq: number) => void): Promise<void> {
-  const { platform, terms, tail } = life
-  const nodeId = platform.newGuid()
-  const askedAtMs = platform.monotonicNow()
-  await insertNode(session.db, { nodeId, appliedSeq: tail.appliedSeq() })
-  const joinSeq = await findLastSeq(session.db)
-  if (life.isClosing) return
-  learn(joinSeq)
-  Object.assign(life, { nodeId, joinSeq, leaseEndsAtMs: leaseEndsAt(askedAtMs, terms) })
 }
 
 /** Renews until the node is closed, over one session after the other. */

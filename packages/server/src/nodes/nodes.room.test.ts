@@ -96,6 +96,17 @@ describe('nodes on one database', () => {
     assert.deepEqual(await listNodes(db), [])
   })
 
+  /** Voids until the table has so many nodes: a lease or two, where nodes have to be taken out. */
+  async function untilCount(node: TestNode, count: number) {
+    const deadlineAt = performance.now() + 5000
+    for (;;) {
+      const rows = await listNodes(db)
+      if (rows.length === count) return rows
+      assert.ok(performance.now() < deadlineAt, `${rows.length} nodes`)
+      await node.feed.publish(await commit())
+    }
+  }
+
   /** A cause: commits events and gives them. */
   function commit(count = 1): Promise<readonly LogEvent[]> {
     const resourceIds = Array.from({ length: count }, () => randomUUID())
@@ -185,8 +196,7 @@ describe('nodes on one database', () => {
     const waitedMs = performance.now() - startedAt
     assert.ok(waitedMs >= terms.leaseMs, `${waitedMs} ms is less than a lease`)
     assert.ok(waitedMs < terms.leaseMs + 200, `${waitedMs} ms is more than a lease`)
-    const left = await listNodes(db)
-    assert.equal(left.length, 1)
+    const left = await untilCount(node, 1)
     assert.notEqual(left[0]?.nodeId, deadId)
   })
 
@@ -196,11 +206,11 @@ describe('nodes on one database', () => {
     const release = slow.hold()
     const { seq } = await fast.feed.publish(await commit())
     assert.equal(slow.isCurrent(), false)
-    assert.equal((await listNodes(db)).length, 1)
+    await untilCount(fast, 1)
     assert.equal(await slow.whenCurrent(2 * terms.renewalMs), false)
     release()
     assert.equal(await slow.whenCurrent(5000), true)
-    assert.equal(slow.applied.at(-1), seq)
+    assert.ok((slow.applied.at(-1) ?? 0) >= seq)
     assert.equal((await listNodes(db)).length, 2)
   })
 

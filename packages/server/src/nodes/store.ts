@@ -10,10 +10,7 @@ export async function listNodes(db: Queries): Promise<readonly NodeRow[]> {
   return rows.map(nodeFrom)
 }
 
-/**
- * Begins a lease, durably: who confirms after this has come back reads the row. Everything else
- * that a session writes may be lost in a crash of the database without harm.
- */
+/** Enters a node, durably: who confirms after this has come back reads the row. */
 export async function insertNode(
   session: Database,
   node: { readonly nodeId: string; readonly appliedSeq: number },
@@ -37,7 +34,12 @@ export interface Renewed {
   readonly lastSeq: number
 }
 
-/** Renews a lease, and looks at the others and at the log by the way. */
+/**
+ * Renews a row, and looks at the others and at the log by the way.
+ *
+ * Unlike a report it commits as the database is set up to: a primary that has lost its standby, and
+ * with it its office, must not go on to give leases by a log that has ended.
+ */
 export async function renewNode(
   session: Database,
   node: { readonly nodeId: string; readonly appliedSeq: number },
@@ -53,7 +55,8 @@ export async function renewNode(
       node.node_id, node.renewals, node.applied_seq,
       event_sequence.last_seq,
       exists (select from renewed) as is_renewed
-    from event_sequence
+    from (select set_config('synchronous_commit', 'on', true)) as durable
+    cross join event_sequence
     left join node on true
   `
   const [first] = rows
