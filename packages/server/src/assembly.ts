@@ -1,7 +1,7 @@
 /**
  * The rooms of a server and what they share, built from what was opened before them.
  */
-import { createVerifier } from '@parley/verifier/node'
+import { createVerifier, type SyncVerifier } from '@parley/verifier/node'
 import type { Installation } from './admin/installation.ts'
 import { endpointFor } from './admin/reachable.ts'
 import type { ControlPlane } from './arm/control-plane.ts'
@@ -73,17 +73,10 @@ export async function assemble(world: AssemblyWorld): Promise<Assembly> {
   const resources = createResourceDirectory()
   for (const resource of installation.resources) resources.put(resource)
   const { feed } = node
-  const verifier = createVerifier({
-    keys: { keys: ring.published() },
-    issuer,
-    seenTokensMax: serverLimits.seenTokensMax,
-    now: platform.now,
-  })
-  ring.follow((keys) => verifier.replaceKeys({ keys }))
-  feed.follow(followCutOffs(verifier))
+  const verifier = verifierOf(world, issuer)
   feed.follow(followResources({ db, sealer, resources, keyRing }))
-  await loadCutOffs(db, verifier, platform.now())
   feed.follow(followSigningKeys(rotation))
+  await loadCutOffs(db, verifier, platform.now())
   const metrics = createMetrics()
   const purger = openPurger(world, { metrics, feed })
   const checkBearer = bearerCheckOf(world)
@@ -143,6 +136,19 @@ function pipelineOf(
     }),
     showsRefusalReasons,
   })
+}
+
+/** The verifier of this process, told of signing keys and cut-offs as they change. */
+function verifierOf({ ring, platform, node }: AssemblyWorld, issuer: string): SyncVerifier {
+  const verifier = createVerifier({
+    keys: { keys: ring.published() },
+    issuer,
+    seenTokensMax: serverLimits.seenTokensMax,
+    now: platform.now,
+  })
+  ring.follow((keys) => verifier.replaceKeys({ keys }))
+  node.feed.follow(followCutOffs(verifier))
+  return verifier
 }
 
 /** The purge of deleted resources, which the cut-off of each wakes. */

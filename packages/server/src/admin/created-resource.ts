@@ -26,7 +26,7 @@ export async function createNamedResource(
   if (!put.ok) throw new Error(`no resource ${name}: ${put.fault.kind}`)
   const { resource } = put.value
   const keys = await slotTexts(plane.db, resource.resourceId, plane.sealer)
-  return { resource, ...connectionStrings(plane.endpoint, keys) }
+  return { resource, ...connectionStrings(plane.endpointFor(name), keys) }
 }
 
 /** The keys of a resource in the clear, for whoever is told them; empty where there is none. */

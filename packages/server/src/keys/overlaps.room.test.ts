@@ -112,7 +112,7 @@ describe('the watch over overlaps', () => {
       select actor, operation from audit_entry where resource_id = ${resourceId}
       order by seq desc limit 1`
     assert.deepEqual(entry, { actor: 'server', operation: 'Parley_EndKeyOverlap' })
-    watch.close()
+    await watch.close()
   })
 
   test('ends all that is due, and leaves what is not', async () => {
@@ -129,13 +129,13 @@ describe('the watch over overlaps', () => {
     room.clock.nowMs = noonMs + 6 * minuteMs
     await room.watch.endDue()
     assert.deepEqual(keysOf(room), ['primary.2', 'secondary.2'])
-    room.watch.close()
-    other.watch.close()
+    await room.watch.close()
+    await other.watch.close()
   })
 
   test('waits for nothing once it is closed', async () => {
     const room = await createRoom()
-    room.watch.close()
+    await room.watch.close()
     await room.regenerate('primary', 1)
     room.clock.nowMs = noonMs + minuteMs
     assert.equal(room.watch.note(noonMs), undefined)

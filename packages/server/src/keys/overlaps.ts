@@ -30,8 +30,8 @@ export interface OverlapWatch {
   readonly note: (atMs: number) => void
   /** Ends what is due, and waits for the next. */
   readonly endDue: () => Promise<void>
-  /** Waits for nothing any more. */
-  readonly close: () => void
+  /** Waits for nothing any more, but for what is being ended. */
+  readonly close: () => Promise<void>
 }
 
 /** Creates a watch that waits for nothing yet. */
@@ -39,6 +39,7 @@ export function createOverlapWatch(room: OverlapRoom): OverlapWatch {
   let timer: NodeJS.Timeout | undefined
   let nextMs = Number.POSITIVE_INFINITY
   let isClosed = false
+  let ending: Promise<void> = Promise.resolve()
 
   function wait(atMs: number): void {
     clearTimeout(timer)
@@ -49,13 +50,13 @@ export function createOverlapWatch(room: OverlapRoom): OverlapWatch {
   }
 
   function onTime(): void {
-    endDue().catch((error: unknown) => {
+    ending = endDue().catch((error: unknown) => {
       room.log.error({ err: error }, 'an overlap of access keys did not end; tried again soon')
     })
   }
 
   async function endDue(): Promise<void> {
-    for (;;) {
+    while (!isClosed) {
       const due = await listDueOverlaps(room.db, room.platform.now())
       if (due.length === 0) break
       for (const resourceId of due) await endOverlapsOf(room, resourceId)
@@ -68,9 +69,10 @@ export function createOverlapWatch(room: OverlapRoom): OverlapWatch {
       if (atMs < nextMs) wait(atMs)
     },
     endDue,
-    close() {
+    async close() {
       isClosed = true
       clearTimeout(timer)
+      await ending
     },
   }
 }

@@ -32,7 +32,7 @@ export async function startKeyWork(world: KeyWork): Promise<() => Promise<void>>
     log,
   })
   return async () => {
-    overlaps.close()
+    await overlaps.close()
     await work.stop()
     // A stop goes on when the database has gone.
     await flush().catch((error: unknown) => {

@@ -341,7 +341,7 @@ describe('a purge that is broken off', () => {
         ...step,
         async deleteRows(db, id, batch) {
           const gone = await step.deleteRows(db, id, batch)
-          if (step.table === 'identity' && gone.rowCount === 0) {
+          if (id === resourceId && step.table === 'identity' && gone.rowCount === 0) {
             emptyBatches += 1
             commit()
           }
