@@ -8,6 +8,7 @@ const doors: readonly string[] = [
   'packages/server/src/print-reference.ts',
   'packages/server/src/verify-audit.ts',
   'packages/verifier/src/platform.ts',
+  'packages/trusted-service/src/platform.ts',
 ]
 
 /** Files that must do what is banned elsewhere, and why. */

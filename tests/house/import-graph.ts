@@ -52,10 +52,14 @@ export interface Manifest {
   readonly folder: string
   readonly path: string
   readonly name?: string
-  readonly exports?: Readonly<Record<string, { readonly default: string }>>
+  /** What each subpath means, under the conditions of whoever imports it. */
+  readonly exports?: Readonly<
+    Record<string, { readonly default: string } & Readonly<Record<string, string>>>
+  >
   readonly dependencies?: Readonly<Record<string, string>>
   readonly devDependencies?: Readonly<Record<string, string>>
   readonly optionalDependencies?: Readonly<Record<string, string>>
+  readonly peerDependencies?: Readonly<Record<string, string>>
 }
 
 /** Lists every package.json of the tree. */

@@ -26,8 +26,12 @@ export const filesAreReached: Rule = {
     files: {
       'packages/server/package.json': JSON.stringify({
         name: '@parley/server',
-        exports: { '.': { default: './dist/parley.js' }, './*': { default: './dist/*.js' } },
+        exports: {
+          '.': { types: './dist/parley.d.ts', browser: './dist/b.js', default: './dist/parley.js' },
+          './*': { default: './dist/*.js' },
+        },
       }),
+      'packages/server/src/b.ts': '',
       'packages/server/src/parley.ts': "import './chat/operations.ts'\n",
       'packages/server/src/main.ts': "import './chat/settings.ts'\n",
       'packages/server/src/chat/operations.ts': '',
@@ -54,8 +58,9 @@ export const filesAreReached: Rule = {
 function entriesOf(tree: Tree): readonly string[] {
   const offered = manifestsOf(tree).flatMap(({ folder, exports = {} }) =>
     Object.values(exports)
-      .filter((target) => !target.default.includes('*'))
-      .map((target) => posix.join(folder, sourceOf(target.default))),
+      .flatMap((targets) => Object.values(targets))
+      .filter((target) => target.endsWith('.js') && !target.includes('*'))
+      .map((target) => posix.join(folder, sourceOf(target))),
   )
   const driving = [...tree.keys()].filter(
     (path) => /^(?:tests|bench|examples)\//.test(path) || path.endsWith('.room.test.ts'),

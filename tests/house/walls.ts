@@ -8,6 +8,8 @@ import { type HouseFile, isInPackage, packageSources, sources, type Tree } from 
 const walls: Readonly<Record<string, readonly string[]>> = {
   'packages/protocol': [],
   'packages/verifier': ['@parley/protocol', 'node:'],
+  // It speaks the public protocol only: to Parley as to any other service.
+  'packages/trusted-service': ['@parley/protocol', 'kysely', 'node:'],
 }
 
 /** The walls between packages whose readers or runtimes differ. */
@@ -32,6 +34,10 @@ export const packagesKeepTheirWalls: Rule = {
       'packages/verifier/src/a.ts':
         "import '@parley/protocol'\nimport 'node:fs'\nimport type { C } from 'jose'\n",
       'packages/verifier/src/a.test.ts': "import 'node:test'\nimport 'fast-check'\n",
+      'packages/trusted-service/package.json':
+        '{ "dependencies": { "@parley/server": "0.1.0" }, "peerDependencies": { "kysely": "1" } }',
+      'packages/trusted-service/src/a.ts':
+        "import 'kysely'\nimport '@parley/server'\nimport '@azure/communication-identity'\n",
       'packages/server/package.json':
         '{ "name": "@parley/server", "dependencies": { "fastify": "5.12.8" } }',
       'packages/server/src/a.ts': "import 'fastify/types'\nimport 'left-pad'\nimport 'fs'\n",
@@ -39,6 +45,9 @@ export const packagesKeepTheirWalls: Rule = {
     offences: [
       'packages/protocol/src/a.ts:1: packages/protocol may not import node:crypto',
       'packages/verifier/src/a.ts:3: packages/verifier may not import jose',
+      'packages/trusted-service/src/a.ts:2: packages/trusted-service may not import @parley/server',
+      'packages/trusted-service/src/a.ts:3: packages/trusted-service may not import ' +
+        '@azure/communication-identity',
       'packages/server/src/a.ts:2: left-pad is no dependency in package.json',
       'packages/server/src/a.ts:3: write node:fs',
     ],
@@ -92,17 +101,25 @@ function objection(
   if (builtinModules.includes(specifier)) return `write node:${specifier}`
   const name = /^(?:@[^/]+\/)?[^/]+/.exec(specifier)?.[0] ?? specifier
   const manifest = manifests.find((candidate) => candidate.folder === folder)
-  const named = { ...manifest?.dependencies, ...manifest?.optionalDependencies }
+  const { dependencies, optionalDependencies, peerDependencies } = manifest ?? {}
+  const named = { ...dependencies, ...optionalDependencies, ...peerDependencies }
   return name in named || name === manifest?.name
     ? undefined
     : `${name} is no dependency in package.json`
 }
 
-/** The main entry of the verifier runs in browsers and at the edge. */
-export const universalEntryIsUniversal: Rule = {
-  says: 'nothing that the main entry of the verifier leads to imports a module of Node',
+/** The entries that run in browsers and at the edge. */
+const universalEntries: readonly string[] = [
+  'packages/verifier/src/index.ts',
+  'packages/trusted-service/src/client.ts',
+  'packages/trusted-service/src/browser.ts',
+]
+
+/** What a browser may load brings nothing of Node along. */
+export const universalEntriesAreUniversal: Rule = {
+  says: 'nothing that an entry for browsers leads to imports a module of Node',
   check: (tree) =>
-    [...reachableFrom(tree, ['packages/verifier/src/index.ts'])].flatMap((path) => {
+    [...reachableFrom(tree, universalEntries)].flatMap((path) => {
       const file = tree.get(path)
       if (file === undefined) return []
       return importsOf(file)
@@ -119,8 +136,12 @@ export const universalEntryIsUniversal: Rule = {
         "export * from './verify.ts'\nexport * from '@parley/protocol'\n",
       'packages/verifier/src/verify.ts': "import type { Buffer } from 'node:buffer'\n",
       'packages/verifier/src/node.ts': "import 'node:fs'\n",
+      'packages/trusted-service/src/client.ts': "import './seal.ts'\n",
+      'packages/trusted-service/src/index.ts': "import 'node:http'\n",
+      'packages/trusted-service/src/seal.ts': "import 'node:crypto'\n",
     },
     offences: [
+      'packages/trusted-service/src/seal.ts:1: reaches node:crypto',
       'packages/protocol/src/ids.ts:1: reaches node:crypto',
       'packages/verifier/src/verify.ts:1: reaches node:buffer',
     ],
