@@ -1,14 +1,27 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import { createPace, createWatch, leaseEndsAt, leaseTerms } from './model.ts'
+import { createPace, createWatch, isLeaseHeld, leaseTerms } from './model.ts'
 
 const node = { nodeId: 'n', renewals: 5, appliedSeq: 9 }
 
 describe('a lease', () => {
-  test('ends for its holder before it ends for those who wait, counted from the asking', () => {
-    assert.equal(leaseEndsAt(10_000, leaseTerms), 10_900)
-    assert.ok(leaseEndsAt(10_000, leaseTerms) < 10_000 + leaseTerms.leaseMs)
-  })
+  const asked = { monotonicMs: 5000, wallMs: 90_000 }
+  const moments = [
+    ['799 ms later', 799, 799, true],
+    ['800 ms later, a fifth before others stop waiting', 800, 800, false],
+    ['after a sleep in which the monotonic clock stood', 10, 800, false],
+    ['after the wall clock was set back', 799, -50_000, true],
+    ['after the wall clock was set back, and its time', 800, -50_000, false],
+  ] as const
+  for (const [what, monotonicMs, wallMs, isHeld] of moments) {
+    test(`is ${isHeld ? 'held' : 'over'} ${what}`, () => {
+      const now = {
+        monotonicMs: asked.monotonicMs + monotonicMs,
+        wallMs: asked.wallMs + wallMs,
+      }
+      assert.equal(isLeaseHeld(asked, now, leaseTerms), isHeld)
+    })
+  }
 
   test('outlives three renewals that fail', () => {
     const { leaseMs, marginMs, renewalMs } = leaseTerms

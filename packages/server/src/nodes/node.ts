@@ -13,8 +13,9 @@ import { type Confirmations, createConfirmations } from './confirmation.ts'
 import {
   createPace,
   createWatch,
+  type Instant,
+  isLeaseHeld,
   type LeaseTerms,
-  leaseEndsAt,
   leaseTerms,
   type Watch,
 } from './model.ts'
@@ -64,8 +65,8 @@ interface Life extends NodeOptions {
   session: Session | undefined
   /** The row that is the lease; `undefined` when there is none. */
   nodeId: string | undefined
-  /** On the node's own clock. */
-  leaseEndsAtMs: number
+  /** When the renewal was asked for that gave the lease; `undefined` when none has. */
+  leasedAt: Instant | undefined
   /** Whether the last look showed no other node, so that nobody waits for this one. */
   isAlone: boolean
   isClosing: boolean
@@ -92,7 +93,8 @@ export function createNode(options: NodeOptions): Node {
     onFailure: (error) => log.error({ err: error }, 'the table of nodes could not be read'),
     onEnded: (nodeId) => log.warn({ nodeId }, 'a node was silent for a lease and is out'),
   })
-  const isCurrent = () => monotonicNow() < life.leaseEndsAtMs
+  const isCurrent = () =>
+    life.leasedAt !== undefined && isLeaseHeld(life.leasedAt, instantOf(platform), terms)
   const { whenTrue, look } = createHope(isCurrent)
   tail.onApplied(look)
   tail.onApplied(createReport(life))
@@ -144,7 +146,7 @@ function createRound(
     pace.note({ lastSeq, appliedSeq: tail.appliedSeq() })
   }
   const renew = async (session: Session, nodeId: string): Promise<boolean> => {
-    const askedAtMs = monotonicNow()
+    const askedAt = instantOf(life.platform)
     const found = await renewNode(session.db, { nodeId, appliedSeq: tail.appliedSeq() })
     if (!found.isRenewed) return false
     parts.watch.note(found.nodes, monotonicNow())
@@ -152,7 +154,7 @@ function createRound(
     life.isAlone = found.nodes.length === 1
     void tail.whenApplied(found.lastSeq).then(() => {
       if (life.nodeId !== nodeId) return
-      life.leaseEndsAtMs = Math.max(life.leaseEndsAtMs, leaseEndsAt(askedAtMs, terms))
+      life.leasedAt = askedAt
       parts.onLease()
     })
     await parts.confirmations.endSilent(session, found.nodes)
@@ -177,9 +179,13 @@ function createRound(
   }
 }
 
+function instantOf({ now, monotonicNow }: Platform): Instant {
+  return { monotonicMs: monotonicNow(), wallMs: now() }
+}
+
 const noLease = {
   nodeId: undefined,
-  leaseEndsAtMs: Number.NEGATIVE_INFINITY,
+  leasedAt: undefined,
   isAlone: false,
 } as const
 
