@@ -4,6 +4,7 @@ import { loadavg } from 'node:os'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { measureCandidates } from './candidates.ts'
+import { measureCorridor } from './corridor.ts'
 import { measureCreate } from './create.ts'
 import { measureFootprint } from './footprint.ts'
 import { type Bench, type Claim, type Series, startLoad } from './harness.ts'
@@ -27,6 +28,7 @@ const scripts: Readonly<Record<string, (bench: Bench) => Promise<Claim[]>>> = {
   issue: measureIssue,
   create: measureCreate,
   introspect: measureIntrospect,
+  corridor: measureCorridor,
   footprint: measureFootprint,
   candidates: measureCandidates,
   regenerate: measureRegenerate,

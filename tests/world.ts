@@ -21,6 +21,7 @@ import { openLog } from '@parley/server/foundation/log'
 import { createPlatform } from '@parley/server/foundation/platform'
 import { readSettings, type Settings } from '@parley/server/foundation/settings'
 import type { PublicSigningJwk } from '@parley/server/tokens/signing-keys'
+import { createSleepingClock, type SleepingClock } from './sleeping-clock.ts'
 
 /** A running server, with a clock that tests move. */
 export interface World {
@@ -36,6 +37,8 @@ export interface World {
   readonly now: () => number
   /** Sets the server's clock to an instant, at which it stands still until the test is over. */
   readonly stopClock: (test: TestContext, atMs: number) => void
+  /** Lets the server find, whenever it looks, that it has slept for a minute; until `wake`. */
+  readonly sleep: SleepingClock['sleep']
   /** Makes a resource that no other test knows. */
   readonly createTenant: () => Promise<Tenant>
   /** A resource of another run on the same data, as this run reaches it. */
@@ -138,17 +141,14 @@ export async function startWorld(
   const settings = settingsFor(dataDir, variables)
   let stoppedAtMs: number | undefined
   const now = () => stoppedAtMs ?? Date.now()
+  const { monotonicNow, sleep } = createSleepingClock()
+  const { platform, arch, env } = process
   const result = await startParley({
     settings,
-    platform: createPlatform({ now, randomBytes }),
+    platform: createPlatform({ now, monotonicNow, randomBytes }),
     log: openLog({ level: 'silent', fileDescriptor: 2 }),
     fetch,
-    host: {
-      platform: process.platform,
-      arch: process.arch,
-      uid: process.getuid?.(),
-      env: process.env,
-    },
+    host: { platform, arch, uid: process.getuid?.(), env },
   })
   if (!result.ok) throw new Error(result.fault.message)
   const parley = result.value
@@ -178,6 +178,7 @@ export async function startWorld(
         stoppedAtMs = undefined
       })
     },
+    sleep,
     createTenant: async () => adoptTenant(await createResource(parley)),
     adoptTenant,
     stop: () => {

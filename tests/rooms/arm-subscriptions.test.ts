@@ -203,10 +203,12 @@ async function inUse(place: Place) {
   return { place, tenant, identity, token }
 }
 
+/** The cut-offs of a resource; that it was made and changed is told in the same log. */
 async function eventsOf(tenant: Tenant) {
   const rows = await world.db<{ kind: string; subject: string; generation: number }[]>`
     select kind, subject, generation from revocation_event
-    where resource_id = ${tenant.resourceId}`
+    where resource_id = ${tenant.resourceId}
+    and kind <> 'resource-changed'`
   return [...rows]
 }
 

@@ -128,7 +128,7 @@ describe('a voiding in the audit log', () => {
     const [row] = await own.db`
       select
         (select generation from identity where resource_id = ${tenant.resourceId}) as generation,
-        (select count(*) from revocation_event) as events,
+        (select count(*) from revocation_event where kind = 'identity') as events,
         (select last_seq from audit_head) as last_seq`
     assert.deepEqual(row, { generation: 1, events: 0, last_seq: 2 })
     await own.db`alter table audit_entry drop constraint refused`

@@ -12,7 +12,7 @@ import { environmentOf } from '../administrator.ts'
 import { createIdentity, issueToken, liveness, postIdentity } from '../calls.ts'
 import { newDataDir, startWorld, type World } from '../world.ts'
 
-const platform = createPlatform({ now: Date.now, randomBytes })
+const platform = createPlatform({ now: Date.now, monotonicNow: () => 0, randomBytes })
 const [formerKey, nextKey, thirdKey] = [randomBytes(32), randomBytes(32), randomBytes(32)]
 const fixed = { PARLEY_ISSUER: 'https://parley.example', PARLEY_DOMAIN: 'parley.test' }
 

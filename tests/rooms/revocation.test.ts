@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import { deleteForgottenEvents, listRevocationEvents } from '@parley/server/events/store'
+import { isCutOffEvent } from '@parley/server/events/model'
+import { deleteForgottenEvents, findLastSeq, listEventsAfter } from '@parley/server/events/store'
 import {
   atOnce,
   createIdentity,
@@ -174,9 +175,7 @@ describe('the log of cut-offs', () => {
         ids: await atOnce(50, () => createIdentity(tenant)),
       })),
     )
-    const [{ last_seq: lastSeq } = { last_seq: 0 }] = await db<{ last_seq: number }[]>`
-      select last_seq from event_sequence
-    `
+    const lastSeq = await findLastSeq(db)
     const calls = owned.flatMap(({ tenant, ids }) =>
       ids.map((id, index) => ({ tenant, id, isDeleted: index % 2 === 0 })),
     )
@@ -189,10 +188,10 @@ describe('the log of cut-offs', () => {
       answers.map(({ status }) => status),
       new Array(200).fill(204),
     )
-    const events = (await listRevocationEvents(db, 0)).filter(({ seq }) => seq > lastSeq)
+    const events = (await listEventsAfter(db, lastSeq, 1000)).events.filter(isCutOffEvent)
     assert.deepEqual(
       events.map(({ seq }) => seq),
-      Array.from({ length: 200 }, (_, index) => Number(lastSeq) + 1 + index),
+      Array.from({ length: 200 }, (_, index) => lastSeq + 1 + index),
     )
     const told = events.map((event) => [event.resourceId, event.subject, event.generation])
     const expected = calls.map(({ tenant, id, isDeleted }) => [
@@ -201,19 +200,19 @@ describe('the log of cut-offs', () => {
       isDeleted ? 0xffff_ffff : 2,
     ])
     assert.deepEqual(told.sort(), expected.sort())
-    const [sequence] = await db<{ last_seq: number }[]>`select last_seq from event_sequence`
-    assert.equal(Number(sequence?.last_seq), Number(lastSeq) + 200)
+    assert.equal(await findLastSeq(db), lastSeq + 200)
   })
 
   test('forgets a cut-off a day and a minute later, not earlier', async (t) => {
     const tenant = await createTenant()
     const { resourceId } = tenant
     const id = await createIdentity(tenant)
+    const beforeSeq = await findLastSeq(db)
     const atMs = Date.now()
     world.stopClock(t, atMs)
     await postRevoke(tenant, id)
     const ownEvents = async () => {
-      const events = await listRevocationEvents(db, atMs)
+      const { events } = await listEventsAfter(db, beforeSeq, 1000)
       return events.filter((event) => event.resourceId === resourceId)
     }
     const [event] = await ownEvents()

@@ -243,7 +243,7 @@ describe('signing keys by the hand of an administrator', () => {
   test('are announced once, even where two servers turn them', async (t) => {
     const { dataDir, world } = await startAt(t)
     const sealed = readFileSync(join(dataDir, 'master.key'), 'utf8')
-    const platform = createPlatform({ now: world.now, randomBytes })
+    const platform = createPlatform({ now: world.now, monotonicNow: () => 0, randomBytes })
     const sealer = createSealer(Buffer.from(sealed, 'base64'), platform)
     const terms = { signingAlgorithm: 'ES256', signsForMs: undefined } as const
     const wish = { actor: 'a', operation: 'o', requestId: 'r', isEmergency: false }

@@ -19,7 +19,7 @@ import { type ServerProcess, startServer } from '../server-process.ts'
 import { type Answer, send, type TestRequest } from '../world.ts'
 import { newDataDir, openDatabaseOf } from './place.ts'
 
-const platform = createPlatform({ now: Date.now, randomBytes })
+const platform = createPlatform({ now: Date.now, monotonicNow: () => 0, randomBytes })
 const version = 'api-version=2025-03-02-preview'
 
 /** A server of these tests, and what it must not show. */

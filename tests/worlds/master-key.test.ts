@@ -21,7 +21,7 @@ import {
   untilNobodyIsLeft,
 } from './place.ts'
 
-const platform = createPlatform({ now: Date.now, randomBytes })
+const platform = createPlatform({ now: Date.now, monotonicNow: () => 0, randomBytes })
 const settings = { PARLEY_ISSUER: 'https://parley.test', PARLEY_DOMAIN: 'parley.test' }
 const clean = { code: 0, signal: null }
 const resourceCount = 2500

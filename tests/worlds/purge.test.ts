@@ -5,7 +5,7 @@ import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { describe, test } from 'node:test'
 import { setTimeout as delay } from 'node:timers/promises'
-import { eventFrom, type RevocationEventRow } from '@parley/server/events/store'
+import { loadCutOffs } from '@parley/server/tokens/cut-offs'
 import { createVerifier } from '@parley/verifier/node'
 import { type ServerProcess, startServer } from '../server-process.ts'
 import { type Answer, send, signed, type TestRequest } from '../world.ts'
@@ -137,9 +137,8 @@ async function verdictsOn({ server, dataDir }: Administered, tokens: readonly st
   const keys = await send(server.banner.httpOrigin, { method: 'GET', path })
   const verifier = createVerifier({ keys: keys.body as never, issuer, now: Date.now })
   const db = await openDatabaseOf(dataDir)
-  const rows = await db<RevocationEventRow[]>`select * from revocation_event order by seq`
+  await loadCutOffs(db, verifier, Date.now())
   await db.end()
-  for (const row of rows) verifier.apply(eventFrom(row))
   return tokens.map((token) => verifier.verify(token).ok)
 }
 

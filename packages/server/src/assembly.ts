@@ -12,8 +12,7 @@ import { createBearerCheck } from './authentication/trusted-issuers.ts'
 import { serverLimits } from './contract/limits.ts'
 import type { Operation } from './contract/operation.ts'
 import type { Database } from './database/connect.ts'
-import { createFeed, type Feed } from './events/feed.ts'
-import { listRevocationEvents } from './events/store.ts'
+import type { Feed } from './events/feed.ts'
 import type { OpenLog } from './foundation/log.ts'
 import { createMetrics, type Metrics } from './foundation/metrics.ts'
 import { createOneAtATime } from './foundation/one-at-a-time.ts'
@@ -21,16 +20,19 @@ import type { Platform } from './foundation/platform.ts'
 import type { Sealer } from './foundation/seal.ts'
 import type { Settings } from './foundation/settings.ts'
 import { createPipeline, type Pipeline } from './http/pipeline.ts'
+import { followResources } from './keys/following.ts'
 import { createKeyRing, type KeyRing } from './keys/key-ring.ts'
 import { type ActiveAccessKey, activeAccessKey } from './keys/model.ts'
 import { createOverlapWatch, type OverlapWatch } from './keys/overlaps.ts'
+import type { Node } from './nodes/node.ts'
 import { operationsOf } from './operations.ts'
 import { purgeSteps } from './purge-steps.ts'
-import { createResourceDirectory } from './resources/directory.ts'
+import { createResourceDirectory, type ResourceDirectory } from './resources/directory.ts'
 import { type Purger, startPurger } from './resources/purge.ts'
 import { purgeNumbers } from './resources/purge-numbers.ts'
+import { followCutOffs, loadCutOffs } from './tokens/cut-offs.ts'
 import type { SigningKeyRing } from './tokens/signing-key-ring.ts'
-import type { SigningKeyRotation } from './tokens/signing-key-rotation.ts'
+import { followSigningKeys, type SigningKeyRotation } from './tokens/signing-key-rotation.ts'
 
 /** What rooms are built from. */
 export interface AssemblyWorld {
@@ -38,6 +40,7 @@ export interface AssemblyWorld {
   readonly platform: Platform
   readonly log: OpenLog
   readonly db: Database
+  readonly node: Node
   readonly sealer: Sealer
   readonly installation: Installation
   /** The signing keys, and what changes them. */
@@ -62,26 +65,29 @@ export interface Assembly {
 
 /** Builds the rooms. */
 export async function assemble(world: AssemblyWorld): Promise<Assembly> {
-  const { settings, platform, installation, log, db, sealer, endpoint, ring, rotation } = world
-  const { customIdKey, isAdminToken } = installation
+  const { settings, platform, installation, db, node, sealer, endpoint } = world
+  const { ring, rotation } = world
+  const { customIdKey } = installation
   const issuer = settings.issuer ?? endpoint.slice(0, -1)
   const keyRing = filledKeyRing(installation)
   const resources = createResourceDirectory()
   for (const resource of installation.resources) resources.put(resource)
-  const feed = createFeed()
-  const verifier = verifierOf(world, { issuer, feed })
-  feed.publish(await listRevocationEvents(db, platform.now()))
+  const { feed } = node
+  const verifier = verifierOf(world, issuer)
+  feed.follow(followResources({ db, sealer, resources, keyRing }))
+  feed.follow(followSigningKeys(rotation))
+  await loadCutOffs(db, verifier, platform.now())
   const metrics = createMetrics()
   const purger = openPurger(world, { metrics, feed })
-  const { domain, publicHosts, showsRefusalReasons } = settings
   const checkBearer = bearerCheckOf(world)
-  const { overlaps, controlPlane } = controlPlaneOf(world, { feed, keyRing, resources })
+  const { overlaps, controlPlane } = controlPlaneOf(world, { feed, resources })
   return {
     operations: operationsOf({
       db,
       platform,
       sealer,
       feed,
+      node,
       verifier,
       ring,
       rotation,
@@ -94,22 +100,7 @@ export async function assemble(world: AssemblyWorld): Promise<Assembly> {
       endpointFor: controlPlane.endpointFor,
       controlPlane,
     }),
-    pipeline: createPipeline({
-      platform,
-      log: log.log,
-      logRequests: log.logRequests,
-      metrics,
-      authenticate: createAuthenticator({
-        keyRing,
-        resources,
-        domain: domain?.replace(/:[0-9]+$/, ''),
-        publicHosts,
-        decoyKeys: decoyKeys(platform),
-        checkBearer,
-        isAdminToken,
-      }),
-      showsRefusalReasons,
-    }),
+    pipeline: pipelineOf(world, { metrics, keyRing, resources, checkBearer }),
     metrics,
     keyRing,
     overlaps,
@@ -118,11 +109,37 @@ export async function assemble(world: AssemblyWorld): Promise<Assembly> {
   }
 }
 
+function pipelineOf(
+  world: AssemblyWorld,
+  parts: {
+    readonly metrics: Metrics
+    readonly keyRing: KeyRing
+    readonly resources: ResourceDirectory
+    readonly checkBearer: CheckBearer
+  },
+): Pipeline {
+  const { settings, platform, node, log, installation } = world
+  const { domain, publicHosts, showsRefusalReasons } = settings
+  const { metrics, ...known } = parts
+  return createPipeline({
+    platform,
+    node,
+    log: log.log,
+    logRequests: log.logRequests,
+    metrics,
+    authenticate: createAuthenticator({
+      ...known,
+      domain: domain?.replace(/:[0-9]+$/, ''),
+      publicHosts,
+      decoyKeys: decoyKeys(platform),
+      isAdminToken: installation.isAdminToken,
+    }),
+    showsRefusalReasons,
+  })
+}
+
 /** The verifier of this process, told of signing keys and cut-offs as they change. */
-function verifierOf(
-  { ring, platform }: AssemblyWorld,
-  { issuer, feed }: { readonly issuer: string; readonly feed: Feed },
-): SyncVerifier {
+function verifierOf({ ring, platform, node }: AssemblyWorld, issuer: string): SyncVerifier {
   const verifier = createVerifier({
     keys: { keys: ring.published() },
     issuer,
@@ -130,7 +147,7 @@ function verifierOf(
     now: platform.now,
   })
   ring.follow((keys) => verifier.replaceKeys({ keys }))
-  feed.follow((event) => verifier.apply(event))
+  node.feed.follow(followCutOffs(verifier))
   return verifier
 }
 
@@ -143,8 +160,11 @@ function openPurger(
   const { answeredCount } = metrics
   const purger = startPurger({ db, steps: purgeSteps, now, newGuid, log: log.log, answeredCount })
   metrics.watch(purgeNumbers(purger.totals))
-  feed.follow((event) => {
-    if (event.kind === 'resource') purger.wake()
+  feed.follow({
+    apply: ({ kind }) => {
+      if (kind === 'resource') purger.wake()
+      return undefined
+    },
   })
   return purger
 }
@@ -152,7 +172,7 @@ function openPurger(
 /** The control plane, and the watch that it tells of overlaps. */
 function controlPlaneOf(
   world: AssemblyWorld,
-  memory: Pick<ControlPlane, 'feed' | 'keyRing' | 'resources'>,
+  memory: Pick<ControlPlane, 'feed' | 'resources'>,
 ): Pick<Assembly, 'overlaps' | 'controlPlane'> {
   const { settings, db, platform, sealer, endpoint, log } = world
   const { domain } = settings
@@ -164,7 +184,6 @@ function controlPlaneOf(
     sealer,
     endpoint,
     endpointFor: (name: string) => endpointFor(name, { domain, endpoint }),
-    forgetKeys: memory.keyRing.remove,
     noteOverlapEnd: overlaps.note,
   }
   return { overlaps, controlPlane }

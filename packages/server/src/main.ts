@@ -32,7 +32,11 @@ async function main(): Promise<void> {
   const { log, flush } = openedLog
   const started = await startParley({
     settings: settings.value,
-    platform: createPlatform({ now: Date.now, randomBytes }),
+    platform: createPlatform({
+      now: Date.now,
+      monotonicNow: () => performance.now(),
+      randomBytes,
+    }),
     log: openedLog,
     fetch,
     host: {

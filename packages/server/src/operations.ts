@@ -19,6 +19,7 @@ import { createCreateIdentity } from './identities/create.ts'
 import { identityOperations } from './identities/operations.ts'
 import type { KeyRing } from './keys/key-ring.ts'
 import { keyOperations } from './keys/operations.ts'
+import type { Node } from './nodes/node.ts'
 import type { ResourceDirectory } from './resources/directory.ts'
 import { purgeOperations } from './resources/purge-operations.ts'
 import { revocationOperations } from './revocations/operations.ts'
@@ -36,6 +37,7 @@ export interface OperationWorld {
   readonly platform: Platform
   readonly sealer: Sealer
   readonly feed: Feed
+  readonly node: Pick<Node, 'isCurrent'>
   readonly verifier: SyncVerifier
   readonly ring: SigningKeyRing
   readonly rotation: SigningKeyRotation
@@ -69,7 +71,7 @@ export function operationsOf(world: OperationWorld): readonly Operation[] {
       checkTerms: (call) => checkCreateTerms(call, issueToken),
     }),
     ...tokenOperations(issueToken),
-    ...introspectionOperations(world.verifier),
+    ...introspectionOperations(world.verifier, world.node.isCurrent),
     ...publishedKeyOperations({ issuer, keys: ring.published }),
     ...signingKeyOperations({ db, ring, rotation }),
     ...revocationOperations({ db, feed, now, findResource }),
@@ -86,11 +88,12 @@ export function operationsOf(world: OperationWorld): readonly Operation[] {
 export function describeOperations(): readonly Operation[] {
   return operationsOf({
     db: absent as unknown as Database,
-    platform: { now: absent, randomBytes: absent, newGuid: absent },
+    platform: { now: absent, monotonicNow: absent, randomBytes: absent, newGuid: absent },
     feed: { publish: absent, follow: absent },
+    node: { isCurrent: absent },
     verifier: { verify: absent, replaceKeys: absent, apply: absent },
     ring: { sign: absent, signerKid: absent, published: absent, put: absent, follow: absent },
-    rotation: { turn: absent, rotate: absent },
+    rotation: { turn: absent, rotate: absent, readAgain: absent },
     customIdKey: absent as unknown as KeyObject,
     issuer: '',
     endpoint: '',

@@ -18,17 +18,18 @@ import type { Database } from './database/connect.ts'
 import { claimDataDirectory } from './database/data-directory.ts'
 import { type HostFacts, type OpenDatabase, openDatabase } from './database/open.ts'
 import { dropExpiredTokenPartitions, makeRoomForTokens } from './database/partitions.ts'
-import { deleteForgottenEvents } from './events/store.ts'
+import { deleteForgottenEvents, findLastSeq } from './events/store.ts'
 import type { OpenLog } from './foundation/log.ts'
 import { openSealers } from './foundation/master-key.ts'
 import type { Platform } from './foundation/platform.ts'
 import { startRecurringWork, type Task } from './foundation/recurring-work.ts'
 import type { Sealer } from './foundation/seal.ts'
 import type { Settings } from './foundation/settings.ts'
-import { serveApp } from './http/app.ts'
+import { type AppOptions, serveApp } from './http/app.ts'
 import { bindListener, type Listener } from './http/listener.ts'
 import { routesOf } from './http/routes.ts'
 import { startKeyWork } from './keys/recurring.ts'
+import { createNode, type Node } from './nodes/node.ts'
 import { deleteOldPurges } from './resources/purge-store.ts'
 import { deletePurgedSubscriptions } from './resources/subscriptions.ts'
 import { openTls } from './tls/open.ts'
@@ -125,12 +126,15 @@ async function start(
   if (opened.ok) closers.push(() => opened.value.close())
   if (!bound.ok) return bound
   if (!opened.ok) return opened
-  const { db } = opened.value
+  const { db, address } = opened.value
   const { log } = options.log
   if (formerSealer !== undefined) {
     const rotated = await rotateMasterKey({ db, platform, sealer, formerSealer, log })
     if (!rotated.ok) return rotated
   }
+  // Before anything is read into memory: whatever changes from here on is followed.
+  const startSeq = await findLastSeq(db)
+  const node = createNode({ address, db, platform, log, startSeq })
   const keyWorld = { db, platform, sealer, ...signingTermsOf(settings) }
   const installation = await openInstallation(keyWorld)
   if (!installation.ok) return installation
@@ -140,6 +144,7 @@ async function start(
     dataDir,
     closers,
     database: opened.value,
+    node,
     bound: bound.value,
     installation: installation.value,
     sealer,
@@ -190,36 +195,37 @@ interface Opened extends ParleyOptions {
   readonly dataDir: string
   readonly closers: Closers
   readonly database: OpenDatabase
+  readonly node: Node
   readonly bound: BoundListeners
   readonly installation: Installation
   readonly sealer: Sealer
 }
 
 async function serve(opened: Opened): Promise<Result<Started, StartFault>> {
-  const { settings, platform, closers, bound, installation, log, sealer } = opened
+  const { settings, platform, closers, bound, installation, log, sealer, node } = opened
   const { db, failed } = opened.database
   const { publicHosts, host } = settings
   const endpoint = endpointOf({ publicHosts, host, port: bound.https.port })
   const ring = createSigningKeyRing(installation.signingKeys)
   const terms = signingTermsOf(settings)
-  const rotation = createSigningKeyRotation({ db, platform, sealer, ring, ...terms })
+  const { feed } = node
+  const rotation = createSigningKeyRotation({ db, feed, platform, sealer, ring, ...terms })
+  const assembly = await assemble({ ...opened, db, endpoint, ring, rotation })
+  const { pipeline, operations, metrics, controlPlane, purger } = assembly
+  closers.push(() => purger.stop())
+  closers.push(() => node.close())
+  const joined = await node.start()
+  if (!joined.ok) return joined
   const houseKeeping = await startRecurringWork({
     tasks: houseKeepingTasks(db, { now: platform.now, turnKeys: rotation.turn }),
     intervalMs: serverLimits.houseKeepingIntervalMs,
     log: log.log,
   })
   closers.push(() => houseKeeping.stop())
-  const assembly = await assemble({ ...opened, db, endpoint, ring, rotation })
-  const { pipeline, operations, metrics, controlPlane, purger } = assembly
-  closers.push(() => purger.stop())
   closers.push(await startKeyWork({ ...assembly, db, log: log.log }))
-  const routes = routesOf(operations)
-  for (const listener of [bound.https, bound.http]) {
-    if (listener === undefined) continue
-    await serveApp({ listener, routes, pipeline, newRequestId: randomUUID })
-  }
+  await serveOnAll(bound, { routes: routesOf(operations), pipeline })
   let isStopping = false
-  const isReady = async () => !isStopping && isDatabaseAnswering(db)
+  const isReady = async () => !isStopping && node.isCurrent() && isDatabaseAnswering(db)
   const { managementPort: port } = settings
   const opening =
     port === undefined ? ok(undefined) : await openManagement({ port, metrics, isReady })
@@ -249,6 +255,16 @@ async function serve(opened: Opened): Promise<Result<Started, StartFault>> {
       return createNamedResource(controlPlane, asked)
     },
   })
+}
+
+async function serveOnAll(
+  { https, http }: BoundListeners,
+  served: Pick<AppOptions, 'routes' | 'pipeline'>,
+): Promise<void> {
+  for (const listener of [https, http]) {
+    if (listener === undefined) continue
+    await serveApp({ listener, ...served, newRequestId: randomUUID })
+  }
 }
 
 /**

@@ -1,19 +1,25 @@
 /**
- * Changes of resources: rows and audit entry in one transaction, then memory, then the answer. They
- * are made one at a time, so that memory learns of them in the order in which they were committed.
+ * Changes of resources: rows, event and audit entry in one transaction; then the memory of every
+ * node, by the event; then the answer.
  */
 import { fail, isGuid, ok, type Result } from '@parley/protocol'
 import type { AuditAct } from '../audit/model.ts'
 import { appendAudit } from '../audit/store.ts'
 import type { Fault } from '../contract/faults.ts'
 import type { Queries, Transaction } from '../database/connect.ts'
+import type { LogEvent } from '../events/model.ts'
+import { appendChanges } from '../events/store.ts'
 import { insertFirstKeys, type KeyMaker } from '../keys/creation.ts'
 import type { ActiveAccessKey } from '../keys/model.ts'
 import type { RegenerationRoom } from '../keys/regenerate.ts'
 import type { DeletionRoom } from '../resources/deletion.ts'
 import { printResourcePath, type ResourcePlace, type StoredResource } from '../resources/model.ts'
 import { findResourceAt, insertResource, updateResource } from '../resources/store.ts'
-import { findSubscription, type Subscription } from '../resources/subscriptions.ts'
+import {
+  findSubscription,
+  holdSubscription,
+  type Subscription,
+} from '../resources/subscriptions.ts'
 import type { WantedResource } from './model.ts'
 
 /** What the operations of the control plane need. */
@@ -81,7 +87,7 @@ export interface PutResource {
  * @faults those of `decide`; `subscription-unknown`, `subscription-disabled`,
  *   `resource-name-taken`.
  */
-export function putResource(
+export async function putResource(
   plane: ControlPlane,
   place: ResourcePlace,
   asked: {
@@ -89,10 +95,11 @@ export function putResource(
     readonly by: Doer
   },
 ): Promise<Result<PutResource, Fault>> {
-  const { db, resources, keyRing, oneAtATime } = plane
+  const { db, feed, oneAtATime } = plane
   const { decide, by } = asked
-  return oneAtATime(async () => {
-    const put = await db.begin(async (transaction) => {
+  const put = await oneAtATime(() =>
+    db.begin(async (transaction) => {
+      await holdSubscription(transaction, place.subscriptionId)
       const subscription = await subscriptionAt(transaction, place.subscriptionId)
       if (!subscription.ok) return subscription
       const { subscriptionId, state } = subscription.value
@@ -104,19 +111,18 @@ export function putResource(
       if (!wanted.ok) return wanted
       if (existing !== undefined) {
         const changed = await changeRow(transaction, { existing, wanted: wanted.value, by })
-        return ok({ resource: changed, isNew: false, accessKeys: [] })
+        return ok({ ...changed, isNew: false })
       }
       const made = await createResource(transaction, plane, { place: here, ...wanted.value, by })
       return made === undefined
         ? fail<Fault>({ kind: 'resource-name-taken', name: place.name })
         : ok({ ...made, isNew: true })
-    })
-    if (!put.ok) return put
-    const { resource, accessKeys, isNew } = put.value
-    if (isNew) keyRing.put(resource.resourceId, accessKeys)
-    resources.put(resource)
-    return ok({ resource, isNew })
-  })
+    }),
+  )
+  if (!put.ok) return put
+  const { resource, events, isNew } = put.value
+  await feed.publish(events)
+  return ok({ resource, isNew })
 }
 
 /**
@@ -124,7 +130,7 @@ export function putResource(
  *
  * @faults those of `decide`, `subscription-unknown`, `subscription-disabled`, `resource-unknown`.
  */
-export function changeResource(
+export async function changeResource(
   plane: ControlPlane,
   place: ResourcePlace,
   asked: {
@@ -132,20 +138,28 @@ export function changeResource(
     readonly by: Doer
   },
 ): Promise<Result<StoredResource, Fault>> {
-  const { db, resources, oneAtATime } = plane
+  const { db, feed, oneAtATime } = plane
   const { decide, by } = asked
-  return oneAtATime(async () => {
-    const changed = await db.begin(async (transaction) => {
+  const changed = await oneAtATime(() =>
+    db.begin(async (transaction) => {
+      await holdSubscription(transaction, place.subscriptionId)
       const existing = await changeableResourceAt(transaction, place)
       if (!existing.ok) return existing
       const wanted = decide(existing.value)
       if (!wanted.ok) return wanted
       const { value } = existing
       return ok(await changeRow(transaction, { existing: value, wanted: wanted.value, by }))
-    })
-    if (changed.ok) resources.put(changed.value)
-    return changed
-  })
+    }),
+  )
+  if (!changed.ok) return changed
+  await feed.publish(changed.value.events)
+  return ok(changed.value.resource)
+}
+
+/** A resource as it was stored, and the event that tells the nodes. */
+interface Stored {
+  readonly resource: StoredResource
+  readonly events: readonly LogEvent[]
 }
 
 async function changeRow(
@@ -155,7 +169,7 @@ async function changeRow(
     readonly wanted: WantedResource
     readonly by: Doer
   },
-): Promise<StoredResource> {
+): Promise<Stored> {
   const { existing, wanted, by } = change
   const { resourceId } = existing
   const changed = {
@@ -165,13 +179,22 @@ async function changeRow(
     updatedAtMs: by.atMs,
   }
   await updateResource(transaction, changed)
+  const events = await appendResourceChange(transaction, { resourceId, atMs: by.atMs })
   await appendAudit(transaction, [{ ...by, target: printResourcePath(existing), resourceId }])
-  return changed
+  return { resource: changed, events }
+}
+
+/** Every node reads the resource and its keys again. */
+function appendResourceChange(
+  transaction: Transaction,
+  { resourceId, atMs }: { readonly resourceId: string; readonly atMs: number },
+): Promise<readonly LogEvent[]> {
+  const changed = { kind: 'resource-changed', resourceIds: [resourceId], atMs } as const
+  return appendChanges(transaction, changed)
 }
 
 /** A new resource, and its keys in the form that checks signatures. */
-export interface CreatedWithKeys {
-  readonly resource: StoredResource
+export interface CreatedWithKeys extends Stored {
   readonly accessKeys: readonly ActiveAccessKey[]
 }
 
@@ -204,6 +227,7 @@ export async function createResource(
   const { resourceId } = resource
   if (!(await insertResource(transaction, resource))) return undefined
   const accessKeys = await insertFirstKeys(transaction, resourceId, maker)
+  const events = await appendResourceChange(transaction, { resourceId, atMs: by.atMs })
   await appendAudit(transaction, [{ ...by, target: printResourcePath(resource), resourceId }])
-  return { resource, accessKeys }
+  return { resource, accessKeys, events }
 }

@@ -9,7 +9,9 @@ import {
   type Operation,
   Replied,
 } from '../contract/operation.ts'
+import { appendChanges } from '../events/store.ts'
 import { deleteSubscription } from '../resources/deletion.ts'
+import { listResourceIds } from '../resources/store.ts'
 import {
   insertSubscription,
   listSubscriptions,
@@ -182,31 +184,33 @@ function stateOperation(plane: ControlPlane, change: StateChange): Operation {
   })
 }
 
-/** Its resources learn of it before the answer: who comes after that meets the new state. */
-function setState(
+/** Every node learns of it before the answer: who comes after that meets the new state. */
+async function setState(
   plane: ControlPlane,
   call: AdministratorCall<unknown>,
   change: StateChange,
 ): Promise<Result<unknown, Fault>> {
-  const { db, resources, oneAtATime } = plane
+  const { db, feed, oneAtATime } = plane
   const { id, state } = change
-  return oneAtATime(async () => {
-    const changed = await db.begin(async (transaction) => {
+  const changed = await oneAtATime(() =>
+    db.begin(async (transaction) => {
       const found = await subscriptionAt(transaction, call.params['subscriptionId'] ?? '')
       if (!found.ok) return found
       await updateSubscription(transaction, { ...found.value, state })
-      const target = pathOf(found.value.subscriptionId)
+      const { subscriptionId } = found.value
+      const resourceIds = await listResourceIds(transaction, subscriptionId)
+      const atMs = call.nowMs
+      const told = { kind: 'resource-changed', resourceIds, atMs } as const
+      const events = await appendChanges(transaction, told)
+      const target = pathOf(subscriptionId)
       await appendAudit(transaction, [{ ...doerOf(call, id), target, resourceId: undefined }])
-      return found
-    })
-    if (!changed.ok) return changed
-    const { subscriptionId } = changed.value
-    for (const resource of [...resources.list()]) {
-      if (resource.subscriptionId !== subscriptionId) continue
-      resources.put({ ...resource, isSubscriptionEnabled: state === 'Enabled' })
-    }
-    return ok({ subscriptionId })
-  })
+      return ok({ subscriptionId, events })
+    }),
+  )
+  if (!changed.ok) return changed
+  const { subscriptionId, events } = changed.value
+  await feed.publish(events)
+  return ok({ subscriptionId })
 }
 
 function pathOf(subscriptionId: string): string {

@@ -158,6 +158,12 @@ export const faultMeanings: { readonly [Kind in Fault['kind']]: FaultMeaning<Kin
       '`Retry-After` says when to come again.',
     example: { kind: 'server-busy' },
   },
+  'node-behind': {
+    when:
+      'The server may not know the latest revocations, because it cannot reach the database or ' +
+      'was held up, and does not guess; `Retry-After` says when to come again.',
+    example: { kind: 'node-behind' },
+  },
   'server-stopping': {
     when: 'The server is being stopped; `Retry-After` says when to come again.',
     example: { kind: 'server-stopping' },

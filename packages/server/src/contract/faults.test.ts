@@ -179,6 +179,10 @@ const table: { readonly [Kind in Fault['kind']]: readonly [FaultOf<Kind>, Wire] 
     { kind: 'server-busy' },
     [503, 'ServiceUnavailable', 'The server is currently unable to handle the request.'],
   ],
+  'node-behind': [
+    { kind: 'node-behind' },
+    [503, 'ServiceUnavailable', 'The server is currently unable to handle the request.'],
+  ],
   'server-stopping': [
     { kind: 'server-stopping' },
     [503, 'ServiceUnavailable', 'The server is currently unable to handle the request.'],
@@ -196,6 +200,7 @@ const headersOf: Readonly<Partial<Record<Fault['kind'], Readonly<Record<string, 
   'caller-refused': { 'www-authenticate': 'HMAC-SHA256' },
   'issuer-unreachable': { 'retry-after': '1' },
   'server-busy': { 'retry-after': '1' },
+  'node-behind': { 'retry-after': '1' },
   'server-stopping': { 'retry-after': '1' },
 }
 
@@ -215,7 +220,7 @@ describe('a fault on the wire', () => {
   test('asks whoever gets a 503 to come again', () => {
     const all = Object.values(table).map(([fault]) => replyToFault(fault))
     const unavailable = all.filter((reply) => reply.status === 503)
-    assert.equal(unavailable.length, 3)
+    assert.equal(unavailable.length, 4)
     assert.ok(unavailable.every((reply) => 'retry-after' in reply.headers))
   })
 })

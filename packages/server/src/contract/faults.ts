@@ -64,6 +64,7 @@ export type Fault =
   | { readonly kind: 'user-differs' }
   | { readonly kind: 'operation-not-served'; readonly what: string }
   | { readonly kind: 'server-busy' }
+  | { readonly kind: 'node-behind' }
   | { readonly kind: 'server-stopping' }
   | { readonly kind: 'server-broken' }
 
@@ -148,6 +149,7 @@ function rowFor(fault: Fault): FaultRow {
       return row(501, 'NotImplemented', `This server does not serve ${fault.what}.`)
     case 'issuer-unreachable':
     case 'server-busy':
+    case 'node-behind':
     case 'server-stopping':
       return { ...row(503, 'ServiceUnavailable', unableMessage), headers: retryLater }
     case 'server-broken':

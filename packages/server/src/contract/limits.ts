@@ -27,6 +27,12 @@ export const serverLimits = {
   clientRequestIdCharactersMax: 128,
   /** Seconds after which a refused caller may come again (`Retry-After`). */
   retryAfterSeconds: 1,
+  /** How long a start waits for its first lease, in milliseconds. */
+  joinTimeoutMs: 10_000,
+  /** How long a request waits for a node that may be behind to catch up, in milliseconds. */
+  currentWaitMs: 1000,
+  /** Cut-offs read at once when a server starts. */
+  cutOffsInPageMax: 50_000,
   /** Characters of an id of a directory: tenant, person, group or application. */
   directoryIdCharactersMax: 256,
   /** Applications in one assignment. */

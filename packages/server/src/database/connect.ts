@@ -30,6 +30,12 @@ export interface ConnectOptions {
   readonly connectionsMax?: number | undefined
   /** Called when a connection of the pool has ended, asked to or not. */
   readonly onClose?: (() => void) | undefined
+  /** Called with channel and text of what PostgreSQL notifies of, after a `listen`. */
+  readonly onNotify?: ((channel: string, text: string) => void) | undefined
+  /** Connections live as long as the pool, not for an hour at most. Default false. */
+  readonly isLasting?: boolean | undefined
+  /** Commits are answered before they are on disk. Default false. */
+  readonly isCommitAsynchronous?: boolean | undefined
   /** How long a connection may take to open. Default 10,000. */
   readonly connectTimeoutMs?: number | undefined
   /** How long one statement may take before the database ends it. Default 30,000. */
@@ -130,7 +136,10 @@ function openPool(options: ConnectOptions): Result<Database, DatabaseUrlInvalid>
     // "already exists, skipping" and its like: nothing that the server would act upon.
     onnotice: () => undefined,
     ...(options.onClose === undefined ? {} : { onclose: options.onClose }),
+    ...(options.onNotify === undefined ? {} : { onnotify: options.onNotify }),
+    ...(options.isLasting === true ? { max_lifetime: null } : {}),
     connection: {
+      ...(options.isCommitAsynchronous === true ? { synchronous_commit: 'off' } : {}),
       application_name: options.applicationName ?? defaults.applicationName,
       statement_timeout: options.statementTimeoutMs ?? defaults.statementTimeoutMs,
       idle_in_transaction_session_timeout: idleInTransactionTimeoutMs,

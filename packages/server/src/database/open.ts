@@ -11,15 +11,16 @@ import {
 import { type EmbeddedPostgres, startEmbeddedPostgres } from './embedded/embedded-postgres.ts'
 import type { EmbeddedPostgresFault } from './embedded/faults.ts'
 import type { PlatformFacts } from './embedded/platform.ts'
-import { type DatabaseInUse, holdDatabase } from './hold.ts'
 import { type MigrationFault, migrate } from './migrate.ts'
 
-/** A database that is ready: reached, migrated, held by this server alone. */
+/** A database that is ready: reached and migrated. */
 export interface OpenDatabase {
   readonly db: Database
+  /** Where it is, for connections beside the pool. */
+  readonly address: DatabaseAddress
   /** Closes the pool, then the embedded PostgreSQL. */
   readonly close: () => Promise<void>
-  /** Settles when the database is lost for good; otherwise never. */
+  /** Settles when the embedded database is lost for good; otherwise never. */
   readonly failed: Promise<unknown>
 }
 
@@ -37,11 +38,7 @@ export interface OpenDatabaseOptions {
 }
 
 /** Why there is no database to work with. */
-export type OpenDatabaseFault =
-  | EmbeddedPostgresFault
-  | ConnectFault
-  | DatabaseInUse
-  | MigrationFault
+export type OpenDatabaseFault = EmbeddedPostgresFault | ConnectFault | MigrationFault
 
 /**
  * Opens the database of a server and brings its schema up to date.
@@ -68,32 +65,27 @@ async function openAt(
   address: DatabaseAddress,
   options: OpenDatabaseOptions,
   embedded: EmbeddedPostgres | undefined,
-): Promise<Result<OpenDatabase, ConnectFault | DatabaseInUse | MigrationFault>> {
+): Promise<Result<OpenDatabase, ConnectFault | MigrationFault>> {
   const { platform } = options
   const connected = await connectDatabase({ address })
   if (!connected.ok) return connected
   const db = connected.value
-  const hold = await holdDatabase(address)
-  if (!hold.ok) {
-    await db.end()
-    return hold
-  }
   const migrated = await migrate(db, platform.now())
   if (!migrated.ok) {
-    await hold.value.release()
     await db.end()
     return migrated
   }
   let isClosing = false
-  const ended = embedded?.exited.then(() => new Error('the embedded PostgreSQL ended'))
-  const losses = [hold.value.lost, ...(ended === undefined ? [] : [ended])]
-  const failed = Promise.race(losses).then((why) => (isClosing ? new Promise(() => {}) : why))
+  const never = new Promise<never>(() => {})
+  const failed =
+    embedded?.exited.then(() => (isClosing ? never : new Error('the embedded PostgreSQL ended'))) ??
+    never
   return ok({
     db,
+    address,
     failed,
     close: async () => {
       isClosing = true
-      await hold.value.release()
       await db.end({ timeout: 5 })
       await embedded?.stop()
     },

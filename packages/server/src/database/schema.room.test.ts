@@ -15,6 +15,7 @@ const globalTables = [
   'audit_head',
   'event_sequence',
   'installation',
+  'node',
   'schema_migration',
   'signing_key',
   'subscription',

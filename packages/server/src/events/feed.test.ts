@@ -1,47 +1,61 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import type { RevocationEvent } from '@parley/protocol'
 import { createFeed } from './feed.ts'
+import type { LogEvent } from './model.ts'
+import { createTail } from './tail.ts'
 
-function eventOf(seq: number): RevocationEvent {
-  return {
-    kind: 'identity',
-    resourceId: 'r',
-    subject: `i${seq}`,
-    generation: 2,
-    seq,
-    forgetAtMs: 0,
-  }
+const nowMs = Date.parse('2026-03-01T10:30:00Z')
+
+function eventOf(seq: number): LogEvent {
+  return { kind: 'resource-changed', resourceId: 'r', seq }
+}
+
+/** A feed whose nodes confirm when the test says so. */
+function feedOf() {
+  const tail = createTail({
+    startSeq: 0,
+    readPage: async () => ({ events: [], seqLast: 0, hasMore: false }),
+    onFailure: (error) => assert.fail(String(error)),
+  })
+  const asked: { readonly seq: number; readonly settle: () => void }[] = []
+  const confirm = (seq: number) =>
+    new Promise<void>((resolve) => asked.push({ seq, settle: resolve }))
+  return { feed: createFeed({ tail, confirm, now: () => nowMs }), asked }
 }
 
 describe('the feed', () => {
-  test('has told every follower of every event, in order, when publishing returns', () => {
-    const feed = createFeed()
+  test('has told every follower of every event, in order, when it asks for confirmation', () => {
+    const { feed, asked } = feedOf()
     const [first, second]: [number[], number[]] = [[], []]
-    feed.follow(({ seq }) => first.push(seq))
-    feed.follow(({ seq }) => second.push(seq))
-    feed.publish([eventOf(1), eventOf(2)])
-    feed.publish([])
-    feed.publish([eventOf(3)])
+    for (const seen of [first, second]) {
+      feed.follow({
+        apply: ({ seq }) => {
+          seen.push(seq)
+          return undefined
+        },
+      })
+    }
+    void feed.publish([eventOf(2), eventOf(1)])
+    void feed.publish([eventOf(3)])
+    const all = [1, 2, 3]
+    assert.deepEqual([first, second], [all, all])
     assert.deepEqual(
-      [first, second],
-      [
-        [1, 2, 3],
-        [1, 2, 3],
-      ],
+      asked.map(({ seq }) => seq),
+      [2, 3],
     )
   })
 
-  test('tells a follower what is published after it came, as it was published', () => {
-    const feed = createFeed()
-    const seen: RevocationEvent[] = []
-    feed.publish([eventOf(1)])
-    feed.follow((event) => seen.push(event))
-    feed.publish([eventOf(2)])
-    assert.deepEqual(seen, [eventOf(2)])
+  test('says when the last of the events was confirmed', async () => {
+    const { feed, asked } = feedOf()
+    const published = feed.publish([eventOf(1), eventOf(2)])
+    assert.equal(await Promise.race([published, 'waits']), 'waits')
+    asked[0]?.settle()
+    assert.deepEqual(await published, { seq: 2, confirmedAtMs: nowMs })
   })
 
-  test('may have nobody who listens', () => {
-    assert.doesNotThrow(() => createFeed().publish([eventOf(1)]))
+  test('has nothing to wait for where nothing was published', async () => {
+    const { feed, asked } = feedOf()
+    assert.deepEqual(await feed.publish([]), { seq: 0, confirmedAtMs: nowMs })
+    assert.deepEqual(asked, [])
   })
 })

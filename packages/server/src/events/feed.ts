@@ -1,28 +1,52 @@
 /**
- * The feed of cut-offs within this process.
+ * The feed: where causes hand over what they have committed, and where memory is kept in step.
  *
- * A cause commits its rows and its event in one transaction, publishes the event here, and only
- * then is it answered. So whoever sees the answer finds every follower of this process informed.
+ * A cause commits its rows and its events in one transaction, publishes the events here, and waits
+ * for the confirmation: every node that may be accepting tokens has applied them. Only then is it
+ * answered. So whoever sees the answer finds every node informed.
  */
-import type { RevocationEvent } from '@parley/protocol'
+import { batchOf, type LogEvent } from './model.ts'
+import type { Follower, Tail } from './tail.ts'
 
-/** Where causes publish and verifiers listen. */
-export interface Feed {
-  /** Hands committed events to every follower before it returns. */
-  readonly publish: (events: readonly RevocationEvent[]) => void
-  /** Adds a follower; it must not throw. */
-  readonly follow: (follower: (event: RevocationEvent) => void) => void
+/** Says that events are known wherever tokens are accepted. */
+export interface Confirmation {
+  /** The last number that was confirmed; 0 where nothing was published. */
+  readonly seq: number
+  /** Milliseconds since the Unix epoch. */
+  readonly confirmedAtMs: number
 }
 
-/** Creates a feed without followers. */
-export function createFeed(): Feed {
-  const followers: ((event: RevocationEvent) => void)[] = []
+/** Where causes publish and memory listens. */
+export interface Feed {
+  /**
+   * Hands over the events of a transaction that has committed.
+   *
+   * @returns when every node that may be accepting tokens has applied them: in milliseconds, and a
+   *   lease later at the latest. It does not fail: what is committed is confirmed by time alone.
+   */
+  readonly publish: (events: readonly LogEvent[]) => Promise<Confirmation>
+  readonly follow: (follower: Follower) => void
+}
+
+/** What a feed is made of. */
+export interface FeedOptions {
+  readonly tail: Tail
+  /** Waits until no node accepts a token below a number; does not reject. */
+  readonly confirm: (seq: number) => Promise<void>
+  /** Milliseconds since the Unix epoch. */
+  readonly now: () => number
+}
+
+/** Creates the feed of a node. */
+export function createFeed({ tail, confirm, now }: FeedOptions): Feed {
   return {
-    publish(events) {
-      for (const event of events) for (const follower of followers) follower(event)
+    async publish(events) {
+      const batch = batchOf(events)
+      if (batch === undefined) return { seq: 0, confirmedAtMs: now() }
+      tail.offer(batch)
+      await confirm(batch.seqLast)
+      return { seq: batch.seqLast, confirmedAtMs: now() }
     },
-    follow(follower) {
-      followers.push(follower)
-    },
+    follow: (follower) => tail.follow(follower),
   }
 }

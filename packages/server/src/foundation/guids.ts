@@ -17,7 +17,7 @@ const guidsPerDraw = 256
  * @returns a function that gives 36 characters, lower case.
  * @source RFC 9562 section 5.7.
  */
-export function createGuidMaker(outside: WorldOutside): NewGuid {
+export function createGuidMaker(outside: Pick<WorldOutside, 'now' | 'randomBytes'>): NewGuid {
   let drawn: Buffer = Buffer.alloc(0)
   let next = 0
   return () => {

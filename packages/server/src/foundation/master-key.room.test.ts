@@ -8,7 +8,7 @@ import { fail, ok } from '@parley/protocol'
 import { loadMasterKey } from './master-key.ts'
 import { createPlatform } from './platform.ts'
 
-const platform = createPlatform({ now: () => 0, randomBytes })
+const platform = createPlatform({ now: () => 0, monotonicNow: () => 0, randomBytes })
 
 describe('the master key', () => {
   let dataDir = ''

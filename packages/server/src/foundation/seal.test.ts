@@ -4,7 +4,7 @@ import { describe, test } from 'node:test'
 import { createPlatform } from './platform.ts'
 import { createSealer } from './seal.ts'
 
-const platform = createPlatform({ now: () => 0, randomBytes })
+const platform = createPlatform({ now: () => 0, monotonicNow: () => 0, randomBytes })
 const masterKey = Buffer.alloc(32, 7)
 const sealer = createSealer(masterKey, platform)
 const secret = Buffer.from('sixteen bytes ..')

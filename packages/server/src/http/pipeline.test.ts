@@ -27,7 +27,7 @@ function pipelineOf(changes: Partial<PipelineWorld> = {}) {
   const logLines: Readonly<Record<string, unknown>>[] = []
   const observed: unknown[] = []
   const pipeline = createPipeline({
-    platform: createPlatform({ now: () => nowMs, randomBytes }),
+    platform: createPlatform({ now: () => nowMs, monotonicNow: () => 0, randomBytes }),
     log: pino(
       { base: null, timestamp: false },
       { write: (text) => logLines.push(JSON.parse(text)) },
@@ -44,6 +44,7 @@ function pipelineOf(changes: Partial<PipelineWorld> = {}) {
       arrival.headers.authorization === 'good'
         ? ok(caller)
         : fail({ kind: 'caller-refused', reason: 'signature-differs' }),
+    node: { isCurrent: () => true, whenCurrent: async () => true },
     showsRefusalReasons: false,
     ...changes,
   })

@@ -14,6 +14,7 @@ import type { OpenLog, RequestLine } from '../foundation/log.ts'
 import type { Metrics } from '../foundation/metrics.ts'
 import type { Platform } from '../foundation/platform.ts'
 import { createTurn } from '../foundation/turn.ts'
+import type { Node } from '../nodes/node.ts'
 import type { Exchange } from './exchange.ts'
 import { type PrintedReply, printExchangeReply, writeReply } from './reply.ts'
 import { type ChosenOperation, chooseOperation } from './routes.ts'
@@ -25,6 +26,8 @@ export interface PipelineWorld {
   readonly logRequests: OpenLog['logRequests']
   readonly metrics: Metrics
   readonly authenticate: Authenticate
+  /** Callers are known from memory, so only a node that is not behind knows them. */
+  readonly node: Pick<Node, 'isCurrent' | 'whenCurrent'>
   /** Whether a 401 names its reason in a header. */
   readonly showsRefusalReasons: boolean
 }
@@ -144,6 +147,22 @@ function admit(world: PipelineWorld, exchange: Exchange, isStopping: boolean): A
 }
 
 function readCall(
+  world: PipelineWorld,
+  walk: Walk,
+  chosen: ChosenOperation,
+): Admitted | Promise<Admitted> {
+  const { node } = world
+  if (chosen.operation.access === 'public' || node.isCurrent()) {
+    return readCurrent(world, walk, chosen)
+  }
+  return node
+    .whenCurrent(serverLimits.currentWaitMs)
+    .then((isCurrent) =>
+      isCurrent ? readCurrent(world, walk, chosen) : fail({ kind: 'node-behind' }),
+    )
+}
+
+function readCurrent(
   world: PipelineWorld,
   walk: Walk,
   chosen: ChosenOperation,

@@ -5,7 +5,7 @@ import type { Fault } from '../contract/faults.ts'
 import { serverLimits } from '../contract/limits.ts'
 import type { ResourceCaller } from '../contract/operation.ts'
 import type { Database, Queries } from '../database/connect.ts'
-import type { Feed } from '../events/feed.ts'
+import type { Confirmation, Feed } from '../events/feed.ts'
 import { createGather } from '../foundation/gather.ts'
 import { printResourcePath, type Resource } from '../resources/model.ts'
 
@@ -58,17 +58,18 @@ export function createVoiding(
   room: VoidingRoom,
   options: { readonly statement: VoidingStatement; readonly isOnce: boolean },
 ): VoidIdentity {
-  const gather = createGather<Target, boolean>({
+  const gather = createGather<Target, Voided>({
     keyOf: (target) => target.resourceId,
     answerAll: async (resourceId, targets) => {
       const resource = room.findResource(resourceId)
       // It was there when the caller was let in: it has been deleted since.
-      if (resource === undefined) return targets.map(() => false)
+      if (resource === undefined) return targets.map(() => nothingVoided)
       const voided = await room.db.begin((transaction) =>
         voidTargets(transaction, { ...options, resource, targets, atMs: room.now() }),
       )
-      room.feed.publish(voided.events)
-      return voided.answers
+      // The next group leaves meanwhile; each caller waits for the nodes by itself.
+      const confirmed = room.feed.publish(voided.events)
+      return voided.answers.map((existed) => ({ existed, confirmed }))
     },
     asksMax: serverLimits.asksInStatementMax,
     waitingMax: serverLimits.asksWaitingMax,
@@ -76,9 +77,23 @@ export function createVoiding(
   return async ({ caller, params, requestId }, operation) => {
     const name = parseIdentityName(params['id'] ?? '')
     if (name?.resourceId !== caller.resourceId) return fail({ kind: 'identity-not-owned' })
-    const existed = await gather.ask({ ...name, actor: caller.actor, operation, requestId })
-    return existed ? ok(undefined) : fail({ kind: 'identity-not-owned' })
+    const asked = { ...name, actor: caller.actor, operation, requestId }
+    const { existed, confirmed } = await gather.ask(asked)
+    if (!existed) return fail({ kind: 'identity-not-owned' })
+    await confirmed
+    return ok(undefined)
   }
+}
+
+interface Voided {
+  readonly existed: boolean
+  /** Settles when every node knows. */
+  readonly confirmed: Promise<Confirmation>
+}
+
+const nothingVoided: Voided = {
+  existed: false,
+  confirmed: Promise.resolve({ seq: 0, confirmedAtMs: 0 }),
 }
 
 interface Target extends Pick<AuditAct, 'actor' | 'operation' | 'requestId'> {

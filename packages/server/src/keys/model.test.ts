@@ -7,7 +7,7 @@ import { createSealer } from '../foundation/seal.ts'
 import { createKeyRing } from './key-ring.ts'
 import { activeAccessKey, newAccessKey, openAccessKey, planRegeneration } from './model.ts'
 
-const platform = createPlatform({ now: () => 0, randomBytes })
+const platform = createPlatform({ now: () => 0, monotonicNow: () => 0, randomBytes })
 const sealer = createSealer(Buffer.alloc(32, 1), platform)
 const owner = {
   resourceId: '11111111-1111-4111-8111-111111111111',

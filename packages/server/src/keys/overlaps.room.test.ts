@@ -1,14 +1,14 @@
 import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
 import { after, before, describe, test } from 'node:test'
-import type { RevocationEvent } from '@parley/protocol'
 import type { Database } from '../database/connect.ts'
 import {
   startTemporaryPostgres,
   type TemporaryPostgres,
 } from '../database/embedded/temporary-postgres.ts'
 import { migrate } from '../database/migrate.ts'
-import { createFeed } from '../events/feed.ts'
+import { createLoneFeed } from '../events/lone-feed.ts'
+import { isCutOffEvent, type LogEvent } from '../events/model.ts'
 import { openLog } from '../foundation/log.ts'
 import { createOneAtATime } from '../foundation/one-at-a-time.ts'
 import { createPlatform } from '../foundation/platform.ts'
@@ -18,6 +18,7 @@ import { defaultSettings, type StoredResource } from '../resources/model.ts'
 import { insertResource } from '../resources/store.ts'
 import { insertSubscription } from '../resources/subscriptions.ts'
 import { insertFirstKeys } from './creation.ts'
+import { followResources } from './following.ts'
 import { createKeyRing } from './key-ring.ts'
 import { createOverlapWatch } from './overlaps.ts'
 import { regenerateAccessKey } from './regenerate.ts'
@@ -38,9 +39,11 @@ describe('the watch over overlaps', () => {
   /** A resource in a room of its own, whose clock stands where a test sets it. */
   async function createRoom() {
     const clock = { nowMs: noonMs }
-    const platform = createPlatform({ now: () => clock.nowMs, randomBytes })
+    const platform = createPlatform({ now: () => clock.nowMs, monotonicNow: () => 0, randomBytes })
     const sealer = createSealer(Buffer.alloc(32, 1), platform)
-    const [feed, keyRing, resources] = [createFeed(), createKeyRing(), createResourceDirectory()]
+    const [keyRing, resources] = [createKeyRing(), createResourceDirectory()]
+    const { tail, feed } = await createLoneFeed(db, platform.now)
+    feed.follow(followResources({ db, sealer, resources, keyRing }))
     const { log } = openLog({ level: 'silent', fileDescriptor: 2 })
     const oneAtATime = createOneAtATime(10)
     const shared = { db, platform, sealer, feed, keyRing, resources, log, oneAtATime }
@@ -74,8 +77,13 @@ describe('the watch over overlaps', () => {
         },
       )
     const nextEvent = () =>
-      new Promise<RevocationEvent>((resolve) => {
-        feed.follow(resolve)
+      new Promise<LogEvent>((resolve) => {
+        feed.follow({
+          apply: (event) => {
+            void tail.whenApplied(event.seq).then(() => resolve(event))
+            return undefined
+          },
+        })
       })
     return { watch, clock, keyRing, resourceId, regenerate, nextEvent }
   }
@@ -95,7 +103,9 @@ describe('the watch over overlaps', () => {
     clock.nowMs = noonMs + 5 * minuteMs - 1
     watch.note(noonMs + 5 * minuteMs - 1)
     clock.nowMs = noonMs + 5 * minuteMs
-    const { kind, subject, generation } = await event
+    const ended = await event
+    assert.ok(isCutOffEvent(ended))
+    const { kind, subject, generation } = ended
     assert.deepEqual([kind, subject, generation], ['access-key', 'primary', 2])
     assert.deepEqual(keysOf(room), ['primary.2', 'secondary.1'])
     const [entry] = await db`

@@ -4,7 +4,6 @@
  * next instant that is due; a round every few seconds does what the timer could not; and a start
  * does what came due while the server was down, before it serves anything.
  */
-import type { AccessKeySlot, RevocationEvent } from '@parley/protocol'
 import { appendAudit } from '../audit/store.ts'
 import type { Database } from '../database/connect.ts'
 import type { Feed } from '../events/feed.ts'
@@ -13,7 +12,6 @@ import type { OneAtATime } from '../foundation/one-at-a-time.ts'
 import type { Platform } from '../foundation/platform.ts'
 import type { ResourceDirectory } from '../resources/directory.ts'
 import { printResourcePath } from '../resources/model.ts'
-import type { KeyRing } from './key-ring.ts'
 import { endOverlaps, findNextOverlapEnd, listDueOverlaps } from './store.ts'
 
 /** What ending overlaps needs. */
@@ -22,7 +20,6 @@ export interface OverlapRoom {
   readonly platform: Platform
   readonly log: Log
   readonly feed: Feed
-  readonly keyRing: KeyRing
   readonly resources: ResourceDirectory
   readonly oneAtATime: OneAtATime
 }
@@ -80,13 +77,13 @@ export function createOverlapWatch(room: OverlapRoom): OverlapWatch {
   }
 }
 
-function endOverlapsOf(room: OverlapRoom, resourceId: string): Promise<void> {
-  const { db, platform, feed, keyRing, resources, oneAtATime } = room
-  return oneAtATime(async () => {
+async function endOverlapsOf(room: OverlapRoom, resourceId: string): Promise<void> {
+  const { db, platform, feed, resources, oneAtATime } = room
+  const events = await oneAtATime(() => {
     const atMs = platform.now()
     const resource = resources.find(resourceId)
     const target = resource === undefined ? resourceId : printResourcePath(resource)
-    const events = await db.begin(async (transaction) => {
+    return db.begin(async (transaction) => {
       const ended = await endOverlaps(transaction, resourceId, atMs)
       const act = { actor: 'server', operation: 'Parley_EndKeyOverlap', requestId: '', atMs }
       await appendAudit(
@@ -95,16 +92,6 @@ function endOverlapsOf(room: OverlapRoom, resourceId: string): Promise<void> {
       )
       return ended
     })
-    feed.publish(events)
-    for (const event of events) leaveRing(keyRing, event)
   })
-}
-
-function leaveRing(keyRing: KeyRing, event: RevocationEvent): void {
-  const { resourceId, generation } = event
-  const slot = event.subject as AccessKeySlot
-  const left = keyRing
-    .keysOf(resourceId)
-    .filter((key) => key.slot !== slot || key.generation >= generation)
-  keyRing.put(resourceId, left)
+  await feed.publish(events)
 }

@@ -7,24 +7,17 @@ import type { AuditAct } from '../audit/model.ts'
 import { appendAudit } from '../audit/store.ts'
 import type { Database, Transaction } from '../database/connect.ts'
 import type { Feed } from '../events/feed.ts'
+import { appendChanges } from '../events/store.ts'
 import type { OneAtATime } from '../foundation/one-at-a-time.ts'
 import { printResourcePath, type Resource } from '../resources/model.ts'
 import type { KeyMaker } from './creation.ts'
-import type { KeyRing } from './key-ring.ts'
-import {
-  activeAccessKey,
-  newAccessKey,
-  planRegeneration,
-  type RegenerationPlan,
-  type SealedAccessKey,
-} from './model.ts'
+import { newAccessKey, planRegeneration } from './model.ts'
 import { lockSlot, replaceAccessKey } from './store.ts'
 
 /** What regenerating needs. */
 export interface RegenerationRoom extends KeyMaker {
   readonly db: Database
   readonly feed: Feed
-  readonly keyRing: KeyRing
   readonly oneAtATime: OneAtATime
   /** Told when a former key has to end. */
   readonly noteOverlapEnd: (atMs: number) => void
@@ -45,19 +38,18 @@ export interface RegenerationAsk {
  *
  * @returns the bytes of the new key; `undefined` when the resource was deleted meanwhile.
  */
-export function regenerateAccessKey(
+export async function regenerateAccessKey(
   room: RegenerationRoom,
   ask: RegenerationAsk,
 ): Promise<Buffer | undefined> {
-  return room.oneAtATime(async () => {
-    const made = await room.db.begin((transaction) => replaceKey(room, transaction, ask))
-    if (made === undefined) return undefined
-    const { events, stored, secret, plan } = made
-    room.feed.publish(events)
-    enterRing(room.keyRing, { stored, secret, plan })
-    if (plan.formerUntilMs !== undefined) room.noteOverlapEnd(plan.formerUntilMs)
-    return secret
-  })
+  const made = await room.oneAtATime(() =>
+    room.db.begin((transaction) => replaceKey(room, transaction, ask)),
+  )
+  if (made === undefined) return undefined
+  const { events, secret, plan } = made
+  await room.feed.publish(events)
+  if (plan.formerUntilMs !== undefined) room.noteOverlapEnd(plan.formerUntilMs)
+  return secret
 }
 
 async function replaceKey(room: RegenerationRoom, transaction: Transaction, ask: RegenerationAsk) {
@@ -68,26 +60,11 @@ async function replaceKey(room: RegenerationRoom, transaction: Transaction, ask:
   const plan = planRegeneration(found, { overlapMinutes, nowMs: by.atMs })
   const owner = { resourceId, slot, generation: plan.nextGeneration }
   const { stored, secret } = newAccessKey(owner, room)
-  const events = await replaceAccessKey(transaction, stored, { ...plan, atMs: by.atMs })
+  const cutOffs = await replaceAccessKey(transaction, stored, { ...plan, atMs: by.atMs })
+  // A cut-off makes every node read the keys again; without one, they are told to.
+  const changed = { kind: 'resource-changed', resourceIds: [resourceId], atMs: by.atMs } as const
+  const events = cutOffs.length > 0 ? cutOffs : await appendChanges(transaction, changed)
   const target = printResourcePath(resource)
   await appendAudit(transaction, [{ ...by, target, resourceId }])
-  return { events, stored, secret, plan }
-}
-
-interface Regenerated {
-  readonly stored: SealedAccessKey
-  readonly secret: Buffer
-  readonly plan: RegenerationPlan
-}
-
-/** The other slot keeps its keys; this one has the new key, and the former for as long as asked. */
-function enterRing(keyRing: KeyRing, { stored, secret, plan }: Regenerated): void {
-  const { resourceId, slot, generation } = stored
-  const known = keyRing.keysOf(resourceId)
-  const { formerUntilMs: validUntilMs } = plan
-  const former = known.find((key) => key.slot === slot && key.generation === generation - 1)
-  const kept =
-    former === undefined || validUntilMs === undefined ? [] : [{ ...former, validUntilMs }]
-  const others = known.filter((key) => key.slot !== slot)
-  keyRing.put(resourceId, [activeAccessKey(stored, secret), ...kept, ...others])
+  return { events, secret, plan }
 }

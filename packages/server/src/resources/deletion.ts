@@ -19,8 +19,6 @@ export interface DeletionRoom {
   readonly feed: Feed
   readonly resources: ResourceDirectory
   readonly oneAtATime: OneAtATime
-  /** Forgets the access keys of a resource. */
-  readonly forgetKeys: (resourceId: string) => void
 }
 
 /** Who deletes, and when; the rest of the entry in the audit log is known here. */
@@ -69,20 +67,14 @@ interface Deleted {
   readonly existed: boolean
 }
 
-function deleteAt(
+async function deleteAt(
   room: DeletionRoom,
   deleteRows: (transaction: Transaction) => Promise<Deleted>,
 ): Promise<boolean> {
-  const { db, feed, resources, forgetKeys, oneAtATime } = room
-  return oneAtATime(async () => {
-    const { events, existed } = await db.begin(deleteRows)
-    feed.publish(events)
-    for (const { resourceId } of events) {
-      forgetKeys(resourceId)
-      resources.remove(resourceId)
-    }
-    return existed
-  })
+  const { db, feed, oneAtATime } = room
+  const { events, existed } = await oneAtATime(() => db.begin(deleteRows))
+  await feed.publish(events)
+  return existed
 }
 
 function actsFor(

@@ -95,19 +95,27 @@ export async function lockDeletedResource(db: Queries, resourceId: string): Prom
 /**
  * Deletes the row of a deleted resource, and that of its subscription where it was the last one of
  * one that is deleted too, and closes the report.
+ *
+ * @returns whether this has closed it.
  */
-export async function finishPurge(db: Queries, resourceId: string, nowMs: number): Promise<void> {
+export async function finishPurge(
+  db: Queries,
+  resourceId: string,
+  nowMs: number,
+): Promise<boolean> {
   await db`
     delete from resource
     where resource_id = ${resourceId}
     and deleted_at is not null
   `
-  await db`
+  const finished = await db`
     update resource_purge
     set finished_at = ${new Date(nowMs)}
     where resource_id = ${resourceId}
+    and finished_at is null
   `
   await deletePurgedSubscriptions(db)
+  return finished.count > 0
 }
 
 const keptForMs = 90 * 24 * 60 * 60 * 1000

@@ -224,7 +224,8 @@ async function tryFinish(run: Run, report: PurgeReport): Promise<boolean> {
       if (rowCount > 0) return false
     }
     const atMs = run.now()
-    await finishPurge(db, resourceId, atMs)
+    // Another node may have come to the end of it first, and told so.
+    if (!(await finishPurge(db, resourceId, atMs))) return true
     const target = printResourcePath(report)
     const requestId = run.newGuid()
     const act = { actor: 'server', operation: 'Parley_PurgeResource', target, resourceId }

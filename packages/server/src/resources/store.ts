@@ -13,6 +13,33 @@ export async function listResources(db: Queries): Promise<readonly StoredResourc
   return rows.map(resourceFrom)
 }
 
+/** Finds a resource that is not deleted. */
+export async function findResource(
+  db: Queries,
+  resourceId: string,
+): Promise<StoredResource | undefined> {
+  const [row] = await db<ResourceRow[]>`
+    ${selectResources(db)}
+    where resource.resource_id = ${resourceId}
+    and resource.deleted_at is null
+  `
+  return row === undefined ? undefined : resourceFrom(row)
+}
+
+/** Lists the ids of the resources of a subscription that are not deleted. */
+export async function listResourceIds(
+  db: Queries,
+  subscriptionId: string,
+): Promise<readonly string[]> {
+  const rows = await db<{ readonly resource_id: string }[]>`
+    select resource_id
+    from resource
+    where subscription_id = ${subscriptionId}
+    and deleted_at is null
+  `
+  return rows.map((row) => row.resource_id)
+}
+
 /** Which resources a page has. */
 export interface PageOfResources {
   readonly subscriptionId: string

@@ -25,6 +25,20 @@ export async function findSubscription(
 }
 
 /**
+ * Holds a subscription as it is until the transaction ends: one that is cancelled or deleted by
+ * another node meanwhile is so for the resource that is made or changed here, or this one is there
+ * when that node lists its resources.
+ */
+export async function holdSubscription(db: Queries, subscriptionId: string): Promise<void> {
+  await db`
+    select
+    from subscription
+    where subscription_id::text = ${subscriptionId.toLowerCase()}
+    for share
+  `
+}
+
+/**
  * Lists subscriptions that are not deleted in the order of their ids.
  *
  * @param page.afterId - the page starts after this id; absent for the first page.

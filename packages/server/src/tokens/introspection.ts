@@ -1,4 +1,4 @@
-import { type AccessTokenClaims, limits, ok } from '@parley/protocol'
+import { type AccessTokenClaims, fail, limits, ok } from '@parley/protocol'
 import type { Accepted } from '@parley/verifier'
 import type { SyncVerifier } from '@parley/verifier/node'
 import { type TObject, Type } from '@sinclair/typebox'
@@ -46,9 +46,14 @@ const inactive = '{"active":false}'
  *
  * @param verifier - follows the feed of this process, so that a revocation that was answered is
  *   known here.
+ * @param isCurrent - whether this node may accept at this moment. It is asked after the verdicts
+ *   and in their turn: as long as it may, nothing was answered that they do not know.
  * @source RFC 7662 section 2.2.
  */
-export function introspectionOperations(verifier: SyncVerifier): readonly Operation[] {
+export function introspectionOperations(
+  verifier: SyncVerifier,
+  isCurrent: () => boolean,
+): readonly Operation[] {
   const print = createPrinter()
   const answerTo = (token: string, resourceId: string): string => {
     const verdict = verifier.verify(token)
@@ -75,9 +80,10 @@ export function introspectionOperations(verifier: SyncVerifier): readonly Operat
       handle: ({ caller, body }) => {
         const { resourceId } = caller as ResourceCaller
         const asked = body as { readonly token: string } | { readonly tokens: readonly string[] }
-        if ('token' in asked) return ok(new PrintedJson(answerTo(asked.token, resourceId)))
-        const answers = asked.tokens.map((token) => answerTo(token, resourceId))
-        return ok(new PrintedJson(printBatch(answers)))
+        const tokens = 'token' in asked ? [asked.token] : asked.tokens
+        const answers = tokens.map((token) => answerTo(token, resourceId))
+        if (!isCurrent()) return fail({ kind: 'node-behind' })
+        return ok(new PrintedJson('token' in asked ? answers.join('') : printBatch(answers)))
       },
     },
   ]

@@ -1,6 +1,10 @@
 import type { AuditAct } from '../audit/model.ts'
 import { appendAudit } from '../audit/store.ts'
 import type { Database, Queries } from '../database/connect.ts'
+import type { Feed } from '../events/feed.ts'
+import { everyResource, type LogEvent } from '../events/model.ts'
+import { appendChanges } from '../events/store.ts'
+import type { Follower } from '../events/tail.ts'
 import type { Platform } from '../foundation/platform.ts'
 import type { Sealer } from '../foundation/seal.ts'
 import type { Settings, SigningAlgorithm } from '../foundation/settings.ts'
@@ -49,9 +53,11 @@ export interface SigningKeyRotation {
   /**
    * Announces a new key before it is time, unless one is announced already; or, in an emergency,
    * lets a new one sign at once and voids every token that the others have signed. What it says
-   * holds in this process when it resolves.
+   * holds on every node when it resolves.
    */
   readonly rotate: (wish: RotationWish) => Promise<void>
+  /** Reads the keys again, after another node has changed them. */
+  readonly readAgain: () => Promise<void>
 }
 
 /** Where signing keys are in the control plane. */
@@ -59,35 +65,60 @@ export const signingKeysPath = '/parley/signingKeys'
 
 /** Creates the rotation of the keys in a ring. */
 export function createSigningKeyRotation(
-  world: TurningWorld & { readonly db: Database; readonly ring: SigningKeyRing },
+  world: TurningWorld & {
+    readonly db: Database
+    readonly feed: Feed
+    readonly ring: SigningKeyRing
+  },
 ): SigningKeyRotation {
-  const { db, ring } = world
+  const { db, feed, ring } = world
   // One after the other: the keys that were read last are those that stay in the ring.
   let last: Promise<unknown> = Promise.resolve()
-  const inTurn = (wish?: RotationWish): Promise<void> => {
-    const next = last.then(async () => {
-      const rows = await db.begin((transaction) => turnSigningKeys(transaction, world, wish))
-      const keys = openSigningKeys(rows, world)
-      if (keys === undefined) throw new Error('a signing key does not open')
-      ring.put(keys)
-    })
+  const inTurn = <Value>(work: () => Promise<Value>): Promise<Value> => {
+    const next = last.then(work)
     last = next.catch(() => undefined)
     return next
   }
-  return { turn: () => inTurn(), rotate: inTurn }
+  const put = (rows: readonly SigningKeyRow[]) => {
+    const keys = openSigningKeys(rows, world)
+    if (keys === undefined) throw new Error('a signing key does not open')
+    ring.put(keys)
+  }
+  const change = async (wish?: RotationWish) => {
+    const events = await inTurn(async () => {
+      const turned = await db.begin((transaction) => turnSigningKeys(transaction, world, wish))
+      put(turned.rows)
+      return turned.events
+    })
+    // Not in its turn: this node, too, reads the keys again before it counts as informed.
+    await feed.publish(events)
+  }
+  return {
+    turn: () => change(),
+    rotate: change,
+    readAgain: () => inTurn(async () => put(await listSigningKeys(db))),
+  }
+}
+
+/** Keeps the signing keys as the database has them, whatever node changed them. */
+export function followSigningKeys({ readAgain }: SigningKeyRotation): Follower {
+  return {
+    apply: ({ kind }) => (kind === 'signing-keys-changed' ? readAgain() : undefined),
+    reload: readAgain,
+  }
 }
 
 /**
  * Does what is due by the schedule, and what somebody wishes for. Run it in a transaction, after
  * everything else in it.
  *
- * @returns the keys that are published then.
+ * @returns the keys that are published then, and the event that tells the nodes.
  */
 export async function turnSigningKeys(
   db: Queries,
   world: TurningWorld,
   wish?: RotationWish,
-): Promise<readonly SigningKeyRow[]> {
+): Promise<{ readonly rows: readonly SigningKeyRow[]; readonly events: readonly LogEvent[] }> {
   await lockSigningKeys(db)
   const nowMs = world.platform.now()
   const keys = await listSigningKeys(db)
@@ -96,9 +127,12 @@ export async function turnSigningKeys(
       ? emergencySteps(keys)
       : stepsDue(keys, { ...termsOf(world), nowMs, isWished: wish !== undefined })
   const changes = await takeSteps(db, { world, steps, nowMs })
+  const told = { kind: 'signing-keys-changed', atMs: nowMs } as const
+  const resourceIds = changes.length > 0 ? [everyResource] : []
+  const events = await appendChanges(db, { ...told, resourceIds })
   // The first key of all is made with everything else by the first start: nobody's act.
   if (keys.length > 0) await appendAudit(db, actsOf(changes, { world, wish, nowMs }))
-  return listSigningKeys(db)
+  return { rows: await listSigningKeys(db), events }
 }
 
 function termsOf(world: TurningWorld): Pick<ScheduleTerms, 'algorithm' | 'signsForMs'> {

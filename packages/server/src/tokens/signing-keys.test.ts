@@ -8,7 +8,7 @@ import { createSealer } from '../foundation/seal.ts'
 import { createTokenSigner } from './sign.ts'
 import { newSigningKey, openSigningKey, type StoredSigningKey } from './signing-keys.ts'
 
-const platform = createPlatform({ now: () => 0, randomBytes })
+const platform = createPlatform({ now: () => 0, monotonicNow: () => 0, randomBytes })
 const sealer = createSealer(Buffer.alloc(32, 1), platform)
 const claims = { sub: 'ä', gen: 1 } as unknown as AccessTokenClaims
 

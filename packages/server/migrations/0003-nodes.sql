@@ -1,0 +1,62 @@
+-- Several servers on one database: who they are, and what wakes them.
+
+-- The servers that may be accepting tokens at this moment. A row appears when a node has read the
+-- log, and is taken out by the node itself at its end, or by whoever saw it silent for a lease.
+--
+-- No instant stands here, on purpose: the clocks of two machines are never compared. A node counts
+-- its renewals, and whoever waits for it measures on a clock of its own how long the count stood
+-- still. Rows are written four times a second and more, without an index to keep. Global.
+create table node (
+  node_id uuid primary key,
+  renewals bigint not null check (renewals > 0),
+  -- Every event up to this one is known there.
+  applied_seq bigint not null check (applied_seq >= 0)
+) with (fillfactor = 20);
+
+-- The log also tells the other nodes what they keep in memory and must read again: the row and the
+-- keys of a resource, or the signing keys. Nothing is cut off by such an event, so it has no
+-- generation, and the verifiers outside never see it.
+alter table revocation_event
+  drop constraint revocation_event_kind_check,
+  drop constraint revocation_event_generation_check,
+  add constraint revocation_event_kind_check check (
+    kind in (
+      'identity', 'access-key', 'resource', 'token', 'resource-changed', 'signing-keys-changed'
+    )
+  ),
+  add constraint revocation_event_generation_check check (
+    case
+      when kind in ('resource-changed', 'signing-keys-changed') then generation = 0
+      else generation between 2 and 4294967295
+    end
+  );
+
+-- Whatever is appended to the log wakes every node at the commit, so no cause can forget to. The
+-- events travel with it where they are of one cause and fit, as
+-- before:last:kind:resource:forget_at:subject=generation,...; otherwise only before:last.
+create function announce_events() returns trigger language plpgsql as $$
+begin
+  perform pg_notify(
+    'parley_event',
+    place || case when is_one_cause and length(subjects) < 7800 then cause || subjects else '' end
+  )
+  from (
+    select
+      min(seq) - 1 || ':' || max(seq) as place,
+      count(*) = max(seq) - min(seq) + 1
+        and min(kind) = max(kind)
+        and min(resource_id::text) = max(resource_id::text)
+        and min(forget_at) = max(forget_at) as is_one_cause,
+      ':' || min(kind) || ':' || min(resource_id::text) || ':'
+        || floor(extract(epoch from min(forget_at)) * 1000) || ':' as cause,
+      string_agg(subject || '=' || generation, ',' order by seq) as subjects
+    from appended
+  ) as batch
+  where place is not null;
+  return null;
+end
+$$;
+
+create trigger revocation_event_announced after insert on revocation_event
+referencing new table as appended
+for each statement execute function announce_events();
