@@ -102,11 +102,11 @@ describe('npm run verify-audit', () => {
 
   test('says how many entries there are and where they end, and takes that back', async () => {
     const { code, output } = await verifyAudit(dataDir)
-    const head = /^The audit log is whole: 5 entries, head (5:[0-9a-f]{64})\n$/.exec(output)?.[1]
+    const head = /^The audit log is whole: 6 entries, head (6:[0-9a-f]{64})\n$/.exec(output)?.[1]
     assert.ok(code === 0 && head !== undefined, output)
     assert.deepEqual(await verifyAudit(dataDir, '--expect', head), { code, output })
     const other = await verifyAudit(dataDir, '--expect', `9:${'0'.repeat(64)}`)
-    assert.deepEqual([other.code, /entry 6 .* missing/.test(other.output)], [1, true], other.output)
+    assert.deepEqual([other.code, /entry 7 .* missing/.test(other.output)], [1, true], other.output)
   })
 
   test('ends with 1 and names the first entry that was tampered with', async () => {
