@@ -32,6 +32,7 @@
  * next tick: that every node holds a whole lease, and that no cause waits longer than a wait. Who
  * waits for what never comes ends in a state that nothing leaves. -DCOUNTED also counts: there are
  * at most STEPS steps until there is nothing left to do.
+ * -DWATCHED: whoever likes watches the table, and takes rows out as causes do.
  * -DFAILOVER: an event becomes visible without having reached the standby, and is lost with the
  * primary; its number is given to another one.
  *
@@ -103,6 +104,7 @@ typedef Node {
   unsigned row : 1;
   unsigned waited : 3;    /* the causes that wait for this row */
   unsigned untouched : 3; /* those for whom it was not renewed since they read it */
+  unsigned watched : 1;   /* WATCHED: was not renewed since the watcher read it */
   /* A request whose bearer is being checked: the lease was looked at, the memory not yet. */
   unsigned checked : 1;
   unsigned after : 3;     /* the causes that had been answered when the request arrived */
@@ -127,6 +129,7 @@ bit healed;
 unsigned late : 3;
 unsigned later : 3;
 unsigned prompt : 3;
+unsigned watching : 2;  /* WATCHED: what is left of the watcher's wait */
 byte steps;            /* COUNTED: since the last tick */
 unsigned primary : 2;
 unsigned lost : 3;     /* FAILOVER: the number of the event that was lost */
@@ -210,7 +213,8 @@ inline forgetAll(n) {
 inline removeRow(n) {
   node[n].row = 0;
   node[n].waited = 0;
-  node[n].untouched = 0
+  node[n].untouched = 0;
+  node[n].watched = 0
 }
 
 /* ---- nodes in an order ---- */
@@ -218,7 +222,7 @@ inline removeRow(n) {
 #define key(n) (node[n].memory + (node[n].lease << 3) + (node[n].renewal << 5) \
   + (node[n].left << 7) + (node[n].told << 9) + (node[n].row << 12) + (node[n].waited << 13) \
   + (node[n].untouched << 16) + (node[n].checked << 19) + (node[n].after << 20) \
-  + (node[n].fate << 23) + (node[n].mistaken << 25))
+  + (node[n].fate << 23) + (node[n].mistaken << 25) + (node[n].watched << 26))
 #define swap(field, a, b) swapped = node[a].field; node[a].field = node[b].field; \
   node[b].field = swapped
 
@@ -228,6 +232,7 @@ inline inOrder(a, b) {
     swap(memory, a, b); swap(lease, a, b); swap(renewal, a, b); swap(left, a, b);
     swap(told, a, b); swap(row, a, b); swap(waited, a, b); swap(untouched, a, b);
     swap(checked, a, b); swap(after, a, b); swap(fate, a, b); swap(mistaken, a, b);
+    swap(watched, a, b);
     swapped = 0
   :: else
   fi
@@ -298,7 +303,8 @@ proctype Follower(byte n) {
         printf("database: renews node %d, tells it the log holds %d events\n", n, count(log));
         node[n].renewal = TOLD;
         node[n].told = log;
-        node[n].untouched = 0
+        node[n].untouched = 0;
+        node[n].watched = 0
 #ifdef WITHOUT_ROW_CHECK
       :: else ->
         printf("database: finds no row of node %d, and tells it what the log holds\n", n);
@@ -725,9 +731,28 @@ active proctype World() {
         fi
       }
       i = 0;
+#ifdef WATCHED
+      if
+      :: watching > 0 -> watching--
+      :: else
+      fi;
+#endif
       settle();
       steps = 0
     }
+#ifdef WATCHED
+  :: d_step { watching == 0 && anyNode(row) && !anyNode(watched) ->
+      printf("watcher: reads the table of nodes\n");
+      for (i : 0 .. NODES - 1) {
+        node[i].watched = node[i].row
+      }
+      i = 0;
+      watching = WAITED;
+      settle()
+    }
+  :: d_step { watching == 0 && node[0].watched && writable -> removeRow(0); settle() }
+  :: d_step { watching == 0 && node[1].watched && writable -> removeRow(1); settle() }
+#endif
 #ifdef HEALING
   /* The faults end; some nodes never come back, some never hear of an event again. */
   :: atomic { faulty ->

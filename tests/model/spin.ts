@@ -34,7 +34,7 @@ export interface Found {
   readonly way: readonly string[]
 }
 
-/** Megabytes that a search may take; the largest takes 700. */
+/** Megabytes that a search may take; the largest takes 800. */
 const memoryMaxMegabytes = 3000
 
 /** Steps that a way may have; the longest has some thousands. */
@@ -55,7 +55,7 @@ export async function search(asked: Search): Promise<Found> {
   const defined = asked.defined.map((name) => `-D${name}`)
   await execute('spin', ['-a', ...defined, asked.model], options)
   const variant = asked.order === 'breadth-first' ? ['-DBFS', '-O1'] : ['-O2']
-  const sizes = ['-DSAFETY', '-DCOLLAPSE', '-DNOFAIR', `-DMEMLIM=${memoryMaxMegabytes}`]
+  const sizes = ['-DSAFETY', '-DNOFAIR', `-DMEMLIM=${memoryMaxMegabytes}`]
   await execute('gcc', [...variant, ...sizes, '-o', 'pan', 'pan.c'], options)
   const { stdout } = await execute('./pan', [`-m${depthMax}`, '-w24'], options)
   const found = parseFound(stdout)
