@@ -22,7 +22,7 @@
  *   - what a node without a lease remembers decides nothing, so it is forgotten. Such a node
  *     applies again what it records;
  *   - a cause reads the table as soon as it has committed. Reading later finds fewer leases that do
- *     not know the event, and starts the wait later;
+ *     not know the event, and starts the wait later. -DAPART has these as steps of their own.
  *
  * -DSORTED: nodes differ in nothing but their number, so they are put into an order after every
  * step. One search then stands for six.
@@ -580,7 +580,7 @@ inline giveUpWaiting(c) {
 
 proctype Voider(byte c) {
   do
-#ifdef FINE
+#if defined(FINE) || defined(APART)
   /* Takes its number; holds the lock of the log from here to its commit. */
   :: d_step { cause[c].phase == IDLE && mayTakeNumber(c) && writable ->
       cause[c].phase = NUMBERED;

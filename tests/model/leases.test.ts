@@ -25,6 +25,7 @@ const promise = 'no node accepts a token below a cut-off that was answered'
 const held = [
   [`${promise}: 3 nodes, 3 causes`, ['NODES=3', 'CAUSES=3', 'SORTED']],
   [`${promise}: 2 nodes, 3 causes, every step alone`, ['NODES=2', 'CAUSES=3', 'FINE', 'SORTED']],
+  [`${promise}: 3 nodes, 2 causes, every step alone`, ['NODES=3', 'CAUSES=2', 'FINE', 'SORTED']],
   [`${promise}: rows are watched, too`, [...fine, 'WATCHED', 'SORTED']],
   [`${promise}: the primary fails over`, [...fine, 'FAILOVER', 'SORTED']],
   [

@@ -34,7 +34,7 @@ export interface Found {
   readonly way: readonly string[]
 }
 
-/** Megabytes that a search may take; the largest takes 800. */
+/** Megabytes that a search may take; the largest takes 1,100. */
 const memoryMaxMegabytes = 3000
 
 /** Steps that a way may have; the longest has some thousands. */
