@@ -1,4 +1,4 @@
-import { type ChildProcess, spawn } from 'node:child_process'
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
 import { chmodSync, existsSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -46,9 +46,9 @@ export async function runTier(run: TierRun): Promise<TierOutcome> {
   const missing = files.filter((file) => !existsSync(join(root, file)))
   if (missing.length > 0) return failed(`not built: ${missing.join(', ')}; run npm run build`)
   const { CHROMIUM_PATH = '/usr/bin/chromium' } = process.env
-  if (tier.needs === 'chromium' && !existsSync(CHROMIUM_PATH)) {
-    const reason = `there is no browser at ${CHROMIUM_PATH} (CHROMIUM_PATH)`
-    return isCi() ? failed(reason) : { kind: 'skipped', reason }
+  const lacking = lackOf(tier, CHROMIUM_PATH)
+  if (lacking !== undefined) {
+    return isCi() ? failed(lacking) : { kind: 'skipped', reason: lacking }
   }
   const folder = mkdtempSync(join(tmpdir(), `parley-${tier.name}-`))
   // A server started as root runs its database under another account, which must get through.
@@ -65,6 +65,17 @@ export async function runTier(run: TierRun): Promise<TierOutcome> {
   } finally {
     rmSync(folder, { recursive: true, force: true })
   }
+}
+
+/** What a tier needs and this machine lacks, in words. */
+function lackOf({ needs }: Tier, browser: string): string | undefined {
+  if (needs === 'chromium' && !existsSync(browser)) {
+    return `there is no browser at ${browser} (CHROMIUM_PATH)`
+  }
+  if (needs !== 'spin') return undefined
+  // Spin writes a program in C, which is compiled.
+  const absent = ['spin', 'gcc'].filter((name) => spawnSync('which', [name]).status !== 0)
+  return absent.length === 0 ? undefined : `there is no ${absent.join(' and no ')}`
 }
 
 function failed(reason: string, counts: Counts = noCounts): TierOutcome {

@@ -19,7 +19,7 @@ export interface Tier {
   /** Says whether a test source belongs here; `path` is relative to the repository. */
   readonly holds: (path: string) => boolean
   /** What the machine must have beyond Node and the installed packages. */
-  readonly needs?: 'chromium'
+  readonly needs?: 'chromium' | 'spin'
 }
 
 const ruleTest = /^packages\/[^/]+\/src\/(?!.*\.room\.test\.ts$).*\.test\.ts$/
@@ -41,6 +41,7 @@ export const tiers: readonly Tier[] = [
     needs: 'chromium',
   },
   { name: 'worlds', limitSeconds: 1800, holds: (path) => isIn('worlds', path) },
+  { name: 'model', limitSeconds: 3600, holds: (path) => isIn('model', path), needs: 'spin' },
   { name: 'documents', limitSeconds: 900, holds: (path) => isIn('documents', path) },
   {
     name: 'house',

@@ -15,6 +15,7 @@ const places = [
   ['tests/wire/identity-1.3.test.ts', 'wire'],
   ['tests/browsers/call.test.ts', 'browsers'],
   ['tests/worlds/kills.test.ts', 'worlds'],
+  ['tests/model/leases.test.ts', 'model'],
   ['tests/documents/readme.test.ts', 'documents'],
   ['tests/house.test.ts', 'house'],
   ['tests/house/imports.test.ts', 'house'],
