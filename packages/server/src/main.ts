@@ -4,6 +4,7 @@
  */
 import { randomBytes } from 'node:crypto'
 import { bannerText } from './admin/banner.ts'
+import { isLateWrite } from './database/late-write.ts'
 import { openLog } from './foundation/log.ts'
 import { createPlatform } from './foundation/platform.ts'
 import { readSettings } from './foundation/settings.ts'
@@ -30,6 +31,15 @@ async function main(): Promise<void> {
   for (const name of secretVariables) delete process.env[name]
   const openedLog = openLog({ level: settings.value.logLevel, fileDescriptor: 2 })
   const { log, flush } = openedLog
+  process.on('uncaughtException', (error) => {
+    if (isLateWrite(error)) {
+      log.warn({ err: error }, 'the driver wrote to a connection that had ended')
+      return
+    }
+    log.fatal({ err: error }, 'the server cannot go on')
+    flush()
+    process.exit(exitFailed)
+  })
   const started = await startParley({
     settings: settings.value,
     platform: createPlatform({
