@@ -46,8 +46,10 @@ describe('the operations', () => {
       'Parley_Introspect',
       'Parley_ListAccessKeys',
       'Parley_ListAuditEntries',
+      'Parley_ListIdentityTokens',
       'Parley_ListPurges',
       'Parley_ListSigningKeys',
+      'Parley_ListTokens',
       'Parley_RotateSigningKeys',
     ])
   })

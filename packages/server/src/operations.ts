@@ -25,6 +25,7 @@ import { purgeOperations } from './resources/purge-operations.ts'
 import { revocationOperations } from './revocations/operations.ts'
 import { introspectionOperations } from './tokens/introspection.ts'
 import { createIssueToken } from './tokens/issue.ts'
+import { liveTokenOperations } from './tokens/live-tokens.ts'
 import { checkCreateTerms, tokenOperations } from './tokens/operations.ts'
 import { publishedKeyOperations } from './tokens/published-keys.ts'
 import { signingKeyOperations } from './tokens/signing-key-operations.ts'
@@ -71,6 +72,7 @@ export function operationsOf(world: OperationWorld): readonly Operation[] {
       checkTerms: (call) => checkCreateTerms(call, issueToken),
     }),
     ...tokenOperations(issueToken),
+    ...liveTokenOperations({ ...world, findResource }),
     ...introspectionOperations(world.verifier, world.node.isCurrent),
     ...publishedKeyOperations({ issuer, keys: ring.published }),
     ...signingKeyOperations({ db, ring, rotation }),

@@ -45,6 +45,14 @@ export const serverLimits = {
   auditFieldCharactersMax: 512,
   /** Entries on a page of the audit log. */
   auditPageEntriesMax: 1000,
+  /** Tokens on a page of those that are live. */
+  liveTokensPageMax: 1000,
+  /** The same where the caller does not say (`maxPageSize`). */
+  liveTokensPage: 100,
+  /** Lines of the ledger looked at for such a page, live or not. */
+  ledgerLinesLookedAtMax: 2000,
+  /** Characters of the label of a device (`x-parley-device`). */
+  deviceCharactersMax: 64,
   /** Access keys sealed anew in one statement, when the master key is rotated. */
   secretsResealedAtOnceMax: 1000,
   /** Signing keys that are shown after their retirement. */
