@@ -50,6 +50,7 @@ describe('the operations', () => {
       'Parley_ListPurges',
       'Parley_ListSigningKeys',
       'Parley_ListTokens',
+      'Parley_Revoke',
       'Parley_RotateSigningKeys',
     ])
   })

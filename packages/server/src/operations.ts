@@ -23,6 +23,7 @@ import type { Node } from './nodes/node.ts'
 import type { ResourceDirectory } from './resources/directory.ts'
 import { purgeOperations } from './resources/purge-operations.ts'
 import { revocationOperations } from './revocations/operations.ts'
+import { targetOperations } from './revocations/target-operations.ts'
 import { introspectionOperations } from './tokens/introspection.ts'
 import { createIssueToken } from './tokens/issue.ts'
 import { liveTokenOperations } from './tokens/live-tokens.ts'
@@ -77,6 +78,7 @@ export function operationsOf(world: OperationWorld): readonly Operation[] {
     ...publishedKeyOperations({ issuer, keys: ring.published }),
     ...signingKeyOperations({ db, ring, rotation }),
     ...revocationOperations({ db, feed, now, findResource }),
+    ...targetOperations({ db, feed, now, findResource, verifier: world.verifier }),
     ...auditOperations({ db, endpoint }),
     ...exchangeOperations({ ...world, issueToken }),
     ...assignmentOperations({ ...world, findResource }),
