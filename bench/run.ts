@@ -10,6 +10,7 @@ import { measureFootprint } from './footprint.ts'
 import { type Bench, type Claim, type Series, startLoad } from './harness.ts'
 import { measureIntrospect } from './introspect.ts'
 import { measureIssue } from './issue.ts'
+import { measureLive } from './live.ts'
 import { measurePeers } from './peers.ts'
 import { measurePurge } from './purge.ts'
 import { measureRegenerate } from './regenerate.ts'
@@ -33,6 +34,7 @@ const scripts: Readonly<Record<string, (bench: Bench) => Promise<Claim[]>>> = {
   candidates: measureCandidates,
   regenerate: measureRegenerate,
   purge: measurePurge,
+  live: measureLive,
 }
 
 /** Scripts that print a table of their own: they measure inside one process, without a server. */

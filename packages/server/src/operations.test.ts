@@ -46,8 +46,11 @@ describe('the operations', () => {
       'Parley_Introspect',
       'Parley_ListAccessKeys',
       'Parley_ListAuditEntries',
+      'Parley_ListIdentityTokens',
       'Parley_ListPurges',
       'Parley_ListSigningKeys',
+      'Parley_ListTokens',
+      'Parley_Revoke',
       'Parley_RotateSigningKeys',
     ])
   })

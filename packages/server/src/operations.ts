@@ -23,8 +23,10 @@ import type { Node } from './nodes/node.ts'
 import type { ResourceDirectory } from './resources/directory.ts'
 import { purgeOperations } from './resources/purge-operations.ts'
 import { revocationOperations } from './revocations/operations.ts'
+import { targetOperations } from './revocations/target-operations.ts'
 import { introspectionOperations } from './tokens/introspection.ts'
 import { createIssueToken } from './tokens/issue.ts'
+import { liveTokenOperations } from './tokens/live-tokens.ts'
 import { checkCreateTerms, tokenOperations } from './tokens/operations.ts'
 import { publishedKeyOperations } from './tokens/published-keys.ts'
 import { signingKeyOperations } from './tokens/signing-key-operations.ts'
@@ -71,10 +73,12 @@ export function operationsOf(world: OperationWorld): readonly Operation[] {
       checkTerms: (call) => checkCreateTerms(call, issueToken),
     }),
     ...tokenOperations(issueToken),
+    ...liveTokenOperations({ ...world, findResource }),
     ...introspectionOperations(world.verifier, world.node.isCurrent),
     ...publishedKeyOperations({ issuer, keys: ring.published }),
     ...signingKeyOperations({ db, ring, rotation }),
     ...revocationOperations({ db, feed, now, findResource }),
+    ...targetOperations({ db, feed, now, findResource, verifier: world.verifier }),
     ...auditOperations({ db, endpoint }),
     ...exchangeOperations({ ...world, issueToken }),
     ...assignmentOperations({ ...world, findResource }),

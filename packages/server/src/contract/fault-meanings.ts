@@ -76,6 +76,10 @@ export const faultMeanings: { readonly [Kind in Fault['kind']]: FaultMeaning<Kin
     when: 'There is no such scope in the version asked for.',
     example: { kind: 'scope-unknown', field: 'Scopes', scope: '{scope}', version: '{version}' },
   },
+  'header-invalid': {
+    when: 'A header of Parley has a value that it cannot have.',
+    example: { kind: 'header-invalid', header: 'x-parley-device', expected: '{expected}' },
+  },
   'custom-id-length': {
     when: 'A `customId` is empty or too long.',
     example: { kind: 'custom-id-length' },

@@ -80,6 +80,10 @@ const table: { readonly [Kind in Fault['kind']]: readonly [FaultOf<Kind>, Wire] 
     { kind: 'scope-unknown', field: 'Scopes', scope: 'sms', version: '2023-10-01' },
     [400, 'ValidationError', "Scopes: 'sms' is not a scope of API version '2023-10-01'.", 'Scopes'],
   ],
+  'header-invalid': [
+    { kind: 'header-invalid', header: 'x-parley-device', expected: 'short' },
+    [400, 'InvalidHeader', 'x-parley-device must be short.', 'x-parley-device'],
+  ],
   'custom-id-length': [
     { kind: 'custom-id-length' },
     [

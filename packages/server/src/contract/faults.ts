@@ -58,6 +58,7 @@ export type Fault =
   | { readonly kind: 'scopes-missing'; readonly field: string }
   | ScopeUnknown
   | { readonly kind: 'custom-id-length' }
+  | { readonly kind: 'header-invalid'; readonly header: string; readonly expected: string }
   | { readonly kind: 'identity-not-owned' }
   | { readonly kind: 'entra-token-invalid'; readonly reason: RefusalReason }
   | { readonly kind: 'application-differs' }
@@ -136,6 +137,11 @@ function rowFor(fault: Fault): FaultRow {
       return {
         ...row(401, 'Denied', 'Denied by the resource provider.'),
         headers: { 'www-authenticate': 'HMAC-SHA256' },
+      }
+    case 'header-invalid':
+      return {
+        ...row(400, 'InvalidHeader', `${fault.header} must be ${fault.expected}.`),
+        target: fault.header,
       }
     case 'identity-not-owned':
       return row(401, 'IdentityNotOwned', "Provided identity doesn't exist.")

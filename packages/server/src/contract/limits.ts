@@ -5,7 +5,7 @@
 export const serverLimits = {
   /** Bytes of a request body, identity operations. */
   bodyBytesMax: 64 * 1024,
-  /** Bytes of a request body with up to 1,000 tokens of 8 KiB to introspect. */
+  /** Bytes of a request body with up to 1,000 tokens of 8 KiB, to introspect or to revoke. */
   introspectionBodyBytesMax: 9 * 1024 * 1024,
   /** Bytes of request line and headers together; an access token has at most 8 KiB. */
   headerBytesMax: 16 * 1024,
@@ -45,6 +45,18 @@ export const serverLimits = {
   auditFieldCharactersMax: 512,
   /** Entries on a page of the audit log. */
   auditPageEntriesMax: 1000,
+  /** Tokens on a page of those that are live. */
+  liveTokensPageMax: 1000,
+  /** The same where the caller does not say (`maxPageSize`). */
+  liveTokensPage: 100,
+  /** Lines of the ledger looked at for such a page, live or not. */
+  ledgerLinesLookedAtMax: 2000,
+  /** Characters of the label of a device (`x-parley-device`). */
+  deviceCharactersMax: 64,
+  /** Targets of one call that revokes. */
+  revocationTargetsMax: 1000,
+  /** Tokens of windows of issue that one transaction denies. */
+  tokensDeniedAtOnceMax: 5000,
   /** Access keys sealed anew in one statement, when the master key is rotated. */
   secretsResealedAtOnceMax: 1000,
   /** Signing keys that are shown after their retirement. */

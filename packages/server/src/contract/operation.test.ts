@@ -19,6 +19,7 @@ const call: Call = {
   caller: { resourceId: 'r', accessKey: { slot: 'primary', generation: 1 }, actor: 'a' },
   params: { id: '1' },
   query: {},
+  headers: {},
   requestId: 'q',
   body: { count: 2 },
   version: '2023-10-01',

@@ -163,6 +163,8 @@ export interface Call {
   readonly params: Readonly<Record<string, string>>
   /** Of a parameter that stands twice it has a list. */
   readonly query: Readonly<Record<string, unknown>>
+  /** As they came; their names are in lower case. */
+  readonly headers: Readonly<Record<string, string | readonly string[] | undefined>>
   /** Checked against the schema; `{}` for an empty body. */
   readonly body: unknown
   /** The version asked for; the newest of the identity service where there are none. */

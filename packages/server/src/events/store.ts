@@ -173,27 +173,30 @@ export async function deleteForgottenEvents(db: Queries, nowMs: number): Promise
   `
 }
 
+/** What a cause appends: tokens expire each at its own time, the others share theirs. */
+type CutOffCause =
+  | { readonly kind: 'resource'; readonly atMs: number }
+  | {
+      readonly kind: 'identity' | 'access-key'
+      readonly resourceId: string
+      readonly atMs: number
+    }
+  | { readonly kind: 'token'; readonly resourceId: string }
+
 /**
  * The end of a statement that voids: appends its cut-offs to the log, in the same transaction.
  *
- * It follows a `with` whose last member is `cut_off (subject, generation)`: the id of an identity,
- * of a resource or of a token as a uuid, or the slot of an access key as text. The number is taken
+ * It follows a `with` whose last member is `cut_off (subject, generation)`, for tokens
+ * `cut_off (subject, generation, forget_at)`: the id of an identity, of a resource or of a token as
+ * a uuid, or the slot of an access key as text. The number is taken
  * after those rows are locked and held to the commit: `numbered` reads `cut_off`, so rows always
  * come before the sequence, no two transactions wait for each other crosswise, and commits follow
  * the order of `seq`.
  *
  * @param cause.resourceId - whose subjects they are; absent where each is a resource itself.
  */
-export function appendCutOffs(
-  db: Queries,
-  cause:
-    | { readonly kind: 'resource'; readonly atMs: number }
-    | {
-        readonly resourceId: string
-        readonly kind: Exclude<SubjectKind, 'resource'>
-        readonly atMs: number
-      },
-): ReturnType<typeof db> {
+export function appendCutOffs(db: Queries, cause: CutOffCause): ReturnType<typeof db> {
+  const ends = cause.kind === 'token' ? db`cut_off.forget_at` : db`${forgetAt(cause.atMs)}`
   const resourceId = cause.kind === 'resource' ? db`cut_off.subject` : db`${cause.resourceId}`
   return db`
     numbered as (
@@ -209,7 +212,7 @@ export function appendCutOffs(
       ${cause.kind},
       cut_off.subject,
       cut_off.generation,
-      ${forgetAt(cause.atMs)}
+      ${ends}
     from cut_off
     cross join numbered
     returning resource_id, seq, kind, subject, generation, forget_at

@@ -182,8 +182,9 @@ describe('a request', () => {
     const requestId = answer?.headers['x-ms-request-id'] ?? ''
     const params = { id: '1' }
     const query = { 'api-version': version }
+    const headers = { host: 'parley.example', 'content-type': 'application/json' }
     assert.deepEqual(calls, [
-      { caller: undefined, params, query, body: {}, version, nowMs, requestId },
+      { caller: undefined, params, query, headers, body: {}, version, nowMs, requestId },
     ])
     assert.deepEqual([answer?.status, answer?.body], [200, { id: 'ä€' }])
     const { 'x-ms-request-id': _id, date: _date, ...others } = answer?.headers ?? {}

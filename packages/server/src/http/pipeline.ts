@@ -185,14 +185,15 @@ function readCurrent(
 function readInput(walk: Walk, chosen: ChosenOperation, nowMs: number): Admitted {
   const { exchange, caller, requestId } = walk
   const { readBody, version } = chosen
-  const { 'content-type': contentType, 'content-encoding': encoding } = exchange.request.headers
+  const { headers } = exchange.request
+  const { 'content-type': contentType, 'content-encoding': encoding } = headers
   if (encoding !== undefined && encoding.toLowerCase() !== 'identity') {
     return fail({ kind: 'content-encoding-unknown' })
   }
   const body = readBody?.({ contentType, bytes: exchange.body, version }) ?? noBody
   if (!body.ok) return body
   const { params, query } = exchange
-  return ok({ caller, params, query, body: body.value, version, nowMs, requestId })
+  return ok({ caller, params, query, headers, body: body.value, version, nowMs, requestId })
 }
 
 const noBody = ok({})

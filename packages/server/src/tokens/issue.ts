@@ -16,6 +16,8 @@ export interface TokenAsk {
   readonly caller: Pick<ResourceCaller, 'resourceId' | 'accessKey'>
   readonly identityId: string
   readonly terms: TokenTerms
+  /** What the application calls the device; absent where it does not say. */
+  readonly device?: string | undefined
 }
 
 /** A token that was recorded and signed. */
@@ -89,9 +91,10 @@ async function issueAll(
 }
 
 function ledgerLine(ask: TokenAsk, tokenId: string): LedgerLine {
-  const { identityId, caller, terms } = ask
+  const { identityId, caller, terms, device } = ask
   return {
     identityId,
+    device,
     tokenId,
     scopeMask: scopeMask(terms.scopes),
     accessKey: caller.accessKey,

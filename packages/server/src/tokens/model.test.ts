@@ -2,7 +2,14 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { checkClaims, fail, ok, type Scope } from '@parley/protocol'
 import { type IdentityVersion, identityVersions } from '../contract/versions.ts'
-import { claimsFor, grantedScopes, type TokenSubject, tokenTerms, tokenWindow } from './model.ts'
+import {
+  claimsFor,
+  grantedScopes,
+  parseDevice,
+  type TokenSubject,
+  tokenTerms,
+  tokenWindow,
+} from './model.ts'
 
 const noonMs = Date.UTC(2026, 10, 22, 12)
 const noonSeconds = noonMs / 1000
@@ -256,4 +263,26 @@ describe('the claims of a token', () => {
       accessKey: { slot: 'secondary', generation: 3 },
     })
   })
+})
+
+describe('the label of a device', () => {
+  const labels = [
+    [undefined, true],
+    ['', false],
+    [' ', true],
+    ['~', true],
+    ['\u007f', false],
+    ['\u00e9', false],
+    ['a\nb', false],
+    ['x'.repeat(64), true],
+    ['x'.repeat(65), false],
+    [['a', 'b'], false],
+  ] as const
+  for (const [label, accepted] of labels) {
+    test(`${accepted ? 'may' : 'may not'} be ${JSON.stringify(label)}`, () => {
+      const parsed = parseDevice(label)
+      assert.equal(parsed.ok, accepted)
+      if (parsed.ok) assert.equal(parsed.value, label)
+    })
+  }
 })

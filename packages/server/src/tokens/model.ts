@@ -27,6 +27,7 @@ import {
   scopesInMask,
 } from '@parley/protocol'
 import type { ScopeUnknown } from '../contract/faults.ts'
+import { serverLimits } from '../contract/limits.ts'
 import { scopesIn } from '../contract/scopes.ts'
 import type { IdentityVersion } from '../contract/versions.ts'
 import { type Resource, regionClaim, resourceLocationClaim } from '../resources/model.ts'
@@ -163,4 +164,32 @@ export function claimsFor(subject: TokenSubject, terms: TokenTerms): AccessToken
   }
   if (accessKey === undefined) return claims
   return { ...claims, akg: printAccessKeyGeneration(accessKey) }
+}
+
+/** The header in which an application says for which device it asks a token. */
+export const deviceHeader = 'x-parley-device'
+
+/** A header of ours with a value that it cannot have. */
+export interface HeaderInvalid {
+  readonly kind: 'header-invalid'
+  readonly header: string
+  readonly expected: string
+}
+
+/**
+ * Reads what an application calls the device that a token is for. It is shown beside the token in
+ * the list of live ones and stands nowhere else: not in the token, not in a log.
+ *
+ * @param value - the header; absent: the application does not say.
+ * @faults `header-invalid` - not 1 to 64 printable characters of ASCII.
+ */
+export function parseDevice(
+  value: string | readonly string[] | undefined,
+): Result<string | undefined, HeaderInvalid> {
+  if (value === undefined) return ok(undefined)
+  const max = serverLimits.deviceCharactersMax
+  const isLabel = typeof value === 'string' && /^[ -~]+$/.test(value) && value.length <= max
+  if (isLabel) return ok(value)
+  const expected = `1 to ${max} printable characters of ASCII`
+  return fail({ kind: 'header-invalid', header: deviceHeader, expected })
 }

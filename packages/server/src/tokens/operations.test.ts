@@ -29,6 +29,7 @@ const call: Call = {
   caller,
   params: { id },
   query: {},
+  headers: { 'x-parley-device': 'phone' },
   requestId: '',
   body: { scopes: ['voip', 'chat'], expiresInMinutes: 60 },
   version: '2023-10-01',
@@ -51,7 +52,7 @@ describe('issuing a token to an identity', () => {
   test('asks for it on the terms of the request, and prints it', async () => {
     assert.deepEqual(await issue({}), {
       outcome: ok(wireToken),
-      asks: [{ caller, identityId, terms: { scopes: ['chat', 'voip'], window } }],
+      asks: [{ caller, identityId, terms: { scopes: ['chat', 'voip'], window }, device: 'phone' }],
     })
   })
 
@@ -113,7 +114,7 @@ describe('a token that is asked for with a new identity', () => {
     assert.deepEqual(asks, [])
     assert.deepEqual(await ticket.value?.(identityId), ok(wireToken))
     const terms = { scopes: ['chat', 'voip'], window }
-    assert.deepEqual(asks, [{ caller, identityId, terms }])
+    assert.deepEqual(asks, [{ caller, identityId, terms, device: 'phone' }])
   })
 
   for (const createTokenWithScopes of [undefined, null, []]) {

@@ -11,13 +11,14 @@ import {
 import {
   type Operation,
   PrintedJson,
+  type ResourceCall,
   type ResourceCaller,
   resourceOperation,
 } from '../contract/operation.ts'
 import type { IdentityVersion } from '../contract/versions.ts'
 import type { CreateCall, TokenTicket } from '../identities/operations.ts'
 import type { IssuedToken, IssueToken } from './issue.ts'
-import { grantedScopes, tokenTerms, tokenWindow } from './model.ts'
+import { deviceHeader, grantedScopes, parseDevice, tokenTerms, tokenWindow } from './model.ts'
 
 /** Asks for a token. @source ACS Identity, `CommunicationIdentityAccessTokenRequest`. */
 const tokenRequestSchema = Type.Object(
@@ -104,6 +105,7 @@ interface TokenRequest {
     readonly expiresInMinutes?: number | null
   }
   readonly version: IdentityVersion
+  readonly headers: ResourceCall<unknown>['headers']
   readonly nowMs: number
 }
 
@@ -112,7 +114,7 @@ function issueTo(
   request: TokenRequest,
   issueToken: IssueToken,
 ): Promise<Result<IssuedToken, Fault>> | Result<never, Fault> {
-  const { caller, body, version, nowMs } = request
+  const { caller, body, version, headers, nowMs } = request
   const terms = tokenTerms({
     scopes: body.scopes,
     scopesField: 'Scopes',
@@ -121,9 +123,12 @@ function issueTo(
     nowMs,
   })
   if (!terms.ok) return terms
+  const device = parseDevice(headers[deviceHeader])
+  if (!device.ok) return device
   const name = parseIdentityName(request.id ?? '')
   if (name?.resourceId !== caller.resourceId) return fail({ kind: 'identity-not-owned' })
-  return issueToken({ caller, identityId: name.identityId, terms: terms.value })
+  const { identityId } = name
+  return issueToken({ caller, identityId, terms: terms.value, device: device.value })
 }
 
 /**
@@ -142,9 +147,11 @@ export function checkCreateTerms(
   if (scopes === undefined || scopes === null || scopes.length === 0) return ok(undefined)
   const granted = grantedScopes({ scopes, version, field: 'CreateTokenWithScopes' })
   if (!granted.ok) return granted
+  const device = parseDevice(call.headers[deviceHeader])
+  if (!device.ok) return device
   const terms = { scopes: granted.value, window: window.value }
   return ok(async (identityId) => {
-    const issued = await issueToken({ caller, identityId, terms })
+    const issued = await issueToken({ caller, identityId, terms, device: device.value })
     return issued.ok ? ok(printIssuedToken(issued.value)) : issued
   })
 }

@@ -16,6 +16,7 @@ const call: Call = {
   caller: undefined,
   params: {},
   query: {},
+  headers: {},
   requestId: '',
   body: {},
   version: '2026-09-23',

@@ -10,6 +10,8 @@ export interface LedgerLine {
   readonly accessKey: AccessKeyGeneration | undefined
   readonly issuedAtSeconds: number
   readonly expiresAtSeconds: number
+  /** What the application calls the device that the token is for. */
+  readonly device?: string | undefined
 }
 
 /** What the database said of one line: the truth at the moment it was recorded. */
@@ -52,8 +54,7 @@ export async function recordTokens(
     ),
     found as materialized (
       select
-        line.*,
-        identity.generation,
+        line.*, identity.generation,
         line.slot is null or access_key.generation is not null as is_key_current
       from unnest(
         ${arrayText(lines, (line) => line.identityId)}::text::uuid[],
@@ -62,9 +63,10 @@ export async function recordTokens(
         ${arrayText(lines, (line) => line.accessKey?.slot)}::text::text[],
         ${arrayText(lines, (line) => line.accessKey?.generation)}::text::bigint[],
         ${arrayText(lines, (line) => line.issuedAtSeconds)}::text::bigint[],
-        ${arrayText(lines, (line) => line.expiresAtSeconds)}::text::bigint[]
+        ${arrayText(lines, (line) => line.expiresAtSeconds)}::text::bigint[],
+        ${devicesText(lines)}::text::text[]
       ) with ordinality as line (
-        identity_id, jti, scopes, slot, slot_generation, issued_at, expires_at, position
+        identity_id, jti, scopes, slot, slot_generation, issued_at, expires_at, device, position
       )
       join identity
         on identity.resource_id = ${resourceId}
@@ -83,12 +85,12 @@ export async function recordTokens(
     ),
     recorded as (
       insert into access_token (
-        resource_id, identity_id, jti, scopes,
-        access_key_slot, access_key_generation, issued_at, expires_at
+        resource_id, identity_id, jti, scopes, identity_generation, access_key_slot,
+        access_key_generation, issued_at, expires_at, device
       )
       select
-        ${resourceId}, identity_id, jti, scopes,
-        slot, slot_generation, to_timestamp(issued_at), to_timestamp(expires_at)
+        ${resourceId}, identity_id, jti, scopes, generation, slot, slot_generation,
+        to_timestamp(issued_at), to_timestamp(expires_at), device
       from found
       where is_key_current
     )
@@ -117,6 +119,13 @@ function arrayText(
   elementOf: (line: LedgerLine) => string | number | undefined,
 ): string {
   return `{${lines.map((line) => elementOf(line) ?? 'null').join(',')}}`
+}
+
+/** The devices as PostgreSQL reads them; they are anybody's text, so each stands in quotes. */
+function devicesText(lines: readonly LedgerLine[]): string {
+  return arrayText(lines, ({ device }) =>
+    device === undefined ? undefined : `"${device.replaceAll(/["\\]/g, '\\$&')}"`,
+  )
 }
 
 function answersIn(row: RecordedRow | undefined, count: number): readonly Recorded[] {
