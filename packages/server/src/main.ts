@@ -5,7 +5,7 @@
 import { randomBytes } from 'node:crypto'
 import { bannerText } from './admin/banner.ts'
 import { isLateWrite } from './database/late-write.ts'
-import { openLog } from './foundation/log.ts'
+import { type OpenLog, openLog } from './foundation/log.ts'
 import { createPlatform } from './foundation/platform.ts'
 import { readSettings } from './foundation/settings.ts'
 import { startParley } from './parley.ts'
@@ -20,6 +20,17 @@ const secretVariables = ['PARLEY_MASTER_KEY', 'PARLEY_MASTER_KEY_FORMER']
  */
 const sameWishMs = 300
 
+/** What nobody caught is a bug, after which nothing is certain; but for one of the driver. */
+function judgeUncaught(error: Error, { log, flush }: OpenLog): void {
+  if (isLateWrite(error)) {
+    log.warn({ err: error }, 'the driver wrote to a connection that had ended')
+    return
+  }
+  log.fatal({ err: error }, 'the server cannot go on')
+  flush()
+  process.exit(exitFailed)
+}
+
 async function main(): Promise<void> {
   const settings = readSettings(process.env)
   if (!settings.ok) {
@@ -31,15 +42,7 @@ async function main(): Promise<void> {
   for (const name of secretVariables) delete process.env[name]
   const openedLog = openLog({ level: settings.value.logLevel, fileDescriptor: 2 })
   const { log, flush } = openedLog
-  process.on('uncaughtException', (error) => {
-    if (isLateWrite(error)) {
-      log.warn({ err: error }, 'the driver wrote to a connection that had ended')
-      return
-    }
-    log.fatal({ err: error }, 'the server cannot go on')
-    flush()
-    process.exit(exitFailed)
-  })
+  process.on('uncaughtException', (error) => judgeUncaught(error, openedLog))
   const started = await startParley({
     settings: settings.value,
     platform: createPlatform({
