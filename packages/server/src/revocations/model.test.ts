@@ -11,7 +11,6 @@ const stranger = `8:acs:${elsewhere}_${identityId}`
 const texts: Readonly<Record<string, ReadToken>> = {
   own: { kind: 'genuine', tokenId, resourceId },
   foreign: { kind: 'genuine', tokenId, resourceId: elsewhere },
-  expired: { kind: 'expired' },
 }
 const readToken = (text: string): ReadToken => texts[text] ?? { kind: 'not-genuine' }
 
@@ -47,7 +46,6 @@ describe('a target of a revocation', () => {
     [{ jti: tokenId, issuedBefore: noon }, invalid],
     [{ token: 'own' }, { kind: 'token', tokenId }],
     [{ token: 'foreign' }, unknown],
-    [{ token: 'expired' }, unknown],
     [{ token: 'forged' }, invalid],
     [{ token: '' }, invalid],
     [{}, invalid],

@@ -32,7 +32,6 @@ export interface AskedTarget {
 /** What a text says that claims to be a token. */
 export type ReadToken =
   | { readonly kind: 'genuine'; readonly tokenId: string; readonly resourceId: string }
-  | { readonly kind: 'expired' }
   | { readonly kind: 'not-genuine' }
 
 /** What is to be voided for a target, or why nothing is. */
@@ -74,8 +73,7 @@ export function aimOf(
   if (typeof jti === 'string') return isGuid(jti) ? { kind: 'token', tokenId: jti } : invalid
   const read = readToken(token ?? '')
   if (read.kind === 'not-genuine') return invalid
-  const isOwn = read.kind === 'genuine' && read.resourceId === resourceId
-  return isOwn ? { kind: 'token', tokenId: read.tokenId } : unknown
+  return read.resourceId === resourceId ? { kind: 'token', tokenId: read.tokenId } : unknown
 }
 
 const instantPattern = /^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:.]+(?:Z|[+-][0-9]{2}:[0-9]{2})$/

@@ -5,8 +5,9 @@ import type { ReadToken } from './model.ts'
 /**
  * Reads a token that is to be denied: which one it is, if it is genuine.
  *
- * One that is void already is read as well. Its cut-off may be that of a call which was never
- * answered, so it is denied by this one, and confirmed by it.
+ * One that is void already is read as well: its cut-off may be that of a call which was never
+ * answered, so it is denied by this one, and confirmed by it. Whether one has expired the ledger
+ * is asked, with room for the clocks of other nodes.
  */
 export function readTokenText(verifier: SyncVerifier, text: string): ReadToken {
   const verdict = verifier.verify(text)
@@ -16,7 +17,6 @@ export function readTokenText(verifier: SyncVerifier, text: string): ReadToken {
   }
   switch (verdict.reason) {
     case 'expired':
-      return { kind: 'expired' }
     case 'void':
     case 'not-yet-valid':
       // These verdicts come after the signature and the form were found good.
