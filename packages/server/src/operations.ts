@@ -22,7 +22,9 @@ import { keyOperations } from './keys/operations.ts'
 import type { Node } from './nodes/node.ts'
 import type { ResourceDirectory } from './resources/directory.ts'
 import { purgeOperations } from './resources/purge-operations.ts'
+import { followingOperations } from './revocations/following-operations.ts'
 import { revocationOperations } from './revocations/operations.ts'
+import type { RevocationStreams } from './revocations/streams.ts'
 import { introspectionOperations } from './tokens/introspection.ts'
 import { createIssueToken } from './tokens/issue.ts'
 import { checkCreateTerms, tokenOperations } from './tokens/operations.ts'
@@ -52,6 +54,7 @@ export interface OperationWorld {
   /** The endpoint that clients of a resource use, by its name. */
   readonly endpointFor: (name: string) => string
   readonly controlPlane: ControlPlane
+  readonly streams: Pick<RevocationStreams, 'open'>
 }
 
 /** Builds every room and concatenates their tables. */
@@ -75,6 +78,7 @@ export function operationsOf(world: OperationWorld): readonly Operation[] {
     ...publishedKeyOperations({ issuer, keys: ring.published }),
     ...signingKeyOperations({ db, ring, rotation }),
     ...revocationOperations({ db, feed, now, findResource }),
+    ...followingOperations(world),
     ...auditOperations({ db, endpoint }),
     ...exchangeOperations({ ...world, issueToken }),
     ...assignmentOperations({ ...world, findResource }),
@@ -91,7 +95,7 @@ export function describeOperations(): readonly Operation[] {
     platform: { now: absent, monotonicNow: absent, randomBytes: absent, newGuid: absent },
     feed: { publish: absent, follow: absent },
     node: { isCurrent: absent },
-    verifier: { verify: absent, replaceKeys: absent, apply: absent },
+    verifier: { verify: absent, replaceKeys: absent, apply: absent, trustUntil: absent },
     ring: { sign: absent, signerKid: absent, published: absent, put: absent, follow: absent },
     rotation: { turn: absent, rotate: absent, readAgain: absent },
     customIdKey: absent as unknown as KeyObject,
@@ -103,6 +107,7 @@ export function describeOperations(): readonly Operation[] {
     checkBearer: absent,
     endpointFor: absent,
     controlPlane: absent as unknown as ControlPlane,
+    streams: { open: absent },
   })
 }
 

@@ -59,6 +59,8 @@ export interface Lock<Imported> {
   readonly ring: KeyRing<Imported>
   readonly cutOffs: CutOffs
   readonly seen: SeenTokens
+  /** First millisecond in which the cut-offs are too old to accept anything by them. */
+  freshUntilMs: number
 }
 
 /** How far `iat` may lie ahead of this clock, in milliseconds. */
@@ -75,6 +77,7 @@ export function createLock<Imported>(
     ring: createKeyRing(settings.keys, importKey),
     cutOffs: createCutOffs(),
     seen: createSeenTokens(settings.seenTokensMax),
+    freshUntilMs: Number.POSITIVE_INFINITY,
   }
 }
 
@@ -89,7 +92,8 @@ export function recall<Imported>(lock: Lock<Imported>, token: string): Verdict |
   const entry = findSeen(seen, token)
   if (entry === undefined) return undefined
   // Asked this way round, a clock that gives no number accepts nothing.
-  if (!(settings.now() < entry.endsAtMs)) {
+  const nowMs = settings.now()
+  if (!(nowMs < entry.endsAtMs)) {
     forgetSeen(seen, entry)
     return expired(entry.verdict.expiresAtMs)
   }
@@ -101,7 +105,8 @@ export function recall<Imported>(lock: Lock<Imported>, token: string): Verdict |
     }
     entry.judgedVersion = cutOffs.version
   }
-  return entry.verdict
+  // Nothing is forgotten for being stale: the token counts again when the feed is heard again.
+  return nowMs < lock.freshUntilMs ? entry.verdict : refuse('stale')
 }
 
 /**
@@ -127,6 +132,7 @@ export function judge<Imported>(
   const subjects = subjectsOf(checked).map((subject) => placeSubject(cutOffs, subject))
   const voided = refuseVoid(subjects)
   if (voided !== undefined) return voided
+  if (!(settings.now() < lock.freshUntilMs)) return refuse('stale')
   const verdict = accept(checked)
   const token = ownCopy(opened.token)
   rememberSeen(lock.seen, {
@@ -161,6 +167,19 @@ export function replaceKeys<Imported>(lock: Lock<Imported>, keys: Jwks): void {
 export function applyCutOff<Imported>(lock: Lock<Imported>, cutOff: CutOff): void {
   if (!isCutOff(cutOff)) throw new TypeError('cutOff: expected a kind, its ids and a generation')
   raiseCutOff(lock.cutOffs, cutOff)
+}
+
+/**
+ * Says until when the cut-offs are known well enough to accept tokens by them; from then on every
+ * token that would be accepted is `stale`. A verifier that nobody tells is never stale.
+ *
+ * @throws TypeError for what is no instant; infinities are.
+ */
+export function trustUntil<Imported>(lock: Lock<Imported>, atMs: number): void {
+  if (typeof atMs !== 'number' || Number.isNaN(atMs)) {
+    throw new TypeError('atMs: expected milliseconds since the Unix epoch')
+  }
+  lock.freshUntilMs = atMs
 }
 
 function refuseClaims(

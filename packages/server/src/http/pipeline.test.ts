@@ -182,9 +182,8 @@ describe('a request', () => {
     const requestId = answer?.headers['x-ms-request-id'] ?? ''
     const params = { id: '1' }
     const query = { 'api-version': version }
-    assert.deepEqual(calls, [
-      { caller: undefined, params, query, body: {}, version, nowMs, requestId },
-    ])
+    const read = { params, query, lastEventId: undefined, body: {} }
+    assert.deepEqual(calls, [{ caller: undefined, ...read, version, nowMs, requestId }])
     assert.deepEqual([answer?.status, answer?.body], [200, { id: 'ä€' }])
     const { 'x-ms-request-id': _id, date: _date, ...others } = answer?.headers ?? {}
     assert.match(requestId, /^[0-9a-f-]{36}$/)
