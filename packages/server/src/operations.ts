@@ -95,7 +95,7 @@ export function describeOperations(): readonly Operation[] {
     platform: { now: absent, monotonicNow: absent, randomBytes: absent, newGuid: absent },
     feed: { publish: absent, follow: absent },
     node: { isCurrent: absent },
-    verifier: { verify: absent, replaceKeys: absent, apply: absent, trustUntil: absent },
+    verifier: absentVerifier,
     ring: { sign: absent, signerKid: absent, published: absent, put: absent, follow: absent },
     rotation: { turn: absent, rotate: absent, readAgain: absent },
     customIdKey: absent as unknown as KeyObject,
@@ -109,6 +109,14 @@ export function describeOperations(): readonly Operation[] {
     controlPlane: absent as unknown as ControlPlane,
     streams: { open: absent },
   })
+}
+
+const absentVerifier = {
+  verify: absent,
+  replaceKeys: absent,
+  apply: absent,
+  trustUntil: absent,
+  beginSnapshot: absent,
 }
 
 const absentKeyRing = {

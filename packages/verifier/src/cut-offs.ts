@@ -87,6 +87,17 @@ export function raiseCutOff(cutOffs: CutOffs, cutOff: CutOff): boolean {
   return true
 }
 
+/**
+ * Puts other cut-offs in the place of all there are. Subjects that were placed stay placed; the
+ * tables of `next` are taken over, so it is of no use afterwards.
+ */
+export function replaceCutOffs(cutOffs: CutOffs, next: CutOffs): void {
+  for (const [kind, table] of Object.entries(next.tables)) {
+    Object.assign(cutOffs.tables[kind as SubjectKind], table)
+  }
+  cutOffs.version++
+}
+
 /** Finds for a subject of a token what it takes to look its cut-off up, again and again. */
 export function placeSubject(cutOffs: CutOffs, subject: CarriedGeneration): PlacedSubject {
   const { kind, carried } = subject

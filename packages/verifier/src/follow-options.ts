@@ -1,6 +1,7 @@
 import type { CutOff } from '@parley/protocol'
 import { type Authorize, signByAccessKey } from './access-key-signature.ts'
 import type { Jwks } from './keys.ts'
+import type { CutOffSnapshot } from './lock.ts'
 import { systemFetch, systemNow, systemRandom } from './platform.ts'
 import { safeUrl } from './safe-url.ts'
 
@@ -9,11 +10,12 @@ export interface FollowingVerifier {
   replaceKeys(keys: Jwks): void
   apply(cutOff: CutOff): void
   trustUntil(atMs: number): void
+  beginSnapshot(): CutOffSnapshot
 }
 
 /** What is followed, for which verifier, and how strictly. */
 export interface FollowOptions {
-  /** Is told of everything that is heard. It follows one server only. */
+  /** Is told of everything that is heard; its cut-offs become those of this one server. */
   readonly verifier: FollowingVerifier
   /** Origin of the server, as in the connection string; http on loopback hosts only. */
   readonly endpoint: string

@@ -13,6 +13,8 @@ export type FollowFault =
 /** Everything that is known on the way along a feed. */
 export interface Way extends FollowSettings {
   position: number | undefined
+  /** Cut-offs that came since the snapshot. */
+  heardCount: number
   freshUntilMs: number
   failures: number
   fault: FollowFault | undefined
@@ -50,13 +52,13 @@ export function awaitAnswer(way: Way, timeoutMs: number): void {
 }
 
 /**
- * Hands cut-offs to the verifier.
+ * Hands cut-offs to the verifier, or to its next snapshot.
  *
  * @returns whether it knew how to take them all; without that there is nothing to go on with.
  */
-export function applyAll(way: Way, cutOffs: Iterable<CutOff>): boolean {
+export function applyAll(to: { apply(cutOff: CutOff): void }, cutOffs: Iterable<CutOff>): boolean {
   try {
-    for (const cutOff of cutOffs) way.verifier.apply(cutOff)
+    for (const cutOff of cutOffs) to.apply(cutOff)
     return true
   } catch (error) {
     if (error instanceof TypeError) return false

@@ -42,6 +42,12 @@ export interface Following {
 }
 
 /**
+ * Cut-offs heard after which the next connection begins with a snapshot, which leaves behind what
+ * is over; a server ends its streams each hour.
+ */
+const heardCountMax = 100_000
+
+/**
  * Keeps a verifier informed of what the server revokes, until it is closed. From the call on, the
  * verifier refuses as `stale` what it would accept, until it is up to date.
  *
@@ -57,6 +63,7 @@ export function followRevocations(options: FollowOptions): Following {
   const way: Way = {
     ...settings,
     position: undefined,
+    heardCount: 0,
     freshUntilMs: Number.NEGATIVE_INFINITY,
     failures: 0,
     fault: undefined,
@@ -102,7 +109,8 @@ async function goOn(way: Way): Promise<void> {
     if (way.isClosed) return
     way.fault = fault
     way.failures += 1
-    if (fault.kind === 'wrong-status' && fault.status === 410) way.position = undefined
+    const isForgotten = fault.kind === 'wrong-status' && fault.status === 410
+    if (isForgotten || way.heardCount > heardCountMax) way.position = undefined
     await pause(way, pauseMsAfter(way.failures, way.random))
   }
 }

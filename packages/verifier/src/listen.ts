@@ -74,8 +74,9 @@ function hearCutOff(way: Way, data: string): FollowFault | undefined {
   if (event === undefined || way.position === undefined) return notUnderstood
   if (event.seq <= way.position) return undefined
   if (event.after > way.position) return { kind: 'event-missed' }
-  if (!applyAll(way, [event])) return notUnderstood
+  if (!applyAll(way.verifier, [event])) return notUnderstood
   way.position = event.seq
+  way.heardCount += 1
   return undefined
 }
 

@@ -30,6 +30,7 @@ import {
   type PlacedSubject,
   placeSubject,
   raiseCutOff,
+  replaceCutOffs,
 } from './cut-offs.ts'
 import { type JsonObject, parseJsonObject } from './json.ts'
 import {
@@ -165,8 +166,29 @@ export function replaceKeys<Imported>(lock: Lock<Imported>, keys: Jwks): void {
  * @throws TypeError for what no server writes.
  */
 export function applyCutOff<Imported>(lock: Lock<Imported>, cutOff: CutOff): void {
+  raise(lock.cutOffs, cutOff)
+}
+
+function raise(cutOffs: CutOffs, cutOff: CutOff): void {
   if (!isCutOff(cutOff)) throw new TypeError('cutOff: expected a kind, its ids and a generation')
-  raiseCutOff(lock.cutOffs, cutOff)
+  raiseCutOff(cutOffs, cutOff)
+}
+
+/** Cut-offs that are being read, to take the place of those that count until then. */
+export interface CutOffSnapshot {
+  /** @throws TypeError for what no server writes. */
+  apply(cutOff: CutOff): void
+  /** Puts what was applied here in the place of everything that was applied before, once. */
+  finish(): void
+}
+
+/** Begins a snapshot. What is over and forgotten is left behind by it. */
+export function beginSnapshot<Imported>(lock: Lock<Imported>): CutOffSnapshot {
+  const next = createCutOffs()
+  return {
+    apply: (cutOff) => raise(next, cutOff),
+    finish: () => replaceCutOffs(lock.cutOffs, next),
+  }
 }
 
 /**

@@ -9,7 +9,16 @@ import type { CutOff } from '@parley/protocol'
 import { type OpenedToken, openToken } from './compact.ts'
 import { derSignature } from './der.ts'
 import type { Jwks, VerificationKey } from './keys.ts'
-import { applyCutOff, createLock, judge, recall, replaceKeys, trustUntil } from './lock.ts'
+import {
+  applyCutOff,
+  beginSnapshot,
+  type CutOffSnapshot,
+  createLock,
+  judge,
+  recall,
+  replaceKeys,
+  trustUntil,
+} from './lock.ts'
 import type { VerifierOptions } from './options.ts'
 import type { Verdict } from './verdicts.ts'
 
@@ -42,6 +51,11 @@ export interface SyncVerifier {
    * @throws TypeError for what is no instant; infinities are.
    */
   trustUntil(atMs: number): void
+  /**
+   * Begins to read cut-offs that take the place of all that were applied, so that those which void
+   * nothing any more are forgotten. `followRevocations` calls it.
+   */
+  beginSnapshot(): CutOffSnapshot
 }
 
 /**
@@ -61,6 +75,7 @@ export function createVerifier(options: VerifierOptions): SyncVerifier {
     replaceKeys: (keys) => replaceKeys(lock, keys),
     apply: (cutOff) => applyCutOff(lock, cutOff),
     trustUntil: (atMs) => trustUntil(lock, atMs),
+    beginSnapshot: () => beginSnapshot(lock),
   }
 }
 

@@ -22,6 +22,7 @@ export async function takeSnapshot(
   signal: AbortSignal,
 ): Promise<FollowFault | undefined> {
   if (way.position !== undefined) return undefined
+  const snapshot = way.verifier.beginSnapshot()
   let first: number | undefined
   for (let after: number | undefined = 0; after !== undefined; ) {
     const answer = await ask(way, { path: 'snapshot', after, signal })
@@ -30,7 +31,7 @@ export async function takeSnapshot(
     if (signal.aborted) return { kind: 'silent' }
     const page = text === undefined ? undefined : parseSnapshotPage(text)
     const isProgress = page?.nextAfter === undefined || page.nextAfter > after
-    if (page === undefined || !isProgress || !applyAll(way, page.cutOffs)) {
+    if (page === undefined || !isProgress || !applyAll(snapshot, page.cutOffs)) {
       return { kind: 'not-understood' }
     }
     // What comes while pages are read, the stream brings once more.
@@ -38,7 +39,9 @@ export async function takeSnapshot(
     after = page.nextAfter
     awaitAnswer(way, answerTimeoutMs)
   }
+  snapshot.finish()
   way.position = first
+  way.heardCount = 0
   return undefined
 }
 
