@@ -28,7 +28,11 @@ export interface FedCutOff extends CutOff {
 /** A page of the snapshot. */
 export interface SnapshotPage {
   readonly seq: number
-  readonly cutOffs: Iterable<CutOff>
+  readonly resourceId: string
+  /** As `CutOffSnapshot.applyPacked` takes them. */
+  readonly identities: Uint8Array
+  readonly tokens: Uint8Array
+  readonly others: readonly Omit<CutOff, 'resourceId'>[]
   /** Where the next page begins; `undefined` after the last. */
   readonly nextAfter: number | undefined
 }
@@ -66,57 +70,15 @@ export function parseFedCutOff(text: string): FedCutOff | undefined {
   return isCutOff(event) ? event : undefined
 }
 
-const recordBytes = 20
-
-/**
- * Reads a page of the snapshot. Identities and tokens are packed, 20 bytes each: the id, and its
- * generation in four bytes, the highest first.
- */
+/** Reads a page of the snapshot. */
 export function parseSnapshotPage(text: string): SnapshotPage | undefined {
-  const { seq, resourceId, identities, tokens, others, nextAfter } = objectOf(text) ?? {}
+  const { seq, resourceId, nextAfter, ...fields } = objectOf(text) ?? {}
+  const others = fields['others']
   if (!isCount(seq) || typeof resourceId !== 'string' || !Array.isArray(others)) return undefined
   if (nextAfter !== undefined && !isCount(nextAfter)) return undefined
-  const packed = [identities, tokens].map((field) =>
+  const [identities, tokens] = [fields['identities'], fields['tokens']].map((field) =>
     typeof field === 'string' ? bytesOfBase64url(field) : undefined,
   )
-  const [identityBytes, tokenBytes] = packed
-  if (identityBytes === undefined || tokenBytes === undefined) return undefined
-  if (packed.some((bytes) => (bytes?.length ?? 1) % recordBytes !== 0)) return undefined
-  return { seq, nextAfter, cutOffs: unpack(resourceId, { identityBytes, tokenBytes, others }) }
-}
-
-function* unpack(
-  resourceId: string,
-  page: {
-    readonly identityBytes: Uint8Array
-    readonly tokenBytes: Uint8Array
-    readonly others: readonly Omit<CutOff, 'resourceId'>[]
-  },
-): Generator<CutOff> {
-  yield* unpackRecords(page.identityBytes, { kind: 'identity', resourceId })
-  yield* unpackRecords(page.tokenBytes, { kind: 'token', resourceId })
-  for (const other of page.others) yield { ...other, resourceId }
-}
-
-function* unpackRecords(
-  bytes: Uint8Array,
-  owner: Pick<CutOff, 'kind' | 'resourceId'>,
-): Generator<CutOff> {
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length)
-  for (let at = 0; at < bytes.length; at += recordBytes) {
-    const subject = guidAt(bytes, at)
-    yield { ...owner, subject, generation: view.getUint32(at + 16) }
-  }
-}
-
-const hexOf = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, '0'))
-const dashBefore: ReadonlySet<number> = new Set([4, 6, 8, 10])
-
-function guidAt(bytes: Uint8Array, at: number): string {
-  let text = ''
-  for (let index = 0; index < 16; index++) {
-    if (dashBefore.has(index)) text += '-'
-    text += hexOf[bytes[at + index] as number]
-  }
-  return text
+  if (identities === undefined || tokens === undefined) return undefined
+  return { seq, resourceId, identities, tokens, others, nextAfter }
 }

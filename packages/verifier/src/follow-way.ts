@@ -1,4 +1,3 @@
-import type { CutOff } from '@parley/protocol'
 import type { FollowSettings } from './follow-options.ts'
 
 /** Why the server is not heard. Following goes on: it connects again after a pause. */
@@ -52,13 +51,13 @@ export function awaitAnswer(way: Way, timeoutMs: number): void {
 }
 
 /**
- * Hands cut-offs to the verifier, or to its next snapshot.
+ * Does what a verifier refuses to do with what no server writes.
  *
- * @returns whether it knew how to take them all; without that there is nothing to go on with.
+ * @returns whether it was done; without that there is nothing to go on with.
  */
-export function applyAll(to: { apply(cutOff: CutOff): void }, cutOffs: Iterable<CutOff>): boolean {
+export function isTaken(take: () => void): boolean {
   try {
-    for (const cutOff of cutOffs) to.apply(cutOff)
+    take()
     return true
   } catch (error) {
     if (error instanceof TypeError) return false

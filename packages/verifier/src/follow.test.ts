@@ -19,6 +19,9 @@ const { token, nowMs: noonMs } = found ?? assert.fail('no such vector')
 const [resourceId, identityId] = ['a', 'b'].map(
   (last) => `0199a6b2-7c00-7000-8000-00000000000${last}`,
 ) as [string, string]
+const accepted = createVerifier({ issuer, keys, now: () => noonMs }).verify(token)
+assert.ok(accepted.ok)
+const { jti } = accepted.claims
 const revoked: CutOff = { kind: 'identity', resourceId, subject: identityId, generation: 4 }
 const emptyPage = { seq: 5, resourceId, identities: '', tokens: '', others: [] }
 const packed = (id: string, generation: number) => {
@@ -117,6 +120,7 @@ describe('following', () => {
 
   const kinds: readonly (readonly [string, object])[] = [
     ['an identity', { identities: packed(identityId, 4) }],
+    ['a token', { tokens: packed(jti, deletedGeneration) }],
     ['an access key', { others: [{ kind: 'access-key', subject: 'primary', generation: 1000 }] }],
     [
       'the resource',
@@ -182,6 +186,8 @@ describe('following', () => {
     ['is no snapshot', {}],
     ['is cut short', { ...emptyPage, identities: packed(identityId, 4).slice(4) }],
     ['goes round in a circle', { ...emptyPage, nextAfter: 0 }],
+    ['cuts off nothing', { ...emptyPage, tokens: packed(identityId, 1) }],
+    ['is of no resource', { ...emptyPage, resourceId: 'all' }],
     ['has cut-offs of kinds to come', { ...emptyPage, others: [{ kind: 'planet' }] }],
   ]
   for (const [what, page] of pages) {

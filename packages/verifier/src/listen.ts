@@ -1,10 +1,10 @@
 import { createEventStreamReader, type StreamMessage } from './event-stream.ts'
 import { parseFedCutOff, parseHeartbeat, parseOpening } from './feed-messages.ts'
 import {
-  applyAll,
   ask,
   awaitAnswer,
   type FollowFault,
+  isTaken,
   refusalOf,
   trust,
   type Way,
@@ -60,13 +60,8 @@ function hearKeys(way: Way, ear: Ear, data: string): FollowFault | undefined {
   const opening = parseOpening(data)
   if (opening === undefined) return notUnderstood
   ear.openedAtMs ??= opening.atMs
-  try {
-    way.verifier.replaceKeys({ keys: opening.keys })
-    return undefined
-  } catch (error) {
-    if (error instanceof TypeError) return notUnderstood
-    throw error
-  }
+  const { keys } = opening
+  return isTaken(() => way.verifier.replaceKeys({ keys })) ? undefined : notUnderstood
 }
 
 function hearCutOff(way: Way, data: string): FollowFault | undefined {
@@ -74,7 +69,7 @@ function hearCutOff(way: Way, data: string): FollowFault | undefined {
   if (event === undefined || way.position === undefined) return notUnderstood
   if (event.seq <= way.position) return undefined
   if (event.after > way.position) return { kind: 'event-missed' }
-  if (!applyAll(way.verifier, [event])) return notUnderstood
+  if (!isTaken(() => way.verifier.apply(event))) return notUnderstood
   way.position = event.seq
   way.heardCount += 1
   return undefined

@@ -1,13 +1,14 @@
-import { parseSnapshotPage } from './feed-messages.ts'
+import { parseSnapshotPage, type SnapshotPage } from './feed-messages.ts'
 import {
   answerTimeoutMs,
-  applyAll,
   ask,
   awaitAnswer,
   type FollowFault,
+  isTaken,
   refusalOf,
   type Way,
 } from './follow-way.ts'
+import type { CutOffSnapshot } from './lock.ts'
 
 /** Bytes of one page: a server's has 1.4 MB. */
 const pageBytesMax = 8 * 1024 * 1024
@@ -31,7 +32,7 @@ export async function takeSnapshot(
     if (signal.aborted) return { kind: 'silent' }
     const page = text === undefined ? undefined : parseSnapshotPage(text)
     const isProgress = page?.nextAfter === undefined || page.nextAfter > after
-    if (page === undefined || !isProgress || !applyAll(snapshot, page.cutOffs)) {
+    if (page === undefined || !isProgress || !isTaken(() => applyPage(snapshot, page))) {
       return { kind: 'not-understood' }
     }
     // What comes while pages are read, the stream brings once more.
@@ -43,6 +44,13 @@ export async function takeSnapshot(
   way.position = first
   way.heardCount = 0
   return undefined
+}
+
+function applyPage(snapshot: CutOffSnapshot, page: SnapshotPage): void {
+  const { resourceId } = page
+  snapshot.applyPacked({ kind: 'identity', resourceId }, page.identities)
+  snapshot.applyPacked({ kind: 'token', resourceId }, page.tokens)
+  for (const other of page.others) snapshot.apply({ ...other, resourceId })
 }
 
 /** The text of a page, `undefined` for one that is longer than any server's or no UTF-8. */

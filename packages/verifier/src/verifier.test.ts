@@ -73,7 +73,7 @@ for (const [name, create] of Object.entries(entries)) {
       assert.throws(() => verifier.trustUntil(Number.NaN), TypeError)
     })
 
-    test('is live again where a snapshot leaves its cut-off behind, not before it is whole', async () => {
+    test('is live again once a snapshot has left its cut-off behind', async () => {
       const verifier = verifierWith()
       verifier.apply(revoked)
       const snapshot = verifier.beginSnapshot()
