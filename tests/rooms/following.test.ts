@@ -195,6 +195,21 @@ describe('a verifier that cannot know', () => {
   })
 })
 
+test('a snapshot has the cut-offs of its resource and no other, packed', async () => {
+  const [tenant, neighbour] = [await world.createTenant(), await world.createTenant()]
+  const [own, foreign] = [await holder(tenant), await holder(neighbour)]
+  await postRevoke(neighbour, foreign.id)
+  await postRevoke(tenant, own.id)
+  const path = '/parley/revocations/snapshot'
+  const { status, headers, text } = await tenant.call({ method: 'GET', path })
+  assert.deepEqual([status, headers['cache-control']], [200, 'no-store'])
+  const { seq, identities, ...rest } = JSON.parse(text)
+  const packed = `${own.id.slice(-36).replaceAll('-', '')}00000002`
+  assert.equal(Buffer.from(identities, 'base64url').toString('hex'), packed)
+  assert.deepEqual(rest, { resourceId: tenant.resourceId, tokens: '', others: [] })
+  assert.ok(seq >= 2)
+})
+
 describe('the stream of revocations', () => {
   const events = (after: string) => ({ method: 'GET', path: `/parley/revocations/events${after}` })
 
