@@ -13,6 +13,8 @@ import { serverLimits } from './contract/limits.ts'
 import type { Operation } from './contract/operation.ts'
 import type { Database } from './database/connect.ts'
 import type { Feed } from './events/feed.ts'
+import { createOpenings, type Openings } from './events/openings.ts'
+import type { Follower } from './events/tail.ts'
 import type { OpenLog } from './foundation/log.ts'
 import { createMetrics, type Metrics } from './foundation/metrics.ts'
 import { createOneAtATime } from './foundation/one-at-a-time.ts'
@@ -30,6 +32,7 @@ import { purgeSteps } from './purge-steps.ts'
 import { createResourceDirectory, type ResourceDirectory } from './resources/directory.ts'
 import { type Purger, startPurger } from './resources/purge.ts'
 import { purgeNumbers } from './resources/purge-numbers.ts'
+import { createRevocationStreams, type RevocationStreams } from './revocations/streams.ts'
 import { followCutOffs, loadCutOffs } from './tokens/cut-offs.ts'
 import type { SigningKeyRing } from './tokens/signing-key-ring.ts'
 import { followSigningKeys, type SigningKeyRotation } from './tokens/signing-key-rotation.ts'
@@ -61,6 +64,8 @@ export interface Assembly {
   readonly controlPlane: ControlPlane
   /** To be stopped before the database is closed. */
   readonly purger: Purger
+  /** To be closed after the last request was answered. */
+  readonly streams: RevocationStreams
 }
 
 /** Builds the rooms. */
@@ -74,10 +79,14 @@ export async function assemble(world: AssemblyWorld): Promise<Assembly> {
   for (const resource of installation.resources) resources.put(resource)
   const { feed } = node
   const verifier = verifierOf(world, issuer)
-  feed.follow(followResources({ db, sealer, resources, keyRing }))
+  const openings = createOpenings()
+  feed.follow(closingAfter(followResources({ db, sealer, resources, keyRing }), openings))
   feed.follow(followSigningKeys(rotation))
   await loadCutOffs(db, verifier, platform.now())
   const metrics = createMetrics()
+  const { isCurrent } = node
+  const { monotonicNow } = platform
+  const streams = createRevocationStreams({ db, feed, openings, ring, isCurrent, monotonicNow })
   const purger = openPurger(world, { metrics, feed })
   const checkBearer = bearerCheckOf(world)
   const { overlaps, controlPlane } = controlPlaneOf(world, { feed, resources })
@@ -99,6 +108,7 @@ export async function assemble(world: AssemblyWorld): Promise<Assembly> {
       checkBearer,
       endpointFor: controlPlane.endpointFor,
       controlPlane,
+      streams,
     }),
     pipeline: pipelineOf(world, { metrics, keyRing, resources, checkBearer }),
     metrics,
@@ -106,6 +116,24 @@ export async function assemble(world: AssemblyWorld): Promise<Assembly> {
     overlaps,
     controlPlane,
     purger,
+    streams,
+  }
+}
+
+/** Closes what an event ends once the credential is refused: whoever comes again is judged anew. */
+function closingAfter(informed: Follower, openings: Openings): Follower {
+  return {
+    ...informed,
+    apply: (event) => {
+      const pending = informed.apply(event)
+      if (pending !== undefined) return pending.then(() => openings.apply(event))
+      openings.apply(event)
+      return undefined
+    },
+    reload: async () => {
+      await informed.reload?.()
+      openings.closeAll()
+    },
   }
 }
 

@@ -22,7 +22,9 @@ import { keyOperations } from './keys/operations.ts'
 import type { Node } from './nodes/node.ts'
 import type { ResourceDirectory } from './resources/directory.ts'
 import { purgeOperations } from './resources/purge-operations.ts'
+import { followingOperations } from './revocations/following-operations.ts'
 import { revocationOperations } from './revocations/operations.ts'
+import type { RevocationStreams } from './revocations/streams.ts'
 import { targetOperations } from './revocations/target-operations.ts'
 import { introspectionOperations } from './tokens/introspection.ts'
 import { createIssueToken } from './tokens/issue.ts'
@@ -54,6 +56,7 @@ export interface OperationWorld {
   /** The endpoint that clients of a resource use, by its name. */
   readonly endpointFor: (name: string) => string
   readonly controlPlane: ControlPlane
+  readonly streams: Pick<RevocationStreams, 'open'>
 }
 
 /** Builds every room and concatenates their tables. */
@@ -79,6 +82,7 @@ export function operationsOf(world: OperationWorld): readonly Operation[] {
     ...signingKeyOperations({ db, ring, rotation }),
     ...revocationOperations({ db, feed, now, findResource }),
     ...targetOperations({ db, feed, now, findResource, verifier: world.verifier }),
+    ...followingOperations(world),
     ...auditOperations({ db, endpoint }),
     ...exchangeOperations({ ...world, issueToken }),
     ...assignmentOperations({ ...world, findResource }),
@@ -95,7 +99,7 @@ export function describeOperations(): readonly Operation[] {
     platform: { now: absent, monotonicNow: absent, randomBytes: absent, newGuid: absent },
     feed: { publish: absent, follow: absent },
     node: { isCurrent: absent },
-    verifier: { verify: absent, replaceKeys: absent, apply: absent },
+    verifier: absentVerifier,
     ring: { sign: absent, signerKid: absent, published: absent, put: absent, follow: absent },
     rotation: { turn: absent, rotate: absent, readAgain: absent },
     customIdKey: absent as unknown as KeyObject,
@@ -107,7 +111,16 @@ export function describeOperations(): readonly Operation[] {
     checkBearer: absent,
     endpointFor: absent,
     controlPlane: absent as unknown as ControlPlane,
+    streams: { open: absent },
   })
+}
+
+const absentVerifier = {
+  verify: absent,
+  replaceKeys: absent,
+  apply: absent,
+  trustUntil: absent,
+  beginSnapshot: absent,
 }
 
 const absentKeyRing = {

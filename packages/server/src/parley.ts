@@ -211,7 +211,7 @@ async function serve(opened: Opened): Promise<Result<Started, StartFault>> {
   const { feed } = node
   const rotation = createSigningKeyRotation({ db, feed, platform, sealer, ring, ...terms })
   const assembly = await assemble({ ...opened, db, endpoint, ring, rotation })
-  const { pipeline, operations, metrics, controlPlane, purger } = assembly
+  const { pipeline, operations, metrics, controlPlane, purger, streams } = assembly
   closers.push(() => purger.stop())
   closers.push(() => node.close())
   const joined = await node.start()
@@ -232,6 +232,7 @@ async function serve(opened: Opened): Promise<Result<Started, StartFault>> {
   if (!opening.ok) return opening
   const management = opening.value
   if (management !== undefined) closers.push(() => management.close())
+  closers.push(async () => streams.close())
   closers.push(async () => {
     isStopping = true
     const isDrained = await pipeline.drain(settings.stopTimeoutMs)

@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict'
+import { createHash } from 'node:crypto'
 import { describe, test } from 'node:test'
 import { type CutOff, deletedGeneration, type SubjectKind } from '@parley/protocol'
 import fc from 'fast-check'
 import { type CutOffs, createCutOffs, lowestLive, placeSubject, raiseCutOff } from './cut-offs.ts'
-import { fingerprintOf } from './fingerprints.ts'
+import { fingerprintOf, fingerprintOfBytes } from './fingerprints.ts'
 
 const guid = (number: number, first = 0) => {
   const hex = (value: number, digits: number) => value.toString(16).padStart(digits, '0')
@@ -36,6 +37,20 @@ const cutOff: fc.Arbitrary<CutOff> = fc
 function liveFrom(table: CutOffs, of: CutOff): number {
   return lowestLive(placeSubject(table, { ...of, carried: 0 }))
 }
+
+test('a subject has one fingerprint, in text and in bytes', () => {
+  for (let round = 0; round < 1000; round++) {
+    const hash = createHash('sha256').update(String(round)).digest()
+    const hex = hash.toString('hex', 0, 16)
+    const subject = hex.replace(/^(.{8})(.{4})(.{4})(.{4})/, '$1-$2-$3-$4-')
+    const resourceId = `0199a6b2-7c00-7000-8000-${String(round % 3).padStart(12, '0')}`
+    const view = new DataView(hash.buffer, hash.byteOffset)
+    for (const kind of ['identity', 'token'] as const) {
+      const fromText = fingerprintOf({ kind, resourceId, subject })
+      assert.deepEqual(fingerprintOfBytes({ kind, resourceId }, view, 0), fromText)
+    }
+  }
+})
 
 describe('the table of cut-offs', () => {
   test('answers as a plain map of the highest cut-offs does', () => {

@@ -72,19 +72,41 @@ export function createCutOffs(): CutOffs {
  * @returns whether the cut-off rose.
  */
 export function raiseCutOff(cutOffs: CutOffs, cutOff: CutOff): boolean {
-  const table = cutOffs.tables[cutOff.kind]
+  return raiseFingerprint(cutOffs, cutOff.kind, {
+    ...fingerprintOf(cutOff),
+    generation: cutOff.generation,
+  })
+}
+
+/** The same for a subject whose fingerprint is at hand. */
+export function raiseFingerprint(
+  cutOffs: CutOffs,
+  kind: SubjectKind,
+  { high, low, generation }: Fingerprint & { readonly generation: number },
+): boolean {
+  const table = cutOffs.tables[kind]
   if (table.size + 1 > (table.slots.length / slotWords) * loadMax) grow(table)
-  const { high, low } = fingerprintOf(cutOff)
   const { slots } = table
   const at = findSlot(table, high, low)
   const current = (slots[at + 2] as number) >>> 0
-  if (current >= cutOff.generation) return false
+  if (current >= generation) return false
   if (current === 0) table.size++
   slots[at] = high
   slots[at + 1] = low
-  slots[at + 2] = cutOff.generation
+  slots[at + 2] = generation
   cutOffs.version++
   return true
+}
+
+/**
+ * Puts other cut-offs in the place of all there are. Subjects that were placed stay placed; the
+ * tables of `next` are taken over, so it is of no use afterwards.
+ */
+export function replaceCutOffs(cutOffs: CutOffs, next: CutOffs): void {
+  for (const [kind, table] of Object.entries(next.tables)) {
+    Object.assign(cutOffs.tables[kind as SubjectKind], table)
+  }
+  cutOffs.version++
 }
 
 /** Finds for a subject of a token what it takes to look its cut-off up, again and again. */

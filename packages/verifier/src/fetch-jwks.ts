@@ -2,6 +2,7 @@ import { fail, ok, type Result } from '@parley/protocol'
 import { decodeUtf8, parseJsonObject } from './json.ts'
 import { type Jwks, type KeySetFault, readKeySet } from './keys.ts'
 import { systemFetch } from './platform.ts'
+import { safeUrl } from './safe-url.ts'
 
 /** Where a key set is and how it is fetched. */
 export interface FetchJwksOptions {
@@ -30,8 +31,6 @@ const timeoutMsMax = 60_000
 /** Largest answer that is read: room for 64 RSA keys of 4096 bits. */
 const bodyBytesMax = 64 * 1024
 
-const loopback = /^(localhost|127(\.[0-9]{1,3}){3}|\[::1\])$/
-
 /**
  * Downloads a key set and makes sure that a verifier can use it. Redirects are not followed: keys
  * come from where the configuration says.
@@ -42,7 +41,7 @@ const loopback = /^(localhost|127(\.[0-9]{1,3}){3}|\[::1\])$/
  */
 export async function fetchJwks(options: FetchJwksOptions): Promise<Result<Jwks, FetchJwksFault>> {
   const { fetch = systemFetch, timeoutMs = timeoutMsDefault } = options
-  const url = checkUrl(options.url)
+  const url = safeUrl(options.url, 'url').href
   if (!(timeoutMs >= 1 && timeoutMs <= timeoutMsMax)) {
     throw new TypeError(`timeoutMs: expected 1..${timeoutMsMax}`)
   }
@@ -58,12 +57,6 @@ export async function fetchJwks(options: FetchJwksOptions): Promise<Result<Jwks,
   } finally {
     clearTimeout(timer)
   }
-}
-
-function checkUrl(text: string): string {
-  const { protocol, hostname, href } = new URL(text)
-  if (protocol === 'https:' || (protocol === 'http:' && loopback.test(hostname))) return href
-  throw new TypeError('url: expected https, or http on a loopback host')
 }
 
 async function downloadKeys(

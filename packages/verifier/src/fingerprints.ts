@@ -35,6 +35,22 @@ export function fingerprintOf(of: VoidingSubject): Fingerprint {
   return mix(high, low, salt ^ head)
 }
 
+/**
+ * The fingerprint of an identity or a token whose id comes as 16 bytes: the same as that of its
+ * text, at a tenth of the cost.
+ *
+ * @param at - where the id begins in `bytes`.
+ */
+export function fingerprintOfBytes(
+  owned: { readonly kind: 'identity' | 'token'; readonly resourceId: string },
+  bytes: DataView,
+  at: number,
+): Fingerprint {
+  const salt = scramble(wordsOf(owned.resourceId).salt + kinds[owned.kind])
+  const head = scramble(scramble(bytes.getInt32(at)) ^ bytes.getInt32(at + 4))
+  return mix(bytes.getInt32(at + 8), bytes.getInt32(at + 12), salt ^ head)
+}
+
 /** A GUID in numbers: its random half and a hash of the other one. */
 interface Words extends Fingerprint {
   readonly head: number

@@ -1,5 +1,10 @@
+export type { Authorize } from './access-key-signature.ts'
 export * from './fetch-jwks.ts'
+export { type Following, followRevocations } from './follow.ts'
+export type { FollowingVerifier, FollowOptions } from './follow-options.ts'
+export type { FollowFault } from './follow-way.ts'
 export type { Jwk, Jwks, KeySetFault } from './keys.ts'
+export type { CutOffSnapshot } from './lock.ts'
 export type { VerifierOptions } from './options.ts'
 export type {
   Accepted,

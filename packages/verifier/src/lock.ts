@@ -19,6 +19,7 @@ import {
   type CutOff,
   checkClaims,
   isCutOff,
+  isGuid,
   subjectsOf,
   voidedBy,
 } from '@parley/protocol'
@@ -30,7 +31,10 @@ import {
   type PlacedSubject,
   placeSubject,
   raiseCutOff,
+  raiseFingerprint,
+  replaceCutOffs,
 } from './cut-offs.ts'
+import { fingerprintOfBytes } from './fingerprints.ts'
 import { type JsonObject, parseJsonObject } from './json.ts'
 import {
   createKeyRing,
@@ -59,6 +63,8 @@ export interface Lock<Imported> {
   readonly ring: KeyRing<Imported>
   readonly cutOffs: CutOffs
   readonly seen: SeenTokens
+  /** First millisecond in which the cut-offs are too old to accept anything by them. */
+  freshUntilMs: number
 }
 
 /** How far `iat` may lie ahead of this clock, in milliseconds. */
@@ -75,6 +81,7 @@ export function createLock<Imported>(
     ring: createKeyRing(settings.keys, importKey),
     cutOffs: createCutOffs(),
     seen: createSeenTokens(settings.seenTokensMax),
+    freshUntilMs: Number.POSITIVE_INFINITY,
   }
 }
 
@@ -89,7 +96,8 @@ export function recall<Imported>(lock: Lock<Imported>, token: string): Verdict |
   const entry = findSeen(seen, token)
   if (entry === undefined) return undefined
   // Asked this way round, a clock that gives no number accepts nothing.
-  if (!(settings.now() < entry.endsAtMs)) {
+  const nowMs = settings.now()
+  if (!(nowMs < entry.endsAtMs)) {
     forgetSeen(seen, entry)
     return expired(entry.verdict.expiresAtMs)
   }
@@ -101,7 +109,8 @@ export function recall<Imported>(lock: Lock<Imported>, token: string): Verdict |
     }
     entry.judgedVersion = cutOffs.version
   }
-  return entry.verdict
+  // Nothing is forgotten for being stale: the token counts again when the feed is heard again.
+  return nowMs < lock.freshUntilMs ? entry.verdict : refuse('stale')
 }
 
 /**
@@ -127,6 +136,7 @@ export function judge<Imported>(
   const subjects = subjectsOf(checked).map((subject) => placeSubject(cutOffs, subject))
   const voided = refuseVoid(subjects)
   if (voided !== undefined) return voided
+  if (!(settings.now() < lock.freshUntilMs)) return refuse('stale')
   const verdict = accept(checked)
   const token = ownCopy(opened.token)
   rememberSeen(lock.seen, {
@@ -159,8 +169,70 @@ export function replaceKeys<Imported>(lock: Lock<Imported>, keys: Jwks): void {
  * @throws TypeError for what no server writes.
  */
 export function applyCutOff<Imported>(lock: Lock<Imported>, cutOff: CutOff): void {
+  raise(lock.cutOffs, cutOff)
+}
+
+function raise(cutOffs: CutOffs, cutOff: CutOff): void {
   if (!isCutOff(cutOff)) throw new TypeError('cutOff: expected a kind, its ids and a generation')
-  raiseCutOff(lock.cutOffs, cutOff)
+  raiseCutOff(cutOffs, cutOff)
+}
+
+const recordBytes = 20
+
+function raisePacked(
+  cutOffs: CutOffs,
+  owned: { readonly kind: 'identity' | 'token'; readonly resourceId: string },
+  records: Uint8Array,
+): void {
+  const isWhole = records.length % recordBytes === 0 && isGuid(owned.resourceId)
+  const view = new DataView(records.buffer, records.byteOffset, records.length)
+  for (let at = 0; isWhole && at < records.length; at += recordBytes) {
+    const generation = view.getUint32(at + 16)
+    if (generation < 2) throw new TypeError('records: expected generations from 2 on')
+    const { high, low } = fingerprintOfBytes(owned, view, at)
+    raiseFingerprint(cutOffs, owned.kind, { high, low, generation })
+  }
+  if (!isWhole) throw new TypeError('records: expected 20 bytes each, of a resource')
+}
+
+/** Cut-offs that are being read, to take the place of those that count until then. */
+export interface CutOffSnapshot {
+  /** @throws TypeError for what no server writes. */
+  apply(cutOff: CutOff): void
+  /**
+   * Applies many of one kind: 20 bytes each, the id and four of its generation, the highest first.
+   *
+   * @throws TypeError for a generation that no server writes, or bytes that are left over.
+   */
+  applyPacked(
+    owned: { readonly kind: 'identity' | 'token'; readonly resourceId: string },
+    records: Uint8Array,
+  ): void
+  /** Puts what was applied here in the place of everything that was applied before, once. */
+  finish(): void
+}
+
+/** Begins a snapshot. What is over and forgotten is left behind by it. */
+export function beginSnapshot<Imported>(lock: Lock<Imported>): CutOffSnapshot {
+  const next = createCutOffs()
+  return {
+    apply: (cutOff) => raise(next, cutOff),
+    applyPacked: (owned, records) => raisePacked(next, owned, records),
+    finish: () => replaceCutOffs(lock.cutOffs, next),
+  }
+}
+
+/**
+ * Says until when the cut-offs are known well enough to accept tokens by them; from then on every
+ * token that would be accepted is `stale`. A verifier that nobody tells is never stale.
+ *
+ * @throws TypeError for what is no instant; infinities are.
+ */
+export function trustUntil<Imported>(lock: Lock<Imported>, atMs: number): void {
+  if (typeof atMs !== 'number' || Number.isNaN(atMs)) {
+    throw new TypeError('atMs: expected milliseconds since the Unix epoch')
+  }
+  lock.freshUntilMs = atMs
 }
 
 function refuseClaims(

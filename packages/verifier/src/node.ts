@@ -9,7 +9,16 @@ import type { CutOff } from '@parley/protocol'
 import { type OpenedToken, openToken } from './compact.ts'
 import { derSignature } from './der.ts'
 import type { Jwks, VerificationKey } from './keys.ts'
-import { applyCutOff, createLock, judge, recall, replaceKeys } from './lock.ts'
+import {
+  applyCutOff,
+  beginSnapshot,
+  type CutOffSnapshot,
+  createLock,
+  judge,
+  recall,
+  replaceKeys,
+  trustUntil,
+} from './lock.ts'
 import type { VerifierOptions } from './options.ts'
 import type { Verdict } from './verdicts.ts'
 
@@ -34,6 +43,19 @@ export interface SyncVerifier {
    * @throws TypeError for what no server writes.
    */
   apply(cutOff: CutOff): void
+  /**
+   * Says until when, by the verifier's clock, its cut-offs are known well enough to accept tokens
+   * by them; from then on what would be accepted is refused as `stale`. `followRevocations` calls
+   * it. Default: for ever.
+   *
+   * @throws TypeError for what is no instant; infinities are.
+   */
+  trustUntil(atMs: number): void
+  /**
+   * Begins to read cut-offs that take the place of all that were applied, so that those which void
+   * nothing any more are forgotten. `followRevocations` calls it.
+   */
+  beginSnapshot(): CutOffSnapshot
 }
 
 /**
@@ -52,6 +74,8 @@ export function createVerifier(options: VerifierOptions): SyncVerifier {
     },
     replaceKeys: (keys) => replaceKeys(lock, keys),
     apply: (cutOff) => applyCutOff(lock, cutOff),
+    trustUntil: (atMs) => trustUntil(lock, atMs),
+    beginSnapshot: () => beginSnapshot(lock),
   }
 }
 

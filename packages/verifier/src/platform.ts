@@ -8,6 +8,11 @@ export function systemNow(): number {
   return Date.now()
 }
 
+/** Chance, 0..1. */
+export function systemRandom(): number {
+  return Math.random()
+}
+
 /** The platform's `fetch`; looked up at each call, so that instrumentation may replace it. */
 export const systemFetch: typeof fetch = (input, init) => fetch(input, init)
 

@@ -31,6 +31,7 @@ export interface PlainRefusal {
     | 'bad-claims'
     | 'wrong-issuer'
     | 'wrong-audience'
+    | 'stale'
 }
 
 /** The token is over. */
@@ -86,4 +87,5 @@ const refusals: Readonly<Record<PlainRefusal['reason'], PlainRefusal>> = {
   'bad-claims': plain('bad-claims'),
   'wrong-issuer': plain('wrong-issuer'),
   'wrong-audience': plain('wrong-audience'),
+  stale: plain('stale'),
 }

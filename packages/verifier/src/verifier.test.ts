@@ -34,6 +34,11 @@ const entries = { WebCrypto: createVerifier, 'node:crypto': createSyncVerifier }
 for (const [name, create] of Object.entries(entries)) {
   const verifierWith = (changes: Partial<VerifierOptions> = {}) =>
     create({ issuer, keys, now: () => nowMs, ...changes })
+  const verifierThatIsStale = () => {
+    const verifier = verifierWith()
+    verifier.trustUntil(nowMs)
+    return verifier
+  }
 
   describe(`a good token on ${name}`, () => {
     test('tells what it says, frozen to the last claim', async () => {
@@ -51,6 +56,42 @@ for (const [name, create] of Object.entries(entries)) {
       const first = await verifier.verify(token)
       assert.equal(await verifier.verify(freshString(token)), first)
       assert.equal(await verifier.verify(`x${token}`.slice(1)), first)
+    })
+
+    test('is stale from the instant on until which the verifier was told to trust', async () => {
+      let atMs = nowMs
+      const verifier = verifierWith({ now: () => atMs })
+      verifier.trustUntil(nowMs + 1)
+      assert.equal((await verifier.verify(token)).ok, true)
+      atMs = nowMs + 1
+      assert.equal(refusal(await verifier.verify(token)), 'stale')
+      verifier.trustUntil(nowMs + 2)
+      assert.equal((await verifier.verify(token)).ok, true)
+      verifier.trustUntil(Number.NEGATIVE_INFINITY)
+      assert.equal(refusal(await verifier.verify(token)), 'stale')
+      assert.equal(refusal(await verifierThatIsStale().verify(token)), 'stale')
+      assert.throws(() => verifier.trustUntil(Number.NaN), TypeError)
+    })
+
+    test('is live again once a snapshot has left its cut-off behind', async () => {
+      const verifier = verifierWith()
+      verifier.apply(revoked)
+      const snapshot = verifier.beginSnapshot()
+      assert.throws(() => snapshot.apply({ ...revoked, generation: 1 }), TypeError)
+      assert.deepEqual(await verifier.verify(token), voidVerdict)
+      snapshot.finish()
+      assert.equal((await verifier.verify(token)).ok, true)
+      const next = verifier.beginSnapshot()
+      next.apply(revoked)
+      assert.equal((await verifier.verify(token)).ok, true)
+      next.finish()
+      assert.deepEqual(await verifier.verify(token), voidVerdict)
+    })
+
+    test('that is known to be void is called so, stale or not', async () => {
+      const verifier = verifierThatIsStale()
+      verifier.apply(revoked)
+      assert.deepEqual(await verifier.verify(token), voidVerdict)
     })
 
     test('is judged afresh each time where nothing is remembered', async () => {

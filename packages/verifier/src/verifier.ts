@@ -1,7 +1,16 @@
 import type { CutOff } from '@parley/protocol'
 import { type OpenedToken, openToken } from './compact.ts'
 import type { Jwks, PublicJwk, VerificationKey } from './keys.ts'
-import { applyCutOff, createLock, judge, recall, replaceKeys } from './lock.ts'
+import {
+  applyCutOff,
+  beginSnapshot,
+  type CutOffSnapshot,
+  createLock,
+  judge,
+  recall,
+  replaceKeys,
+  trustUntil,
+} from './lock.ts'
 import type { VerifierOptions } from './options.ts'
 import { systemCrypto } from './platform.ts'
 import type { Verdict } from './verdicts.ts'
@@ -28,6 +37,19 @@ export interface Verifier {
    * @throws TypeError for what no server writes.
    */
   apply(cutOff: CutOff): void
+  /**
+   * Says until when, by the verifier's clock, its cut-offs are known well enough to accept tokens
+   * by them; from then on what would be accepted is refused as `stale`. `followRevocations` calls
+   * it. Default: for ever.
+   *
+   * @throws TypeError for what is no instant; infinities are.
+   */
+  trustUntil(atMs: number): void
+  /**
+   * Begins to read cut-offs that take the place of all that were applied, so that those which void
+   * nothing any more are forgotten. `followRevocations` calls it.
+   */
+  beginSnapshot(): CutOffSnapshot
 }
 
 type CryptoKey = Awaited<ReturnType<ReturnType<typeof systemCrypto>['importKey']>>
@@ -62,6 +84,8 @@ export function createVerifier(options: VerifierOptions): Verifier {
     },
     replaceKeys: (keys) => replaceKeys(lock, keys),
     apply: (cutOff) => applyCutOff(lock, cutOff),
+    trustUntil: (atMs) => trustUntil(lock, atMs),
+    beginSnapshot: () => beginSnapshot(lock),
   }
 }
 

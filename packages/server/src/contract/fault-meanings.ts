@@ -162,6 +162,12 @@ export const faultMeanings: { readonly [Kind in Fault['kind']]: FaultMeaning<Kin
       '`Retry-After` says when to come again.',
     example: { kind: 'server-busy' },
   },
+  'events-forgotten': {
+    when:
+      'A follower of revocations asks for what came after a number that is too long ago, or that ' +
+      'the log does not have; it takes a snapshot and goes on from there.',
+    example: { kind: 'events-forgotten' },
+  },
   'node-behind': {
     when:
       'The server may not know the latest revocations, because it cannot reach the database or ' +

@@ -179,6 +179,10 @@ const table: { readonly [Kind in Fault['kind']]: readonly [FaultOf<Kind>, Wire] 
     { kind: 'query-invalid', parameter: '$top', expected: 'a number' },
     [400, 'InvalidQueryParameter', '$top must be a number.', '$top'],
   ],
+  'events-forgotten': [
+    { kind: 'events-forgotten' },
+    [410, 'EventsForgotten', 'What follows this number is no longer at hand.'],
+  ],
   'server-busy': [
     { kind: 'server-busy' },
     [503, 'ServiceUnavailable', 'The server is currently unable to handle the request.'],

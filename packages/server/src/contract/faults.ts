@@ -63,6 +63,7 @@ export type Fault =
   | { readonly kind: 'entra-token-invalid'; readonly reason: RefusalReason }
   | { readonly kind: 'application-differs' }
   | { readonly kind: 'user-differs' }
+  | { readonly kind: 'events-forgotten' }
   | { readonly kind: 'operation-not-served'; readonly what: string }
   | { readonly kind: 'server-busy' }
   | { readonly kind: 'node-behind' }
@@ -151,6 +152,8 @@ function rowFor(fault: Fault): FaultRow {
       return { ...row(400, 'ValidationError', applicationMessage), target: 'appId' }
     case 'user-differs':
       return { ...row(400, 'ValidationError', userMessage), target: 'userId' }
+    case 'events-forgotten':
+      return row(410, 'EventsForgotten', 'What follows this number is no longer at hand.')
     case 'operation-not-served':
       return row(501, 'NotImplemented', `This server does not serve ${fault.what}.`)
     case 'issuer-unreachable':

@@ -31,6 +31,20 @@ export const serverLimits = {
   joinTimeoutMs: 10_000,
   /** How long a request waits for a node that may be behind to catch up, in milliseconds. */
   currentWaitMs: 1000,
+  /** Cut-offs on a page of the snapshot that followers read. */
+  snapshotPageCutOffsMax: 50_000,
+  /** Cut-offs that a stream catches up with; who missed more takes a snapshot. */
+  resumedCutOffsMax: 2000,
+  /** Time between two heartbeats of a stream, in milliseconds. */
+  heartbeatIntervalMs: 500,
+  /** Time after which a stream is ended, so that its credential is looked at again, in ms. */
+  streamMsMax: 60 * 60 * 1000,
+  /** Bytes of a stream that wait for its client; one that lets more wait is cut off. */
+  streamBufferBytesMax: 1024 * 1024,
+  /** Streams of one node. */
+  streamsMax: 10_000,
+  /** Streams of one resource on one node. */
+  streamsOfResourceMax: 2000,
   /** Cut-offs read at once when a server starts. */
   cutOffsInPageMax: 50_000,
   /** Characters of an id of a directory: tenant, person, group or application. */

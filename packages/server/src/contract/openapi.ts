@@ -136,7 +136,7 @@ function canOnlyBeEmpty(schema: TObject): boolean {
 }
 
 function printReply(reply: ReplyContract, version: ApiVersion | undefined): JsonObject {
-  const { status, schema, fieldVersions, isSecret } = reply
+  const { status, schema, fieldVersions, isSecret, streamOf } = reply
   // A contract has it and this server does not.
   if (status >= 400) return reference('responses', 'Fault')
   const isVersioned = version !== undefined
@@ -150,7 +150,13 @@ function printReply(reply: ReplyContract, version: ApiVersion | undefined): Json
     },
     ...(schema === undefined
       ? {}
-      : { content: jsonContent(printSchema(schema, { version, fieldVersions })) }),
+      : {
+          content: {
+            [streamOf ?? 'application/json']: {
+              schema: printSchema(schema, { version, fieldVersions }),
+            },
+          },
+        }),
   }
 }
 

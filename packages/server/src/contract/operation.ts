@@ -93,6 +93,8 @@ export interface ReplyContract {
   readonly isSecret?: boolean
   /** Headers of every such reply. */
   readonly headers?: Readonly<Record<string, string>>
+  /** What a `StreamedReply` is; the schema, where there is one, is that of one message's data. */
+  readonly streamOf?: 'text/event-stream'
 }
 
 /** A reply's body that a handler has printed already; `http/` sends it as it is. */
@@ -112,6 +114,22 @@ export class Replied {
   constructor(status: number, body?: unknown) {
     this.status = status
     this.body = body
+  }
+}
+
+/** Where a streamed reply is written. What is written after the end goes nowhere. */
+export interface ReplyStream {
+  /** A client that lets more than `serverLimits.streamBufferBytesMax` wait for it is cut off. */
+  readonly write: (text: string) => void
+  readonly end: () => void
+}
+
+/** A reply that goes on until one of the two ends it; `http/` begins it and hands it over. */
+export class StreamedReply {
+  /** Called once, when the head was written; gives what is called once, when the reply is over. */
+  readonly start: (stream: ReplyStream) => () => void
+  constructor(start: (stream: ReplyStream) => () => void) {
+    this.start = start
   }
 }
 

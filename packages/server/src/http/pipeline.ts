@@ -7,7 +7,7 @@ import { fail, ok, type Result } from '@parley/protocol'
 import type { Authenticate } from '../authentication/authenticator.ts'
 import { type Fault, replyToFault } from '../contract/faults.ts'
 import { serverLimits } from '../contract/limits.ts'
-import { type Call, type Caller, Replied } from '../contract/operation.ts'
+import { type Call, type Caller, Replied, StreamedReply } from '../contract/operation.ts'
 import { isDatabaseUnavailable } from '../database/availability.ts'
 import { GatherFull } from '../foundation/gather.ts'
 import type { OpenLog, RequestLine } from '../foundation/log.ts'
@@ -18,6 +18,7 @@ import type { Node } from '../nodes/node.ts'
 import type { Exchange } from './exchange.ts'
 import { type PrintedReply, printExchangeReply, writeReply } from './reply.ts'
 import { type ChosenOperation, chooseOperation } from './routes.ts'
+import { streamHeaders, writeStreamedReply } from './streamed-reply.ts'
 
 /** What the pipeline needs of the world. */
 export interface PipelineWorld {
@@ -71,7 +72,7 @@ export function createPipeline(world: PipelineWorld): Pipeline {
     flush: (walks) => {
       const printed = walks.map((walk) => printReply(world, walk, isStopping))
       for (const [index, walk] of walks.entries()) {
-        writeReply(walk.exchange.response, printed[index] as PrintedReply)
+        write(walk, printed[index] as PrintedReply)
       }
       const lines = walks.map((walk, index) => record(world, walk, printed[index]?.status ?? 0))
       world.logRequests(lines, world.platform.now())
@@ -243,15 +244,22 @@ function printReply(world: PipelineWorld, walk: Walk, isStopping: boolean): Prin
   const fault = outcome.ok ? undefined : replyToFault(outcome.fault, exchange.route.service)
   const value = outcome.ok ? outcome.value : undefined
   const replied = value instanceof Replied ? value : undefined
+  const isStreamed = value instanceof StreamedReply
   return printExchangeReply(exchange, {
     status: fault?.status ?? replied?.status ?? contract?.status ?? 200,
-    body: fault?.body ?? (replied === undefined ? value : replied.body),
-    headers: fault?.headers,
+    body: fault?.body ?? (isStreamed ? undefined : replied === undefined ? value : replied.body),
+    headers: fault?.headers ?? (isStreamed ? streamHeaders : undefined),
     requestId,
     contract,
     closesConnection: isStopping,
     refusalReason: world.showsRefusalReasons ? reasonOf(outcome) : undefined,
   })
+}
+
+function write({ exchange, outcome }: Walk, printed: PrintedReply): void {
+  const streamed = outcome?.ok === true ? outcome.value : undefined
+  if (streamed instanceof StreamedReply) writeStreamedReply(exchange.response, printed, streamed)
+  else writeReply(exchange.response, printed)
 }
 
 const neverDecided = fail<Fault>({ kind: 'server-broken' })

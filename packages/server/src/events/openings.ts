@@ -1,0 +1,86 @@
+/**
+ * What is held open under a credential or a token: streams, sockets, calls.
+ *
+ * Whoever holds something open says what it depends on, in the words of voiding: subjects, and the
+ * generation that it carries of each. The event that would void such a token closes it. A change of
+ * a resource closes all that is open in it, since it may have ended what no cut-off names (keys
+ * taken out of use, a subscription disabled, an overlap of keys that is over): whoever is still
+ * welcome comes again at once.
+ */
+import type { CarriedGeneration, VoidingSubject } from '@parley/protocol'
+import { isCutOffEvent, type LogEvent } from './model.ts'
+
+/** What is held open in this process. */
+export interface Openings {
+  /**
+   * Remembers something that is open, until it is closed here or let go. Call it in the turn in
+   * which the credential was found good: what is cut off between the two would be missed.
+   *
+   * @param subjects - what it depends on, its resource among them.
+   * @param close - closes it; called at most once, and must not throw.
+   * @returns lets it go; harmless after it was closed.
+   */
+  readonly hold: (subjects: readonly CarriedGeneration[], close: () => void) => () => void
+  /** Closes what an event ends. Call it when whoever comes again is judged by the new state. */
+  readonly apply: (event: LogEvent) => void
+  readonly closeAll: () => void
+}
+
+interface Opening {
+  readonly subjects: readonly CarriedGeneration[]
+  readonly close: () => void
+}
+
+/** Creates an empty registry. */
+export function createOpenings(): Openings {
+  const bySubject = new Map<string, Set<Opening>>()
+  const all = new Set<Opening>()
+  const letGo = (opening: Opening) => {
+    if (!all.delete(opening)) return false
+    for (const subject of opening.subjects) {
+      const name = nameOf(subject)
+      const held = bySubject.get(name)
+      held?.delete(opening)
+      if (held?.size === 0) bySubject.delete(name)
+    }
+    return true
+  }
+  const close = (opening: Opening) => {
+    if (letGo(opening)) opening.close()
+  }
+  return {
+    hold(subjects, closeIt) {
+      const opening = { subjects, close: closeIt }
+      all.add(opening)
+      for (const subject of subjects) {
+        const name = nameOf(subject)
+        const held = bySubject.get(name) ?? new Set()
+        bySubject.set(name, held.add(opening))
+      }
+      return () => void letGo(opening)
+    },
+    apply(event) {
+      const { resourceId } = event
+      if (isCutOffEvent(event)) {
+        const name = nameOf(event)
+        for (const opening of [...(bySubject.get(name) ?? [])]) {
+          if (isCutOff(opening, name, event.generation)) close(opening)
+        }
+      } else if (event.kind === 'resource-changed') {
+        const name = nameOf({ kind: 'resource', resourceId, subject: resourceId })
+        for (const opening of [...(bySubject.get(name) ?? [])]) close(opening)
+      }
+    },
+    closeAll() {
+      for (const opening of [...all]) close(opening)
+    },
+  }
+}
+
+function nameOf({ kind, resourceId, subject }: VoidingSubject): string {
+  return `${kind}/${resourceId}/${subject}`
+}
+
+function isCutOff({ subjects }: Opening, name: string, generation: number): boolean {
+  return subjects.some((subject) => nameOf(subject) === name && subject.carried < generation)
+}

@@ -1,0 +1,96 @@
+import type { CutOff } from '@parley/protocol'
+import { type Authorize, signByAccessKey } from './access-key-signature.ts'
+import type { Jwks } from './keys.ts'
+import type { CutOffSnapshot } from './lock.ts'
+import { systemFetch, systemNow, systemRandom } from './platform.ts'
+import { safeUrl } from './safe-url.ts'
+
+/** A verifier as far as following concerns it; both entries make such. */
+export interface FollowingVerifier {
+  replaceKeys(keys: Jwks): void
+  apply(cutOff: CutOff): void
+  trustUntil(atMs: number): void
+  beginSnapshot(): CutOffSnapshot
+}
+
+/** What is followed, for which verifier, and how strictly. */
+export interface FollowOptions {
+  /** Is told of everything that is heard; its cut-offs become those of this one server. */
+  readonly verifier: FollowingVerifier
+  /** Origin of the server, as in the connection string; http on loopback hosts only. */
+  readonly endpoint: string
+  /** An access key of the resource, base64. This or `authorize` is needed. */
+  readonly accessKey?: string
+  /** Gives the headers of each request instead, for example `authorization: Bearer ...`. */
+  readonly authorize?: Authorize
+  /**
+   * How long what was last heard counts, in milliseconds, 1,000..3,600,000; default 1,000. It is
+   * reckoned from when it was true at the server, so that a slow line does not lengthen it.
+   */
+  readonly maxStalenessMs?: number
+  /** Whether tokens are refused (`stale`) while the server is not heard; default `refuse`. */
+  readonly whenStale?: 'refuse' | 'allow'
+  /** Ends following, as `close` does. */
+  readonly signal?: AbortSignal
+  /** How to fetch; it must hand over bodies as they come. Default the platform's own. */
+  readonly fetch?: typeof fetch
+  /** The wall clock of the verifier, milliseconds. Default: that of the platform. */
+  readonly now?: () => number
+  /** Chance, 0..1, for the pauses before it connects again. Default: that of the platform. */
+  readonly random?: () => number
+}
+
+/** Options with every default in its place. */
+export interface FollowSettings {
+  readonly verifier: FollowingVerifier
+  readonly endpoint: URL
+  readonly authorize: Authorize
+  readonly maxStalenessMs: number
+  readonly refusesWhenStale: boolean
+  readonly fetch: typeof fetch
+  readonly now: () => number
+  readonly random: () => number
+}
+
+const stalenessMsMin = 1000
+const stalenessMsMax = 3_600_000
+
+/**
+ * Checks options and fills in the defaults.
+ *
+ * @throws TypeError for options that no correct program passes; the message names the option.
+ */
+export function checkFollowOptions(options: FollowOptions): FollowSettings {
+  const { verifier, maxStalenessMs = stalenessMsMin, whenStale = 'refuse' } = options
+  const { fetch = systemFetch, now = systemNow, random = systemRandom } = options
+  const endpoint = safeUrl(options.endpoint, 'endpoint')
+  if (!(maxStalenessMs >= stalenessMsMin && maxStalenessMs <= stalenessMsMax)) {
+    throw new TypeError(`maxStalenessMs: expected ${stalenessMsMin}..${stalenessMsMax}`)
+  }
+  if (whenStale !== 'refuse' && whenStale !== 'allow') {
+    throw new TypeError('whenStale: expected refuse or allow')
+  }
+  const authorize = authorizeOf(options, now)
+  const refusesWhenStale = whenStale === 'refuse'
+  return { verifier, endpoint, authorize, maxStalenessMs, refusesWhenStale, fetch, now, random }
+}
+
+function authorizeOf({ accessKey, authorize }: FollowOptions, now: () => number): Authorize {
+  if (accessKey !== undefined && authorize === undefined) return signByAccessKey(accessKey, now)
+  if (accessKey === undefined && authorize !== undefined) return authorize
+  throw new TypeError('accessKey, authorize: expected one of them')
+}
+
+const pauseMsFirst = 50
+const pauseMsMax = 10_000
+
+/**
+ * How long to wait before the next attempt: doubled with each that failed, and spread over the
+ * upper half of that, so that the followers of a server that comes back do not come all at once.
+ *
+ * @param failures - attempts that failed in a row, from 1.
+ */
+export function pauseMsAfter(failures: number, random: () => number): number {
+  const longest = Math.min(pauseMsMax, pauseMsFirst * 2 ** Math.min(failures - 1, 20))
+  return (longest / 2) * (1 + random())
+}

@@ -1,0 +1,84 @@
+import type { FollowSettings } from './follow-options.ts'
+
+/** Why the server is not heard. Following goes on: it connects again after a pause. */
+export type FollowFault =
+  | { readonly kind: 'unreachable'; readonly cause: unknown }
+  | { readonly kind: 'wrong-status'; readonly status: number }
+  | { readonly kind: 'ended' }
+  | { readonly kind: 'silent' }
+  | { readonly kind: 'event-missed' }
+  | { readonly kind: 'not-understood' }
+
+/** Everything that is known on the way along a feed. */
+export interface Way extends FollowSettings {
+  position: number | undefined
+  /** Cut-offs that came since the snapshot. */
+  heardCount: number
+  freshUntilMs: number
+  failures: number
+  fault: FollowFault | undefined
+  isClosed: boolean
+  /** Ends what is under way. */
+  attempt: AbortController
+  deadline: ReturnType<typeof setTimeout> | undefined
+  /** Makes stale what grows old, also where the clock is set back. */
+  ageing: ReturnType<typeof setTimeout> | undefined
+  readonly settleReady: () => void
+}
+
+/** Longest wait for the first heartbeat, and for each page of a snapshot, in milliseconds. */
+export const answerTimeoutMs = 10_000
+
+/** Says that what is known counts until an instant. */
+export function trust(way: Way, untilMs: number): void {
+  way.freshUntilMs = untilMs
+  if (way.refusesWhenStale) way.verifier.trustUntil(untilMs)
+  clearTimeout(way.ageing)
+  const leftMs = untilMs - way.now()
+  if (leftMs > 0) way.ageing = setTimeout(() => growStale(way), leftMs)
+}
+
+/** Says that what is known counts no longer. */
+export function growStale(way: Way): void {
+  trust(way, Number.NEGATIVE_INFINITY)
+}
+
+/** Ends the attempt when nothing is heard for so long. */
+export function awaitAnswer(way: Way, timeoutMs: number): void {
+  const { attempt } = way
+  clearTimeout(way.deadline)
+  way.deadline = setTimeout(() => attempt.abort(), timeoutMs)
+}
+
+/**
+ * Does what a verifier refuses to do with what no server writes.
+ *
+ * @returns whether it was done; without that there is nothing to go on with.
+ */
+export function isTaken(take: () => void): boolean {
+  try {
+    take()
+    return true
+  } catch (error) {
+    if (error instanceof TypeError) return false
+    throw error
+  }
+}
+
+/** Asks the server for what comes after a number. */
+export async function ask(
+  way: Way,
+  asked: { readonly path: string; readonly after: number; readonly signal: AbortSignal },
+): Promise<Response> {
+  const url = new URL(`/parley/revocations/${asked.path}?after=${asked.after}`, way.endpoint)
+  const headers = { ...(await way.authorize({ method: 'GET', url })) }
+  const { signal } = asked
+  const how = { redirect: 'error', credentials: 'omit', cache: 'no-store' } as const
+  return way.fetch(url.href, { headers, signal, ...how })
+}
+
+/** Why an answer is none that was hoped for. */
+export function refusalOf(answer: Response): FollowFault {
+  void answer.body?.cancel().catch(() => undefined)
+  return { kind: 'wrong-status', status: answer.status }
+}

@@ -1,0 +1,93 @@
+import { createEventStreamReader, type StreamMessage } from './event-stream.ts'
+import { parseFedCutOff, parseHeartbeat, parseOpening } from './feed-messages.ts'
+import {
+  ask,
+  awaitAnswer,
+  type FollowFault,
+  isTaken,
+  refusalOf,
+  trust,
+  type Way,
+} from './follow-way.ts'
+
+/** Follows the stream from the position on, until it ends; the fault says how. */
+export async function listen(way: Way, signal: AbortSignal): Promise<FollowFault> {
+  const askedAtMs = way.now()
+  const answer = await ask(way, { path: 'events', after: way.position ?? 0, signal })
+  if (answer.status !== 200) return refusalOf(answer)
+  const ear: Ear = { askedAtMs, openedAtMs: undefined, fault: undefined }
+  const stream = createEventStreamReader((message) => {
+    ear.fault ??= hear(way, ear, message)
+  })
+  const decoder = new TextDecoder()
+  const reader = answer.body?.getReader()
+  for (;;) {
+    const chunk = await reader?.read()
+    if (signal.aborted) return { kind: 'silent' }
+    if (chunk === undefined || chunk.done) return { kind: 'ended' }
+    const goesOn = stream.push(decoder.decode(chunk.value, { stream: true }))
+    if (ear.fault !== undefined) return ear.fault
+    if (!goesOn) return { kind: 'not-understood' }
+  }
+}
+
+/** What is known of one stream. */
+interface Ear {
+  readonly askedAtMs: number
+  /** The stamp of its opening, by the server's clock. */
+  openedAtMs: number | undefined
+  fault: FollowFault | undefined
+}
+
+/** Takes a message into account; messages of other names are for followers to come. */
+function hear(way: Way, ear: Ear, { event, data }: StreamMessage): FollowFault | undefined {
+  switch (event) {
+    case 'open':
+    case 'keys':
+      return hearKeys(way, ear, data)
+    case 'cut-off':
+      return hearCutOff(way, data)
+    case 'heartbeat':
+      return hearHeartbeat(way, ear, data)
+    default:
+      return undefined
+  }
+}
+
+const notUnderstood: FollowFault = { kind: 'not-understood' }
+
+function hearKeys(way: Way, ear: Ear, data: string): FollowFault | undefined {
+  const opening = parseOpening(data)
+  if (opening === undefined) return notUnderstood
+  ear.openedAtMs ??= opening.atMs
+  const { keys } = opening
+  return isTaken(() => way.verifier.replaceKeys({ keys })) ? undefined : notUnderstood
+}
+
+function hearCutOff(way: Way, data: string): FollowFault | undefined {
+  const event = parseFedCutOff(data)
+  if (event === undefined || way.position === undefined) return notUnderstood
+  if (event.seq <= way.position) return undefined
+  if (event.after > way.position) return { kind: 'event-missed' }
+  if (!isTaken(() => way.verifier.apply(event))) return notUnderstood
+  way.position = event.seq
+  way.heardCount += 1
+  return undefined
+}
+
+function hearHeartbeat(way: Way, ear: Ear, data: string): FollowFault | undefined {
+  const heartbeat = parseHeartbeat(data)
+  if (heartbeat === undefined || ear.openedAtMs === undefined) return notUnderstood
+  way.position = Math.max(way.position ?? 0, heartbeat.seq)
+  const nowMs = way.now()
+  const trueAtMs = Math.min(nowMs, ear.askedAtMs + heartbeat.atMs - ear.openedAtMs)
+  const untilMs = trueAtMs + way.maxStalenessMs
+  trust(way, untilMs)
+  // A clock that was set forward makes every heartbeat look old; another connection heals that.
+  if (!(nowMs < untilMs)) return { kind: 'silent' }
+  way.failures = 0
+  way.fault = undefined
+  way.settleReady()
+  awaitAnswer(way, untilMs - nowMs)
+  return undefined
+}
