@@ -109,4 +109,16 @@ describe('the guides for the app', () => {
       assert.match(said, /^true 3$/m)
     }
   })
+
+  test('use the command line from its first line to its last', async () => {
+    const script = codeIn('command-line', 'sh').join('\n')
+    const places = { PARLEY_DATA_DIR: join(folder, 'data'), NODE_EXTRA_CA_CERTS: '' }
+    const { stdout } = await run('bash', ['-ec', script], {
+      cwd: folder,
+      env: { ...inheritedEnvironment(), ...places },
+      timeout: limitMs,
+    })
+    assert.match(stdout, /^8:acs:/)
+    assert.match(stdout, /The token is live\.[\s\S]*and the server refuses it[\s\S]*no longer\n$/)
+  })
 })
