@@ -64,6 +64,25 @@ const ofIdentities: readonly Deliberate[] = [
   },
 ]
 
+const ofRooms: readonly Deliberate[] = [
+  {
+    name: 'rooms-collaborator',
+    covers: ({ fact }) => fact.endsWith('.role values'),
+  },
+  {
+    name: 'unknown-fields',
+    covers: ({ fact }) => /^body[\w.{}]* unknown fields$/.test(fact),
+  },
+  {
+    name: 'null-is-absent',
+    covers: ({ fact, parley }) => /^body\.[\w.{}]+ null$/.test(fact) && parley === 'accepted',
+  },
+  {
+    name: 'no-innererror',
+    covers: ({ fact, parley }) => fact.startsWith('fault.error.innererror') && parley === undefined,
+  },
+]
+
 const acted = (action: string) => new RegExp(`^POST .*/${action}$`)
 
 const ofManagement: readonly Deliberate[] = [
@@ -140,6 +159,7 @@ interface Compared {
 
 const compared: readonly Compared[] = [
   { service: 'identity', file: 'CommunicationIdentity.json', deliberate: ofIdentities },
+  { service: 'rooms', file: 'communicationservicesrooms.json', deliberate: ofRooms },
   { service: 'management', file: 'CommunicationServices.json', deliberate: ofManagement },
 ]
 

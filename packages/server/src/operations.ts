@@ -26,6 +26,7 @@ import { followingOperations } from './revocations/following-operations.ts'
 import { revocationOperations } from './revocations/operations.ts'
 import type { RevocationStreams } from './revocations/streams.ts'
 import { targetOperations } from './revocations/target-operations.ts'
+import { roomOperations } from './rooms/operations.ts'
 import { introspectionOperations } from './tokens/introspection.ts'
 import { createIssueToken } from './tokens/issue.ts'
 import { liveTokenOperations } from './tokens/live-tokens.ts'
@@ -86,6 +87,7 @@ export function operationsOf(world: OperationWorld): readonly Operation[] {
     ...auditOperations({ db, endpoint }),
     ...exchangeOperations({ ...world, issueToken }),
     ...assignmentOperations({ ...world, findResource }),
+    ...roomOperations({ ...world, findResource }),
     ...keyOperations(world),
     ...controlPlaneOperations(world.controlPlane),
     ...purgeOperations(world.controlPlane),

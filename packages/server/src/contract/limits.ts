@@ -55,6 +55,10 @@ export const serverLimits = {
   assignmentsMax: 10_000,
   /** Assignments in one page of their list. */
   assignmentsInPage: 100,
+  /** Participants of a room, and of one change of its list. */
+  roomParticipantsMax: 350,
+  /** Rooms in one page of their list. */
+  roomsInPage: 100,
   /** Characters of one field of an audit entry; what is longer is cut. */
   auditFieldCharactersMax: 512,
   /** Entries on a page of the audit log. */

@@ -69,6 +69,7 @@ const titles: Readonly<Record<Service, string>> = {
   management: 'Parley: resources and their access keys',
   subscription: 'Parley: subscriptions',
   chat: 'Parley: chat',
+  rooms: 'Parley: rooms',
 }
 
 function printOperation(operation: Operation, space: OpenApiSpace): JsonObject {

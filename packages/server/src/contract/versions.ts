@@ -60,12 +60,20 @@ export const chatVersions = [
   '2025-03-15',
 ] as const
 
+/**
+ * The stable api-versions of rooms.
+ *
+ * @source ACS Rooms; those that the stable SDKs send.
+ */
+export const roomsVersions = ['2023-06-14', '2024-04-15', '2025-03-13'] as const
+
 /** The api-versions of every service; the same name in two of them means two things. */
 export const apiVersions = {
   identity: identityVersions,
   management: managementVersions,
   subscription: subscriptionVersions,
   chat: chatVersions,
+  rooms: roomsVersions,
 } as const
 
 /** A service with api-versions, and a manner of answering, of its own. */
@@ -86,6 +94,7 @@ export type ServiceVersions =
   | ({ readonly service: 'management' } & Ends<(typeof managementVersions)[number]>)
   | ({ readonly service: 'subscription' } & Ends<(typeof subscriptionVersions)[number]>)
   | ({ readonly service: 'chat' } & Ends<(typeof chatVersions)[number]>)
+  | ({ readonly service: 'rooms' } & Ends<(typeof roomsVersions)[number]>)
 
 interface Ends<Version> {
   readonly since: Version

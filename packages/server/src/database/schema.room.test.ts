@@ -96,6 +96,8 @@ describe('the tables', () => {
         'identity',
         'resource_purge',
         'revocation_event',
+        'room',
+        'room_participant',
       ],
     )
     for (const { name, firstOfKey, cascades } of confined) {

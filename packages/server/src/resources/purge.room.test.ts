@@ -70,6 +70,15 @@ async function makeResource(count: number): Promise<Made> {
       resource_id, family, tenant_id, object_id, principal_type, client_ids, created_at)
     select ${resourceId}, 'entra', 't', number::text, 'user', '{}', ${now}
     from generate_series(1, ${count}::integer) as number`
+  await sql`
+    insert into room (resource_id, room_id, created_at, valid_from, valid_until)
+    select ${resourceId}, number, ${now}, ${now}, ${later}
+    from generate_series(1, ${count}::integer) as number`
+  await sql`
+    insert into room_participant (resource_id, room_id, identity_id, role)
+    select ${resourceId}, 1 + row_number() over () % ${count}::integer, identity_id, 'Attendee'
+    from identity
+    where resource_id = ${resourceId}`
   return made
 }
 
@@ -154,7 +163,15 @@ function startWatched(changes: Partial<PurgeWorld> = {}) {
   }
 }
 
-const emptied = { access_key: 0, access_token: 0, entra_assignment: 0, identity: 0, resource: 0 }
+const emptied = {
+  access_key: 0,
+  access_token: 0,
+  entra_assignment: 0,
+  identity: 0,
+  resource: 0,
+  room: 0,
+  room_participant: 0,
+}
 
 describe('the steps of the purge', () => {
   test('empty every table that has rows of a resource', async () => {
