@@ -65,7 +65,7 @@ export const chatVersions = [
  *
  * @source ACS Rooms; those that the stable SDKs send.
  */
-export const roomsVersions = ['2023-06-14', '2024-04-15', '2025-03-13'] as const
+const roomsVersions = ['2023-06-14', '2024-04-15', '2025-03-13'] as const
 
 /** The api-versions of every service; the same name in two of them means two things. */
 export const apiVersions = {
