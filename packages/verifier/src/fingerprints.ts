@@ -14,7 +14,11 @@ const kinds: Readonly<Record<SubjectKind, number>> = {
   resource: 2,
   token: 3,
   'access-key': 4,
+  'identity-scope': 6,
 }
+
+// The digit that names the scope in the subject of one: after the id and a hyphen.
+const scopeDigitAt = 37
 
 /**
  * The fingerprint of a subject: its kind, its resource and its id in 64 bits.
@@ -28,11 +32,16 @@ const kinds: Readonly<Record<SubjectKind, number>> = {
 export function fingerprintOf(of: VoidingSubject): Fingerprint {
   const { kind, resourceId, subject } = of
   const owner = wordsOf(resourceId)
-  const salt = scramble(owner.salt + (subject === 'secondary' ? 5 : kinds[kind]))
-  // The two access keys of a resource are told apart as if they were kinds.
+  const salt = scramble(owner.salt + numberOf(kind, subject))
   if (kind === 'resource' || kind === 'access-key') return mix(owner.high, owner.low, salt)
   const { head, high, low } = readWords(subject)
   return mix(high, low, salt ^ head)
+}
+
+/** The two access keys of a resource and the scopes of an identity are told apart like kinds. */
+function numberOf(kind: SubjectKind, subject: string): number {
+  if (kind === 'identity-scope') return kinds[kind] + digit(subject.charCodeAt(scopeDigitAt))
+  return subject === 'secondary' ? 5 : kinds[kind]
 }
 
 /**

@@ -44,6 +44,7 @@ import {
   replaceRingKeys,
 } from './key-ring.ts'
 import type { Jwks, VerificationKey } from './keys.ts'
+import { narrowed, placeScopes } from './narrowing.ts'
 import { checkKeys, checkOptions, type Settings, type VerifierOptions } from './options.ts'
 import {
   createSeenTokens,
@@ -53,9 +54,10 @@ import {
   keepSeenOf,
   ownCopy,
   rememberSeen,
+  type SeenToken,
   type SeenTokens,
 } from './seen-tokens.ts'
-import { type Accepted, type Refused, refuse, type Verdict } from './verdicts.ts'
+import { accept, type Refused, refuse, type Verdict } from './verdicts.ts'
 
 /** Everything that a verifier knows. */
 export interface Lock<Imported> {
@@ -102,7 +104,7 @@ export function recall<Imported>(lock: Lock<Imported>, token: string): Verdict |
     return expired(entry.verdict.expiresAtMs)
   }
   if (entry.judgedVersion !== cutOffs.version) {
-    const refusal = refuseVoid(entry.subjects)
+    const refusal = refuseVoid(entry.subjects) ?? narrowSeen(cutOffs, entry)
     if (refusal !== undefined) {
       forgetSeen(seen, entry)
       return refusal
@@ -136,14 +138,18 @@ export function judge<Imported>(
   const subjects = subjectsOf(checked).map((subject) => placeSubject(cutOffs, subject))
   const voided = refuseVoid(subjects)
   if (voided !== undefined) return voided
+  const whole = accept(checked)
+  const scopes = placeScopes(cutOffs, whole)
+  const verdict = narrowed(whole, scopes)
+  if (!verdict.ok) return verdict
   if (!(settings.now() < lock.freshUntilMs)) return refuse('stale')
-  const verdict = accept(checked)
   const token = ownCopy(opened.token)
   rememberSeen(lock.seen, {
     token,
     hash: hashOf(token),
     verdict,
     subjects,
+    scopes,
     kid: opened.ringKey.key.kid,
     endsAtMs: verdict.expiresAtMs + settings.toleranceMs,
     judgedVersion: cutOffs.version,
@@ -259,15 +265,13 @@ function refuseVoid(subjects: readonly PlacedSubject[]): Refused | undefined {
   return kind && Object.freeze({ ok: false, reason: 'void', voidedBy: kind })
 }
 
-function accept({ claims, resourceId, scopes }: CheckedClaims): Accepted {
-  return Object.freeze({
-    ok: true,
-    claims,
-    identity: claims.sub,
-    resourceId,
-    scopes: Object.freeze(scopes),
-    expiresAtMs: claims.exp * 1000,
-  })
+/** Narrows the verdict on a token that was found good before; the refusal where nothing is left. */
+function narrowSeen(cutOffs: CutOffs, entry: SeenToken): Refused | undefined {
+  entry.scopes ??= placeScopes(cutOffs, entry.verdict)
+  const verdict = narrowed(entry.verdict, entry.scopes)
+  if (!verdict.ok) return verdict
+  entry.verdict = verdict
+  return undefined
 }
 
 function expired(expiredAtMs: number): Refused {

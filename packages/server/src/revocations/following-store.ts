@@ -1,6 +1,6 @@
 import type { CutOff, RevocationEvent } from '@parley/protocol'
 import type { Queries } from '../database/connect.ts'
-import { eventFrom, type RevocationEventRow } from '../events/store.ts'
+import { eventFrom, isCutOffRow, type RevocationEventRow } from '../events/store.ts'
 
 /** A page of the cut-offs of a resource that still void a token. */
 export interface SnapshotPage {
@@ -47,7 +47,7 @@ export async function readSnapshotPage(
       where resource_id = ${asked.resourceId}
       and seq > ${asked.afterSeq}
       and forget_at > ${new Date(asked.nowMs)}
-      and kind in ('identity', 'access-key', 'resource', 'token')
+      and ${isCutOffRow(db)}
       order by seq
       limit ${asked.cutOffsMax}
     )
@@ -100,7 +100,7 @@ export async function listMissedCutOffs(
       from revocation_event
       where resource_id = ${asked.resourceId}
       and seq > ${asked.afterSeq}
-      and kind in ('identity', 'access-key', 'resource', 'token')
+      and ${isCutOffRow(db)}
       order by seq
       limit ${asked.eventsMax}
     ) as missed on true
