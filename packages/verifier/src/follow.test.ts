@@ -24,6 +24,9 @@ assert.ok(accepted.ok)
 const { jti } = accepted.claims
 const revoked: CutOff = { kind: 'identity', resourceId, subject: identityId, generation: 4 }
 const emptyPage = { seq: 5, resourceId, identities: '', tokens: '', others: [] }
+const scopeTaken = (place: number) => ({
+  ...{ kind: 'identity-scope', subject: `${identityId}-${place}`, generation: 4 },
+})
 const packed = (id: string, generation: number) => {
   const bytes = Buffer.alloc(20)
   bytes.write(id.replaceAll('-', ''), 'hex')
@@ -121,6 +124,7 @@ describe('following', () => {
   const kinds: readonly (readonly [string, object])[] = [
     ['an identity', { identities: packed(identityId, 4) }],
     ['a token', { tokens: packed(jti, deletedGeneration) }],
+    ['both scopes', { others: [0, 1].map((place) => scopeTaken(place)) }],
     ['an access key', { others: [{ kind: 'access-key', subject: 'primary', generation: 1000 }] }],
     [
       'the resource',
@@ -181,6 +185,16 @@ describe('following', () => {
       assert.deepEqual(following.fault(), { kind: 'not-understood' })
     })
   }
+
+  test('is stale at once when something was cut off that it does not know', async (t) => {
+    const { say, judge, following, requests } = await freshStage(t, { maxStalenessMs: 60_000 })
+    await say('cut-off', { ...revoked, kind: 'planet', seq: 7, after: 5 })
+    assert.deepEqual([judge(), following.isFresh(), following.position()], ['stale', false, 5])
+    await requests(3)
+    await say('open', opening)
+    await say('cut-off', { ...revoked, kind: 'planet', seq: 7, after: 5 })
+    assert.deepEqual([judge(), following.position()], ['stale', 5])
+  })
 
   const pages: readonly (readonly [string, object])[] = [
     ['is no snapshot', {}],
