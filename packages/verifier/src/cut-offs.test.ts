@@ -58,6 +58,10 @@ test('a subject has one fingerprint, in text and in bytes', () => {
       const fromText = fingerprintOf({ kind, resourceId, subject })
       assert.deepEqual(fingerprintOfBytes({ kind, resourceId }, view, 0), fromText)
     }
+    const [kind, place] = ['identity-scope', round % 5] as const
+    hash[16] = place
+    const fromText = fingerprintOf({ kind, resourceId, subject: `${subject}-${place}` })
+    assert.deepEqual(fingerprintOfBytes({ kind, resourceId }, view, 0), fromText)
   }
 })
 

@@ -18,8 +18,6 @@ import {
   type CheckedClaims,
   type CutOff,
   checkClaims,
-  isCutOff,
-  isGuid,
   subjectsOf,
   voidedBy,
 } from '@parley/protocol'
@@ -30,11 +28,7 @@ import {
   lowestLive,
   type PlacedSubject,
   placeSubject,
-  raiseCutOff,
-  raiseFingerprint,
-  replaceCutOffs,
 } from './cut-offs.ts'
-import { fingerprintOfBytes } from './fingerprints.ts'
 import { type JsonObject, parseJsonObject } from './json.ts'
 import {
   createKeyRing,
@@ -57,6 +51,7 @@ import {
   type SeenToken,
   type SeenTokens,
 } from './seen-tokens.ts'
+import { type CutOffSnapshot, raise, snapshotOf } from './snapshot.ts'
 import { accept, type Refused, refuse, type Verdict } from './verdicts.ts'
 
 /** Everything that a verifier knows. */
@@ -178,54 +173,9 @@ export function applyCutOff<Imported>(lock: Lock<Imported>, cutOff: CutOff): voi
   raise(lock.cutOffs, cutOff)
 }
 
-function raise(cutOffs: CutOffs, cutOff: CutOff): void {
-  if (!isCutOff(cutOff)) throw new TypeError('cutOff: expected a kind, its ids and a generation')
-  raiseCutOff(cutOffs, cutOff)
-}
-
-const recordBytes = 20
-
-function raisePacked(
-  cutOffs: CutOffs,
-  owned: { readonly kind: 'identity' | 'token'; readonly resourceId: string },
-  records: Uint8Array,
-): void {
-  const isWhole = records.length % recordBytes === 0 && isGuid(owned.resourceId)
-  const view = new DataView(records.buffer, records.byteOffset, records.length)
-  for (let at = 0; isWhole && at < records.length; at += recordBytes) {
-    const generation = view.getUint32(at + 16)
-    if (generation < 2) throw new TypeError('records: expected generations from 2 on')
-    const { high, low } = fingerprintOfBytes(owned, view, at)
-    raiseFingerprint(cutOffs, owned.kind, { high, low, generation })
-  }
-  if (!isWhole) throw new TypeError('records: expected 20 bytes each, of a resource')
-}
-
-/** Cut-offs that are being read, to take the place of those that count until then. */
-export interface CutOffSnapshot {
-  /** @throws TypeError for what no server writes. */
-  apply(cutOff: CutOff): void
-  /**
-   * Applies many of one kind: 20 bytes each, the id and four of its generation, the highest first.
-   *
-   * @throws TypeError for a generation that no server writes, or bytes that are left over.
-   */
-  applyPacked(
-    owned: { readonly kind: 'identity' | 'token'; readonly resourceId: string },
-    records: Uint8Array,
-  ): void
-  /** Puts what was applied here in the place of everything that was applied before, once. */
-  finish(): void
-}
-
 /** Begins a snapshot. What is over and forgotten is left behind by it. */
 export function beginSnapshot<Imported>(lock: Lock<Imported>): CutOffSnapshot {
-  const next = createCutOffs()
-  return {
-    apply: (cutOff) => raise(next, cutOff),
-    applyPacked: (owned, records) => raisePacked(next, owned, records),
-    finish: () => replaceCutOffs(lock.cutOffs, next),
-  }
+  return snapshotOf(lock.cutOffs)
 }
 
 /**

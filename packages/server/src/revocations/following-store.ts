@@ -9,6 +9,8 @@ export interface SnapshotPage {
   /** 20 bytes each: the id and four of its generation, the highest first. */
   readonly identities: Buffer
   readonly tokens: Buffer
+  /** 21 bytes each: the id, the place of the scope, and four of its generation. */
+  readonly identityScopes: Buffer
   readonly others: readonly Pick<CutOff, 'kind' | 'subject' | 'generation'>[]
   /** Where the next page begins; `undefined` after the last. */
   readonly nextAfter: number | undefined
@@ -20,6 +22,7 @@ interface PageRow {
   readonly seq_last: string | number | null
   readonly identities: Buffer | null
   readonly tokens: Buffer | null
+  readonly identity_scopes: Buffer | null
   readonly others: SnapshotPage['others'] | null
 }
 
@@ -40,8 +43,13 @@ export async function readSnapshotPage(
     with page as (
       select
         kind, subject, generation, seq,
-        case when kind in ('identity', 'token')
+        case
+          when kind in ('identity', 'token')
           then uuid_send(subject::uuid) || substring(int8send(generation) from 5)
+          when kind = 'identity-scope'
+          then uuid_send(left(subject, 36)::uuid)
+            || substring(int8send(right(subject, 1)::bigint) from 8)
+            || substring(int8send(generation) from 5)
         end as packed
       from revocation_event
       where resource_id = ${asked.resourceId}
@@ -57,6 +65,7 @@ export async function readSnapshotPage(
       max(seq) as seq_last,
       string_agg(packed, ''::bytea) filter (where kind = 'identity') as identities,
       string_agg(packed, ''::bytea) filter (where kind = 'token') as tokens,
+      string_agg(packed, ''::bytea) filter (where kind = 'identity-scope') as identity_scopes,
       json_agg(json_build_object('kind', kind, 'subject', subject, 'generation', generation))
         filter (where packed is null) as others
     from page
@@ -67,6 +76,7 @@ export async function readSnapshotPage(
     seq: Number(row.last_seq),
     identities: row.identities ?? noBytes,
     tokens: row.tokens ?? noBytes,
+    identityScopes: row.identity_scopes ?? noBytes,
     others: row.others ?? [],
     nextAfter: isFull ? Number(row.seq_last) : undefined,
   }
