@@ -1,6 +1,6 @@
 /**
- * Stepping down: identities live through steps down, revocations and issues, and what cut-offs leave
- * in each token is what was not taken since its issue.
+ * Stepping down: identities live through steps down, revocations and issues, and what cut-offs
+ * leave in each token is what was not taken since its issue.
  */
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'

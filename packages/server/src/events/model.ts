@@ -16,8 +16,8 @@
  * lease tells the last number too.
  *
  * Whoever meets a kind of event that it does not know has met a later version of Parley. It cannot
- * tell what was cut off, so it goes no further in the log: nothing is applied beyond that number, no
- * lease is renewed by it, and a node that starts does not start.
+ * tell what was cut off, so it goes no further in the log: nothing is applied beyond that number,
+ * no lease is renewed by it, and a node that starts does not start.
  *
  * Rejected: an identity column as number. Readers of `seq > last` lost 0.7-0.9 % of the events,
  * because such numbers are given before the commit. Rejected too: a transaction-id horizon, which
@@ -53,7 +53,7 @@ const eventKinds: Readonly<Record<LogEvent['kind'], true>> = {
 }
 
 /** Says whether this version knows what an event of a kind means. */
-export function isEventKind(kind: string): kind is LogEvent['kind'] {
+function isEventKind(kind: string): kind is LogEvent['kind'] {
   return Object.hasOwn(eventKinds, kind)
 }
 

@@ -94,8 +94,9 @@ export async function listEventsAfter(
 }
 
 /**
- * The condition by which the cut-offs of the log are told from its changes. Whatever is no change is
- * a cut-off, also of a kind that only a later version knows: overlooked it would go on being accepted.
+ * The condition by which the cut-offs of the log are told from its changes. Whatever is no change
+ * is a cut-off, also of a kind that only a later version knows: what it voids would be accepted
+ * if it were overlooked.
  */
 export function isCutOffRow(db: Queries): ReturnType<typeof db> {
   return db`kind not in ('resource-changed', 'signing-keys-changed')`

@@ -2,16 +2,16 @@
  * Stepping down: the tokens that an identity holds keep no more than some scopes, from now on.
  *
  * Whoever may start calls may only join them from now on, and is not thrown out for it. What is
- * asked for is the set that may stay; what becomes a cut-off is each scope outside of it, for tokens
- * issued so far. So it can only take: a scope in the set that a token does not carry is not given to
- * it, a scope that an earlier step-down has taken does not come back, and a token that carries none
- * of the set is void. `voip` does not contain `voip.join`: scopes are compared as the token says
- * them, and whoever may be stepped down later is issued both. What is issued afterwards has the
- * scopes that it is asked for.
+ * asked for is the set that may stay; what becomes a cut-off is each scope outside of it, for
+ * tokens issued so far. So it can only take: a scope in the set that a token does not carry is not
+ * given to it, a scope that an earlier step-down has taken does not come back, and a token that
+ * carries none of the set is void. `voip` does not contain `voip.join`: scopes are compared as the
+ * token says them, and whoever may be stepped down later is issued both. What is issued afterwards
+ * has the scopes that it is asked for.
  *
  * A target ends as one of three, in the words of revocations: `narrowed`, wherever the identity is
- * the resource's own; `unknown`, where it has none of that id; `invalid`, where it names no identity
- * or no scopes, or one that does not exist. To leave nothing is what revocations are for.
+ * the resource's own; `unknown`, where it has none of that id; `invalid`, where it names no
+ * identity or no scopes, or one that does not exist. To leave nothing is what revocations are for.
  */
 import { isScope, parseIdentityName, scopeMask, scopes } from '@parley/protocol'
 

@@ -5,7 +5,7 @@ import type { Queries } from '../database/connect.ts'
 export interface LiveToken {
   readonly tokenId: string
   readonly identityId: string
-  /** Those that are left: less than it was issued with where its identity was stepped down since. */
+  /** Those that are left: fewer than it was issued with where its identity was stepped down. */
   readonly scopes: readonly Scope[]
   readonly issuedAtMs: number
   readonly expiresAtMs: number
@@ -26,9 +26,9 @@ export interface LiveTokenPage {
  * Lists tokens that open something at this moment, of a resource or of one of its identities.
  *
  * It follows the algebra of `voiding.ts` on the rows themselves: the generation of the identity was
- * not revoked, that of the access key is the current one or the former while its row stands, the log
- * has no denial of the token, and a scope is left that it has not taken. Time is asked about expiry
- * alone.
+ * not revoked, that of the access key is the current one or the former while its row stands, the
+ * log has no denial of the token, and a scope is left that it has not taken. Time is asked about
+ * expiry alone.
  *
  * A page looks at no more than `linesMax` lines. Where most of them are void, as after an access
  * key was regenerated, it may be short or empty and still have a next one.
@@ -80,8 +80,8 @@ export async function listLiveTokens(
 }
 
 /**
- * Of the lines at hand those that nothing has voided, with the scopes that are left. Only identities
- * that were stepped down since they were last revoked are looked up in the log for that.
+ * Of the lines at hand those that nothing has voided, with the scopes that are left. For
+ * that only identities are looked up in the log that were stepped down since they were revoked.
  */
 function liveLines(db: Queries, resourceId: string, linesMax: number): ReturnType<typeof db> {
   return db`
