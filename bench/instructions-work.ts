@@ -5,6 +5,7 @@
  * compared make the same ones.
  */
 import { createPublicKey, sign as signBytes, verify as verifySignature } from 'node:crypto'
+import { scopeSubject } from '@parley/protocol'
 import { createTokenSigner } from '@parley/server/tokens/sign'
 import { createVerifier } from '@parley/verifier/node'
 import { createLocalJWKSet, type JWK, jwtVerify, SignJWT } from 'jose'
@@ -30,11 +31,26 @@ function verifyOwn(seenTokensMax: number): Work {
   }
 }
 
+/** Seen tokens, each judged again since a scope was taken from somebody else before it. */
+function verifyBesideStepDowns(): Work {
+  const at = freshTokens()
+  const verifier = createVerifier({ keys, issuer, seenTokensMax: tokensCount })
+  const resourceId = '0199a6b2-7c00-7000-8000-00000000000a'
+  const subject = scopeSubject('0199a6b2-7c00-7000-8000-00000000000b', 'voip')
+  return (count) => {
+    for (let index = 0; index < count; index++) {
+      verifier.apply({ kind: 'identity-scope', resourceId, subject, generation: index + 2 })
+      if (!verifier.verify(at(index)).ok) throw new Error('refused')
+    }
+  }
+}
+
 /** Every work by its name, made only when it is asked for. */
 const works: Readonly<Record<string, () => Work>> = {
   // Half as many as are shown by turns: each is verified, remembered and pushed out again.
   'verify-cold': () => verifyOwn(tokensCount / 2),
   'verify-seen': () => verifyOwn(tokensCount),
+  'verify-beside-step-downs': verifyBesideStepDowns,
   'verify-jose': () => {
     const at = freshTokens()
     const joseKeys = createLocalJWKSet({ keys: [key.published as JWK] })

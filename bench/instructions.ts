@@ -50,6 +50,8 @@ function measure(): boolean {
   check('verify cold / jose', cold / jose, 'x', 0.82)
   check('the same beyond node:crypto', (cold - bare) / (jose - bare), 'x', 0.5)
   check('verify seen', perOnce('verify-seen', [20_000, 60_000]), 'instructions', 5000)
+  const beside = perOnce('verify-beside-step-downs', [20_000, 60_000])
+  check('verify seen, and apply a step-down', beside, 'instructions', 20_000)
   const issueOwn = perOnce('issue-own', counts)
   const issueJose = perOnce('issue-jose', counts) ?? Number.NaN
   check('issue', issueOwn, 'instructions')

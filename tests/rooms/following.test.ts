@@ -206,7 +206,9 @@ test('a snapshot has the cut-offs of its resource and no other, packed', async (
   const { seq, identities, ...rest } = JSON.parse(text)
   const packed = `${own.id.slice(-36).replaceAll('-', '')}00000002`
   assert.equal(Buffer.from(identities, 'base64url').toString('hex'), packed)
-  assert.deepEqual(rest, { resourceId: tenant.resourceId, tokens: '', others: [] })
+  assert.deepEqual(rest, {
+    ...{ resourceId: tenant.resourceId, tokens: '', identityScopes: '', others: [] },
+  })
   assert.ok(seq >= 2)
 })
 

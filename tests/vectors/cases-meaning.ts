@@ -1,4 +1,4 @@
-import { type CutOff, deletedGeneration } from '@parley/protocol'
+import { type CutOff, deletedGeneration, type Scope } from '@parley/protocol'
 import type { Refused } from '@parley/verifier'
 import { accepted, allRefused, refused, type Setting, type TokenCase } from './cases.ts'
 import {
@@ -18,7 +18,7 @@ const expiresAtMs = issuedAtMs + 86_400_000
 
 /** What genuine tokens say, at a time, under cut-offs. */
 export function meaningCases(): readonly TokenCase[] {
-  return [...claimCases(), ...ownerCases(), ...timeCases(), ...voidCases()]
+  return [...claimCases(), ...ownerCases(), ...timeCases(), ...voidCases(), ...steppedDownCases()]
 }
 
 const withClaims = (changes: Readonly<Record<string, unknown>>) => ({ claims: claimsWith(changes) })
@@ -151,6 +151,35 @@ function voidCases(): readonly TokenCase[] {
       ...voided('RS256: a void token', [identity(4)], 'identity'),
       token: press({ key: testKeys.rsa }),
     },
+  ]
+}
+
+function steppedDownCases(): readonly TokenCase[] {
+  const scope = (place: number, owner?: string) =>
+    cutOff('identity-scope', `${identityId}-${place}`, owner)
+  const [chat, voip, voipJoin] = [scope(0), scope(1), scope(4)]
+  const left = (what: string, cutOffs: readonly CutOff[], scopes: readonly Scope[]) =>
+    accepted(what, press(), { cutOffs, verdict: { scopes } })
+  const others = cutOff('identity-scope', `${otherId}-1`)
+  return [
+    left('a token that may call no more', [voip(4)], ['chat']),
+    left('a token that may only call', [chat(4)], ['voip']),
+    left('scopes taken twice and in falling order', [voip(4), voip(2), voip(4)], ['chat']),
+    left('a scope taken before its issue', [voip(3)], ['chat', 'voip']),
+    left('a scope taken that it does not carry', [voipJoin(9)], ['chat', 'voip']),
+    left('a scope taken from another identity', [others(9)], ['chat', 'voip']),
+    left('a scope taken in another resource', [scope(1, otherId)(9)], ['chat', 'voip']),
+    accepted(
+      'its own order of what is left',
+      press(withClaims({ acsScope: 'voip.join,voip,chat' })),
+      { cutOffs: [voip(4)], verdict: { scopes: ['voip.join', 'chat'] } },
+    ),
+    voided('a token with no scope left', [chat(4), voip(4)], 'identity-scope'),
+    voided(
+      'a revoked token that was stepped down',
+      [voip(4), cutOff('identity', identityId)(5)],
+      'identity',
+    ),
   ]
 }
 

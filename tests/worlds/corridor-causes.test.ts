@@ -89,9 +89,13 @@ describe('two servers on one database', () => {
     return send(httpOrigin, signed(httpOrigin, asked, Date.now()))
   }
 
-  async function issue(server: ServerProcess, owned: Owned): Promise<string> {
+  async function issue(
+    server: ServerProcess,
+    owned: Owned,
+    createTokenWithScopes: readonly string[] = ['chat'],
+  ): Promise<string> {
     const path = `/identities?${version}`
-    const answer = await call(server, owned, { path, body: { createTokenWithScopes: ['chat'] } })
+    const answer = await call(server, owned, { path, body: { createTokenWithScopes } })
     assert.equal(answer.status, 201, answer.text)
     return answer.body.accessToken.token
   }
@@ -120,6 +124,23 @@ describe('two servers on one database', () => {
       const renewed = { ...owned, keys: answer.body as unknown as Owned['keys'] }
       for (const server of [other, one]) {
         assert.equal((await introspect(server, renewed, token)).body.value[0]?.active, false)
+      }
+    }
+  })
+
+  test('both open no more than what a step-down has left', async () => {
+    const owned = await createOwned(one, firstSubscription())
+    for (let round = 0; round < 40; round++) {
+      const [issues, takes] = round % 2 === 0 ? [one, other] : [other, one]
+      const token = await issue(issues, owned, ['voip', 'voip.join'])
+      const [, payload = ''] = token.split('.')
+      const { sub } = JSON.parse(Buffer.from(payload, 'base64url').toString('utf8'))
+      const body = { targets: [{ identity: sub, scopes: ['voip.join'] }] }
+      const answer = await call(takes, owned, { path: '/parley/stepDowns', body })
+      assert.equal(answer.status, 200, answer.text)
+      for (const server of [issues, takes]) {
+        const told = await introspect(server, owned, token)
+        assert.match(told.text, /"active":true,"scope":"voip\.join"/)
       }
     }
   })

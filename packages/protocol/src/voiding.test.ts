@@ -47,14 +47,16 @@ function tokenOf(
 
 const cutOff: fc.Arbitrary<CutOff> = fc
   .record({
-    kind: fc.constantFrom('identity' as const, 'access-key', 'resource', 'token'),
+    kind: fc.constantFrom('identity' as const, 'access-key', 'resource', 'token', 'identity-scope'),
     resourceId: id,
     subject: id,
     slot,
+    place: fc.integer({ min: 0, max: 4 }),
     generation: fc.oneof(fc.integer({ min: 2, max: 5 }), fc.constant(deletedGeneration)),
   })
-  .map(({ kind, resourceId, subject, slot, generation }) => {
-    const named = { 'access-key': slot, resource: resourceId, identity: subject, token: subject }
+  .map(({ kind, resourceId, subject, slot, place, generation }) => {
+    const owned = { identity: subject, token: subject, 'identity-scope': `${subject}-${place}` }
+    const named = { 'access-key': slot, resource: resourceId, ...owned }
     return { kind, resourceId, subject: named[kind], generation }
   })
 const cutOffs = fc.array(cutOff, { maxLength: 12 })
@@ -207,6 +209,15 @@ describe('a cut-off', () => {
     ['a resource', { kind: 'resource', subject: resourceId }, true],
     ['a resource within another', { kind: 'resource', subject: other }, false],
     ['a token that is no GUID', { kind: 'token', subject: '1' }, false],
+    ['the first scope of an identity', { kind: 'identity-scope', subject: `${other}-0` }, true],
+    ['the last scope of an identity', { kind: 'identity-scope', subject: `${other}-4` }, true],
+    ['a scope that does not exist', { kind: 'identity-scope', subject: `${other}-5` }, false],
+    ['a scope by its name', { kind: 'identity-scope', subject: `${other}-chat` }, false],
+    ['a scope of two digits', { kind: 'identity-scope', subject: `${other}-04` }, false],
+    ['a scope of nobody', { kind: 'identity-scope', subject: '-4' }, false],
+    ['an identity in place of its scope', { kind: 'identity-scope', subject: other }, false],
+    ['a scope in place of its identity', { kind: 'identity', subject: `${other}-4` }, false],
+    ['a scope that is no text', { kind: 'identity-scope', subject: 4 as never }, false],
   ] as const
   for (const [what, change, accepted] of changes) {
     test(`${accepted ? 'may' : 'may not'} have ${what}`, () => {

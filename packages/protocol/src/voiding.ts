@@ -10,17 +10,24 @@
  * Deletion is the cut-off at infinity (`deletedGeneration`): no token carries it, so none passes.
  * Cut-offs of one subject only rise, so applying events twice, late or in another order gives the
  * same table. Times take no part: `iat` has whole seconds and two clocks, generations do not tie.
+ *
+ * Stepping down takes scopes and not tokens, by the same rule: each scope of an identity is a
+ * subject of its own, and is void in a token whose generation is below the scope's cut-off. What is
+ * left are the scopes that the token carries less those taken after its issue, never others; a
+ * token with none left is void.
  */
 import { type CheckedClaims, isGeneration } from './claims.ts'
 import { isGuid } from './identities.ts'
+import { type Scope, scopes } from './scopes.ts'
 
-/** The things whose cut-off can void a token. */
-export type SubjectKind = 'identity' | 'access-key' | 'resource' | 'token'
+/** The things whose cut-off can void a token, or a scope of it. */
+export type SubjectKind = 'identity' | 'access-key' | 'resource' | 'token' | 'identity-scope'
 
 /**
  * One thing a token depends on.
  *
- * `subject` is the identity's id, the access key's slot, the resource's id or the token's `jti`.
+ * `subject` is the identity's id, the access key's slot, the resource's id or the token's `jti`; of
+ * a scope the identity's id, a hyphen and the place of the scope in `scopes`: `<guid>-4`.
  */
 export interface VoidingSubject {
   readonly kind: SubjectKind
@@ -70,6 +77,48 @@ export function subjectsOf(token: CheckedClaims): readonly CarriedGeneration[] {
   return subjects
 }
 
+/** A scope of one token, with the generation of its identity that the token carries. */
+export interface CarriedScope extends CarriedGeneration {
+  readonly kind: 'identity-scope'
+  /** The bit of the scope, as `scopeMask` packs it. */
+  readonly mask: number
+}
+
+/** What a token says of the scopes of its identity. */
+export interface ScopeHolder {
+  readonly resourceId: string
+  readonly identityId: string
+  /** `gen` of the token. */
+  readonly generation: number
+  readonly scopes: readonly Scope[]
+}
+
+/** Lists the scopes of a token as subjects, in its order; `narrowedBy` decides what is left. */
+export function scopeSubjectsOf(holder: ScopeHolder): readonly CarriedScope[] {
+  const { resourceId, identityId, generation } = holder
+  return holder.scopes.map((scope) => ({
+    kind: 'identity-scope',
+    resourceId,
+    subject: scopeSubject(identityId, scope),
+    carried: generation,
+    mask: 1 << scopes.indexOf(scope),
+  }))
+}
+
+/** The subject of a cut-off that takes a scope from an identity's tokens. */
+export function scopeSubject(identityId: string, scope: Scope): string {
+  return `${identityId}-${scopes.indexOf(scope)}`
+}
+
+const guidCharacters = 36
+
+// By the million when a server starts: no pattern for what one character says.
+function isScopeSubject(subject: string): boolean {
+  if (subject.length !== guidCharacters + 2 || subject[guidCharacters] !== '-') return false
+  const place = subject.charCodeAt(guidCharacters + 1) - 0x30
+  return place >= 0 && place < scopes.length && isGuid(subject.slice(0, guidCharacters))
+}
+
 /**
  * Says whether `value` is a cut-off that a server can have written: a known kind, ids in the shape
  * that the kind asks for, a generation from 2 on.
@@ -84,6 +133,8 @@ export function isCutOff(value: CutOff): boolean {
     case 'identity':
     case 'token':
       return typeof subject === 'string' && isGuid(subject)
+    case 'identity-scope':
+      return typeof subject === 'string' && isScopeSubject(subject)
     case 'resource':
       return subject === resourceId
     case 'access-key':
@@ -109,4 +160,22 @@ export function voidedBy<Subject extends Pick<CarriedGeneration, 'kind' | 'carri
     if (subject.carried < lowestLive(subject)) return subject.kind
   }
   return undefined
+}
+
+/**
+ * Decides which scopes cut-offs leave in a token.
+ *
+ * @param subjects - its scopes, from `scopeSubjectsOf`, with whatever else a table needs.
+ * @param lowestLive - the cut-off of a subject, 0 where there is none.
+ * @returns the scopes that are left, packed as `scopeMask` does; 0 when the token is void.
+ */
+export function narrowedBy<Subject extends Pick<CarriedScope, 'carried' | 'mask'>>(
+  subjects: readonly Subject[],
+  lowestLive: (subject: Subject) => number,
+): number {
+  let left = 0
+  for (const subject of subjects) {
+    if (subject.carried >= lowestLive(subject)) left |= subject.mask
+  }
+  return left
 }

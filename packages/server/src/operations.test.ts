@@ -54,6 +54,7 @@ describe('the operations', () => {
       'Parley_ListTokens',
       'Parley_Revoke',
       'Parley_RotateSigningKeys',
+      'Parley_StepDown',
     ])
   })
 

@@ -24,6 +24,7 @@ import type { ResourceDirectory } from './resources/directory.ts'
 import { purgeOperations } from './resources/purge-operations.ts'
 import { followingOperations } from './revocations/following-operations.ts'
 import { revocationOperations } from './revocations/operations.ts'
+import { stepDownOperations } from './revocations/step-down-operations.ts'
 import type { RevocationStreams } from './revocations/streams.ts'
 import { targetOperations } from './revocations/target-operations.ts'
 import { roomOperations } from './rooms/operations.ts'
@@ -83,6 +84,7 @@ export function operationsOf(world: OperationWorld): readonly Operation[] {
     ...signingKeyOperations({ db, ring, rotation }),
     ...revocationOperations({ db, feed, now, findResource }),
     ...targetOperations({ db, feed, now, findResource, verifier: world.verifier }),
+    ...stepDownOperations({ db, feed, now, findResource }),
     ...followingOperations(world),
     ...auditOperations({ db, endpoint }),
     ...exchangeOperations({ ...world, issueToken }),

@@ -18,7 +18,13 @@ const identity = (number: number, generation: number): CutOff => ({
   generation,
 })
 
-const kinds: readonly SubjectKind[] = ['identity', 'access-key', 'resource', 'token']
+const kinds: readonly SubjectKind[] = [
+  'identity',
+  'access-key',
+  'resource',
+  'token',
+  'identity-scope',
+]
 
 const cutOff: fc.Arbitrary<CutOff> = fc
   .record({
@@ -30,8 +36,11 @@ const cutOff: fc.Arbitrary<CutOff> = fc
   .map(({ kind, resource, subject, generation }) => {
     const resourceId = guid(resource)
     const slot = subject % 2 === 0 ? 'primary' : 'secondary'
-    const named = { 'access-key': slot, resource: resourceId, identity: guid(subject) }
-    return { kind, resourceId, subject: { ...named, token: guid(subject) }[kind], generation }
+    const id = guid(subject)
+    const scope = `${guid(subject >> 1)}-${subject % 5}`
+    const owned = { identity: id, token: id, 'identity-scope': scope }
+    const named = { 'access-key': slot, resource: resourceId, ...owned }
+    return { kind, resourceId, subject: named[kind], generation }
   })
 
 function liveFrom(table: CutOffs, of: CutOff): number {
@@ -49,6 +58,10 @@ test('a subject has one fingerprint, in text and in bytes', () => {
       const fromText = fingerprintOf({ kind, resourceId, subject })
       assert.deepEqual(fingerprintOfBytes({ kind, resourceId }, view, 0), fromText)
     }
+    const [kind, place] = ['identity-scope', round % 5] as const
+    hash[16] = place
+    const fromText = fingerprintOf({ kind, resourceId, subject: `${subject}-${place}` })
+    assert.deepEqual(fingerprintOfBytes({ kind, resourceId }, view, 0), fromText)
   }
 })
 
@@ -150,7 +163,7 @@ describe('the fingerprint of a subject', () => {
     assert.equal(seen.size, 40_000)
   })
 
-  test('differs for each kind, slot and resource', () => {
+  test('differs for each kind, slot, scope and resource', () => {
     const [one, two] = [guid(1), guid(2)]
     const seen = new Set(
       [one, two].flatMap((resourceId) => [
@@ -161,9 +174,13 @@ describe('the fingerprint of a subject', () => {
         printed({ kind: 'resource', resourceId, subject: resourceId }),
         printed({ kind: 'access-key', resourceId, subject: 'primary' }),
         printed({ kind: 'access-key', resourceId, subject: 'secondary' }),
+        ...[0, 1, 2, 3, 4].flatMap((place) => [
+          printed({ kind: 'identity-scope', resourceId, subject: `${one}-${place}` }),
+          printed({ kind: 'identity-scope', resourceId, subject: `${two}-${place}` }),
+        ]),
       ]),
     )
-    assert.equal(seen.size, 14)
+    assert.equal(seen.size, 34)
   })
 
   test('spreads ids counted upwards evenly, by its upper and by its lower half', () => {

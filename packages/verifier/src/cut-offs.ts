@@ -2,7 +2,8 @@
  * The tables of cut-offs: for each subject the lowest generation that still counts.
  *
  * Each kind of subject has a table of its own. Identities are cut off by the million, access keys
- * and resources hardly ever; in one table every question would wait for memory four times.
+ * and resources hardly ever; in one table every question would wait for memory four times. Scopes
+ * that were taken from identities have the fifth, which nobody asks while it is empty.
  *
  * A table is open addressing in one typed array: an entry is three words (the two halves of a
  * 64-bit fingerprint and the generation), so that a look-up touches one or two cache lines and a
@@ -61,6 +62,7 @@ export function createCutOffs(): CutOffs {
     'access-key': emptyTable(capacityMin),
     resource: emptyTable(capacityMin),
     token: emptyTable(capacityMin),
+    'identity-scope': emptyTable(capacityMin),
   }
   return { tables, version: 0 }
 }

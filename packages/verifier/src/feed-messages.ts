@@ -32,6 +32,7 @@ export interface SnapshotPage {
   /** As `CutOffSnapshot.applyPacked` takes them. */
   readonly identities: Uint8Array
   readonly tokens: Uint8Array
+  readonly identityScopes: Uint8Array
   readonly others: readonly Omit<CutOff, 'resourceId'>[]
   /** Where the next page begins; `undefined` after the last. */
   readonly nextAfter: number | undefined
@@ -70,15 +71,28 @@ export function parseFedCutOff(text: string): FedCutOff | undefined {
   return isCutOff(event) ? event : undefined
 }
 
-/** Reads a page of the snapshot. */
+/**
+ * Reads a page of the snapshot. One with a member that is not known is not understood: it may hold
+ * cut-offs of a kind that only later followers know.
+ */
 export function parseSnapshotPage(text: string): SnapshotPage | undefined {
-  const { seq, resourceId, nextAfter, ...fields } = objectOf(text) ?? {}
-  const others = fields['others']
+  const { seq, resourceId, nextAfter, others, ...rest } = objectOf(text) ?? {}
   if (!isCount(seq) || typeof resourceId !== 'string' || !Array.isArray(others)) return undefined
   if (nextAfter !== undefined && !isCount(nextAfter)) return undefined
-  const [identities, tokens] = [fields['identities'], fields['tokens']].map((field) =>
-    typeof field === 'string' ? bytesOfBase64url(field) : undefined,
-  )
-  if (identities === undefined || tokens === undefined) return undefined
-  return { seq, resourceId, identities, tokens, others, nextAfter }
+  const { identities, tokens, identityScopes = '', ...unknown } = rest
+  if (Object.keys(unknown).length > 0) return undefined
+  const packed = {
+    identities: bytesIn(identities),
+    tokens: bytesIn(tokens),
+    identityScopes: bytesIn(identityScopes),
+  }
+  if (packed.identities === undefined || packed.tokens === undefined) return undefined
+  if (packed.identityScopes === undefined) return undefined
+  return { seq, resourceId, others, nextAfter, ...(packed as PackedMembers) }
+}
+
+type PackedMembers = Pick<SnapshotPage, 'identities' | 'tokens' | 'identityScopes'>
+
+function bytesIn(field: unknown): Uint8Array | undefined {
+  return typeof field === 'string' ? bytesOfBase64url(field) : undefined
 }

@@ -1,9 +1,9 @@
 import type { CutOff } from '@parley/protocol'
 import { type Authorize, signByAccessKey } from './access-key-signature.ts'
 import type { Jwks } from './keys.ts'
-import type { CutOffSnapshot } from './lock.ts'
 import { systemFetch, systemNow, systemRandom } from './platform.ts'
 import { safeUrl } from './safe-url.ts'
+import type { CutOffSnapshot } from './snapshot.ts'
 
 /** A verifier as far as following concerns it; both entries make such. */
 export interface FollowingVerifier {

@@ -24,6 +24,13 @@ assert.ok(accepted.ok)
 const { jti } = accepted.claims
 const revoked: CutOff = { kind: 'identity', resourceId, subject: identityId, generation: 4 }
 const emptyPage = { seq: 5, resourceId, identities: '', tokens: '', others: [] }
+const scopeTaken = (place: number) => ({
+  ...{ kind: 'identity-scope', subject: `${identityId}-${place}`, generation: 4 },
+})
+const scopesTaken = Buffer.from(
+  [0, 1].map((place) => `${identityId.replaceAll('-', '')}0${place}00000004`).join(''),
+  'hex',
+).toString('base64url')
 const packed = (id: string, generation: number) => {
   const bytes = Buffer.alloc(20)
   bytes.write(id.replaceAll('-', ''), 'hex')
@@ -121,6 +128,8 @@ describe('following', () => {
   const kinds: readonly (readonly [string, object])[] = [
     ['an identity', { identities: packed(identityId, 4) }],
     ['a token', { tokens: packed(jti, deletedGeneration) }],
+    ['both scopes', { identityScopes: scopesTaken }],
+    ['both scopes by their names', { others: [0, 1].map((place) => scopeTaken(place)) }],
     ['an access key', { others: [{ kind: 'access-key', subject: 'primary', generation: 1000 }] }],
     [
       'the resource',
@@ -182,11 +191,27 @@ describe('following', () => {
     })
   }
 
+  test('is stale at once when something was cut off that it does not know', async (t) => {
+    const { say, judge, following, requests } = await freshStage(t, { maxStalenessMs: 60_000 })
+    await say('cut-off', { ...revoked, kind: 'planet', seq: 7, after: 5 })
+    assert.deepEqual([judge(), following.isFresh(), following.position()], ['stale', false, 5])
+    await requests(3)
+    await say('open', opening)
+    await say('cut-off', { ...revoked, kind: 'planet', seq: 7, after: 5 })
+    assert.deepEqual([judge(), following.position()], ['stale', 5])
+  })
+
+  const badScope = Buffer.from(`${identityId.replaceAll('-', '')}0500000004`, 'hex').toString(
+    'base64url',
+  )
   const pages: readonly (readonly [string, object])[] = [
     ['is no snapshot', {}],
     ['is cut short', { ...emptyPage, identities: packed(identityId, 4).slice(4) }],
     ['goes round in a circle', { ...emptyPage, nextAfter: 0 }],
     ['cuts off nothing', { ...emptyPage, tokens: packed(identityId, 1) }],
+    ['takes a scope that does not exist', { ...emptyPage, identityScopes: badScope }],
+    ['takes scopes in 20 bytes', { ...emptyPage, identityScopes: packed(identityId, 4) }],
+    ['has a member of servers to come', { ...emptyPage, planets: '' }],
     ['is of no resource', { ...emptyPage, resourceId: 'all' }],
     ['has cut-offs of kinds to come', { ...emptyPage, others: [{ kind: 'planet' }] }],
   ]

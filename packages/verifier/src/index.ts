@@ -4,8 +4,8 @@ export { type Following, followRevocations } from './follow.ts'
 export type { FollowingVerifier, FollowOptions } from './follow-options.ts'
 export type { FollowFault } from './follow-way.ts'
 export type { Jwk, Jwks, KeySetFault } from './keys.ts'
-export type { CutOffSnapshot } from './lock.ts'
 export type { VerifierOptions } from './options.ts'
+export type { CutOffSnapshot } from './snapshot.ts'
 export type {
   Accepted,
   Expired,

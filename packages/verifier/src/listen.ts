@@ -4,6 +4,7 @@ import {
   ask,
   awaitAnswer,
   type FollowFault,
+  growStale,
   isTaken,
   refusalOf,
   trust,
@@ -66,7 +67,12 @@ function hearKeys(way: Way, ear: Ear, data: string): FollowFault | undefined {
 
 function hearCutOff(way: Way, data: string): FollowFault | undefined {
   const event = parseFedCutOff(data)
-  if (event === undefined || way.position === undefined) return notUnderstood
+  if (event === undefined || way.position === undefined) {
+    // Something was cut off and this follower knows not what, as when its server is a newer one:
+    // nothing that it would accept can be relied on from here on.
+    growStale(way)
+    return notUnderstood
+  }
   if (event.seq <= way.position) return undefined
   if (event.after > way.position) return { kind: 'event-missed' }
   if (!isTaken(() => way.verifier.apply(event))) return notUnderstood

@@ -18,8 +18,6 @@ import {
   type CheckedClaims,
   type CutOff,
   checkClaims,
-  isCutOff,
-  isGuid,
   subjectsOf,
   voidedBy,
 } from '@parley/protocol'
@@ -30,11 +28,7 @@ import {
   lowestLive,
   type PlacedSubject,
   placeSubject,
-  raiseCutOff,
-  raiseFingerprint,
-  replaceCutOffs,
 } from './cut-offs.ts'
-import { fingerprintOfBytes } from './fingerprints.ts'
 import { type JsonObject, parseJsonObject } from './json.ts'
 import {
   createKeyRing,
@@ -44,6 +38,7 @@ import {
   replaceRingKeys,
 } from './key-ring.ts'
 import type { Jwks, VerificationKey } from './keys.ts'
+import { narrowed, placeScopes } from './narrowing.ts'
 import { checkKeys, checkOptions, type Settings, type VerifierOptions } from './options.ts'
 import {
   createSeenTokens,
@@ -53,9 +48,11 @@ import {
   keepSeenOf,
   ownCopy,
   rememberSeen,
+  type SeenToken,
   type SeenTokens,
 } from './seen-tokens.ts'
-import { type Accepted, type Refused, refuse, type Verdict } from './verdicts.ts'
+import { type CutOffSnapshot, raise, snapshotOf } from './snapshot.ts'
+import { accept, type Refused, refuse, type Verdict } from './verdicts.ts'
 
 /** Everything that a verifier knows. */
 export interface Lock<Imported> {
@@ -102,7 +99,7 @@ export function recall<Imported>(lock: Lock<Imported>, token: string): Verdict |
     return expired(entry.verdict.expiresAtMs)
   }
   if (entry.judgedVersion !== cutOffs.version) {
-    const refusal = refuseVoid(entry.subjects)
+    const refusal = refuseVoid(entry.subjects) ?? narrowSeen(cutOffs, entry)
     if (refusal !== undefined) {
       forgetSeen(seen, entry)
       return refusal
@@ -136,14 +133,18 @@ export function judge<Imported>(
   const subjects = subjectsOf(checked).map((subject) => placeSubject(cutOffs, subject))
   const voided = refuseVoid(subjects)
   if (voided !== undefined) return voided
+  const whole = accept(checked)
+  const scopes = placeScopes(cutOffs, whole)
+  const verdict = narrowed(whole, scopes)
+  if (!verdict.ok) return verdict
   if (!(settings.now() < lock.freshUntilMs)) return refuse('stale')
-  const verdict = accept(checked)
   const token = ownCopy(opened.token)
   rememberSeen(lock.seen, {
     token,
     hash: hashOf(token),
     verdict,
     subjects,
+    scopes,
     kid: opened.ringKey.key.kid,
     endsAtMs: verdict.expiresAtMs + settings.toleranceMs,
     judgedVersion: cutOffs.version,
@@ -172,54 +173,9 @@ export function applyCutOff<Imported>(lock: Lock<Imported>, cutOff: CutOff): voi
   raise(lock.cutOffs, cutOff)
 }
 
-function raise(cutOffs: CutOffs, cutOff: CutOff): void {
-  if (!isCutOff(cutOff)) throw new TypeError('cutOff: expected a kind, its ids and a generation')
-  raiseCutOff(cutOffs, cutOff)
-}
-
-const recordBytes = 20
-
-function raisePacked(
-  cutOffs: CutOffs,
-  owned: { readonly kind: 'identity' | 'token'; readonly resourceId: string },
-  records: Uint8Array,
-): void {
-  const isWhole = records.length % recordBytes === 0 && isGuid(owned.resourceId)
-  const view = new DataView(records.buffer, records.byteOffset, records.length)
-  for (let at = 0; isWhole && at < records.length; at += recordBytes) {
-    const generation = view.getUint32(at + 16)
-    if (generation < 2) throw new TypeError('records: expected generations from 2 on')
-    const { high, low } = fingerprintOfBytes(owned, view, at)
-    raiseFingerprint(cutOffs, owned.kind, { high, low, generation })
-  }
-  if (!isWhole) throw new TypeError('records: expected 20 bytes each, of a resource')
-}
-
-/** Cut-offs that are being read, to take the place of those that count until then. */
-export interface CutOffSnapshot {
-  /** @throws TypeError for what no server writes. */
-  apply(cutOff: CutOff): void
-  /**
-   * Applies many of one kind: 20 bytes each, the id and four of its generation, the highest first.
-   *
-   * @throws TypeError for a generation that no server writes, or bytes that are left over.
-   */
-  applyPacked(
-    owned: { readonly kind: 'identity' | 'token'; readonly resourceId: string },
-    records: Uint8Array,
-  ): void
-  /** Puts what was applied here in the place of everything that was applied before, once. */
-  finish(): void
-}
-
 /** Begins a snapshot. What is over and forgotten is left behind by it. */
 export function beginSnapshot<Imported>(lock: Lock<Imported>): CutOffSnapshot {
-  const next = createCutOffs()
-  return {
-    apply: (cutOff) => raise(next, cutOff),
-    applyPacked: (owned, records) => raisePacked(next, owned, records),
-    finish: () => replaceCutOffs(lock.cutOffs, next),
-  }
+  return snapshotOf(lock.cutOffs)
 }
 
 /**
@@ -259,15 +215,13 @@ function refuseVoid(subjects: readonly PlacedSubject[]): Refused | undefined {
   return kind && Object.freeze({ ok: false, reason: 'void', voidedBy: kind })
 }
 
-function accept({ claims, resourceId, scopes }: CheckedClaims): Accepted {
-  return Object.freeze({
-    ok: true,
-    claims,
-    identity: claims.sub,
-    resourceId,
-    scopes: Object.freeze(scopes),
-    expiresAtMs: claims.exp * 1000,
-  })
+/** Narrows the verdict on a token that was found good before; the refusal where nothing is left. */
+function narrowSeen(cutOffs: CutOffs, entry: SeenToken): Refused | undefined {
+  entry.scopes ??= placeScopes(cutOffs, entry.verdict)
+  const verdict = narrowed(entry.verdict, entry.scopes)
+  if (!verdict.ok) return verdict
+  entry.verdict = verdict
+  return undefined
 }
 
 function expired(expiredAtMs: number): Refused {

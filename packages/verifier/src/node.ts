@@ -12,7 +12,6 @@ import type { Jwks, VerificationKey } from './keys.ts'
 import {
   applyCutOff,
   beginSnapshot,
-  type CutOffSnapshot,
   createLock,
   judge,
   recall,
@@ -20,6 +19,7 @@ import {
   trustUntil,
 } from './lock.ts'
 import type { VerifierOptions } from './options.ts'
+import type { CutOffSnapshot } from './snapshot.ts'
 import type { Verdict } from './verdicts.ts'
 
 /** Decides about tokens at once; holds keys, cut-offs and the good tokens seen so far. */

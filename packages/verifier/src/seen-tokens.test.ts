@@ -19,7 +19,7 @@ const tokenNumber = (number: number) => `eyJ0.eyJ1.${String(number).padStart(86,
 function entryOf(token: string, kid = 'a'): SeenToken {
   const verdict = {} as SeenToken['verdict']
   const judged = { endsAtMs: 1, judgedVersion: 0, isFresh: false }
-  return { token, hash: hashOf(token), verdict, subjects: [], kid, ...judged }
+  return { token, hash: hashOf(token), verdict, subjects: [], scopes: undefined, kid, ...judged }
 }
 
 function remembering(count: number, entriesMax: number): SeenTokens {

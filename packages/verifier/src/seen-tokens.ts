@@ -25,6 +25,7 @@
  * collection each. Here places are overwritten and nothing is linked.
  */
 import type { PlacedSubject } from './cut-offs.ts'
+import type { PlacedScope } from './narrowing.ts'
 import type { Accepted } from './verdicts.ts'
 
 /** A good token and what it takes to judge it once more. */
@@ -33,8 +34,11 @@ export interface SeenToken {
   readonly token: string
   /** `hashOf(token)`. */
   readonly hash: number
-  readonly verdict: Accepted
+  /** Takes the place of a wider one when a scope was taken; never the other way round. */
+  verdict: Accepted
   readonly subjects: readonly PlacedSubject[]
+  /** Its scopes; `undefined` as long as nobody had to ask which of them are left. */
+  scopes: readonly PlacedScope[] | undefined
   /** The key that signed it. */
   readonly kid: string
   /** First millisecond in which it is over, the tolerance of the clock included. */

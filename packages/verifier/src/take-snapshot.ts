@@ -8,7 +8,7 @@ import {
   refusalOf,
   type Way,
 } from './follow-way.ts'
-import type { CutOffSnapshot } from './lock.ts'
+import type { CutOffSnapshot } from './snapshot.ts'
 
 /** Bytes of one page: a server's has 1.4 MB. */
 const pageBytesMax = 8 * 1024 * 1024
@@ -50,6 +50,7 @@ function applyPage(snapshot: CutOffSnapshot, page: SnapshotPage): void {
   const { resourceId } = page
   snapshot.applyPacked({ kind: 'identity', resourceId }, page.identities)
   snapshot.applyPacked({ kind: 'token', resourceId }, page.tokens)
+  snapshot.applyPacked({ kind: 'identity-scope', resourceId }, page.identityScopes)
   for (const other of page.others) snapshot.apply({ ...other, resourceId })
 }
 

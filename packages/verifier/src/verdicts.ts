@@ -1,17 +1,19 @@
-import type { AccessTokenClaims, Scope, SubjectKind } from '@parley/protocol'
+import type { AccessTokenClaims, CheckedClaims, Scope, SubjectKind } from '@parley/protocol'
 
 /**
  * What a token says once it is believed. The object and everything in it is frozen, and it is the
  * same object each time the same token is seen again: compare it, keep it, key a `WeakMap` by it.
+ * When scopes were taken from the token since, another object takes its place.
  */
 export interface Accepted {
   readonly ok: true
+  /** What was signed. Of `acsScope` some may have been taken since: `scopes` is what counts. */
   readonly claims: AccessTokenClaims
   /** The identity that holds the token, `8:acs:<resource>_<id>`. */
   readonly identity: string
   /** The resource that the identity belongs to, a GUID. */
   readonly resourceId: string
-  /** What the token opens, in the order of the token; at least one. */
+  /** What the token opens at this moment, in the order of the token; at least one. */
   readonly scopes: readonly Scope[]
   /** `exp` in milliseconds since the Unix epoch; the tolerance of the clock is not in it. */
   readonly expiresAtMs: number
@@ -54,7 +56,10 @@ export interface NotYetValid {
 export interface Void {
   readonly ok: false
   readonly reason: 'void'
-  /** The first thing found cut off that the token depends on; there may be more. */
+  /**
+   * The first thing found cut off that the token depends on; there may be more. `identity-scope`:
+   * the identity was stepped down, and no scope of the token is left.
+   */
   readonly voidedBy: SubjectKind
 }
 
@@ -66,6 +71,22 @@ export type Reason = Refused['reason']
 
 /** What a verifier decides about one token at one moment. */
 export type Verdict = Accepted | Refused
+
+/** The verdict on a token that opens some scopes. */
+export function accept({
+  claims,
+  resourceId,
+  scopes,
+}: Pick<CheckedClaims, 'claims' | 'resourceId' | 'scopes'>): Accepted {
+  return Object.freeze({
+    ok: true,
+    claims,
+    identity: claims.sub,
+    resourceId,
+    scopes: Object.freeze(scopes),
+    expiresAtMs: claims.exp * 1000,
+  })
+}
 
 /** The refusal for a reason that needs no more words; one frozen object for each. */
 export function refuse(reason: PlainRefusal['reason']): PlainRefusal {

@@ -4,7 +4,6 @@ import type { Jwks, PublicJwk, VerificationKey } from './keys.ts'
 import {
   applyCutOff,
   beginSnapshot,
-  type CutOffSnapshot,
   createLock,
   judge,
   recall,
@@ -13,6 +12,7 @@ import {
 } from './lock.ts'
 import type { VerifierOptions } from './options.ts'
 import { systemCrypto } from './platform.ts'
+import type { CutOffSnapshot } from './snapshot.ts'
 import type { Verdict } from './verdicts.ts'
 
 /** Decides about tokens; holds keys, cut-offs and the good tokens seen so far. */

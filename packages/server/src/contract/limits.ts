@@ -73,6 +73,8 @@ export const serverLimits = {
   deviceCharactersMax: 64,
   /** Targets of one call that revokes. */
   revocationTargetsMax: 1000,
+  /** Bytes of a request body that steps down up to 1,000 identities. */
+  stepDownBodyBytesMax: 512 * 1024,
   /** Tokens of windows of issue that one transaction denies. */
   tokensDeniedAtOnceMax: 5000,
   /** Access keys sealed anew in one statement, when the master key is rotated. */

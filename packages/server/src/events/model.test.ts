@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import { batchOf, type LogEvent, parseNotice } from './model.ts'
+import { batchOf, eventOfLine, type LogEvent, parseNotice } from './model.ts'
 
 const resourceId = '0190a5ad-93f4-7c1e-8d2b-3c4d5e6f7a8b'
 const one = '11111111-1111-4111-8111-111111111111'
@@ -32,6 +32,22 @@ describe('a notice', () => {
       assert.deepEqual(parseNotice(text), { seqBefore: 7, seqLast: 9, events: undefined })
     })
   }
+
+  test('carries scopes that were taken', () => {
+    const text = `7:9:identity-scope:${resourceId}:1780000000000:${one}-1=4,${one}-4=4`
+    const shared = { kind: 'identity-scope', resourceId, forgetAtMs: 1_780_000_000_000 } as const
+    assert.deepEqual(parseNotice(text)?.events, [
+      { ...shared, subject: `${one}-1`, generation: 4, seq: 8 },
+      { ...shared, subject: `${one}-4`, generation: 4, seq: 9 },
+    ])
+  })
+
+  test('of a kind that is not known leaves its events to be read, where they are refused', () => {
+    const text = `7:8:planet:${resourceId}:1780000000000:${one}=4`
+    assert.deepEqual(parseNotice(text), { seqBefore: 7, seqLast: 8, events: undefined })
+    const line = { kind: 'planet', resourceId, subject: one, generation: 4, seq: 8, forgetAtMs: 0 }
+    assert.throws(() => eventOfLine(line), /kind planet/)
+  })
 
   for (const text of ['', 'x', '7', '7:', '7:9:', `7:9:identity:${resourceId}`, '-1:2']) {
     test(`is none: "${text}"`, () => {

@@ -15,6 +15,10 @@
  * else only their numbers: a notice makes things fast and is never needed, since every renewal of a
  * lease tells the last number too.
  *
+ * Whoever meets a kind of event that it does not know has met a later version of Parley. It cannot
+ * tell what was cut off, so it goes no further in the log: nothing is applied beyond that number,
+ * no lease is renewed by it, and a node that starts does not start.
+ *
  * Rejected: an identity column as number. Readers of `seq > last` lost 0.7-0.9 % of the events,
  * because such numbers are given before the commit. Rejected too: a transaction-id horizon, which
  * one long transaction of anybody in the database holds back.
@@ -37,6 +41,21 @@ export type LogEvent = RevocationEvent | ChangeEvent
 
 /** Stands for no resource in particular. */
 export const everyResource = '00000000-0000-0000-0000-000000000000'
+
+const eventKinds: Readonly<Record<LogEvent['kind'], true>> = {
+  identity: true,
+  'access-key': true,
+  resource: true,
+  token: true,
+  'identity-scope': true,
+  'resource-changed': true,
+  'signing-keys-changed': true,
+}
+
+/** Says whether this version knows what an event of a kind means. */
+function isEventKind(kind: string): kind is LogEvent['kind'] {
+  return Object.hasOwn(eventKinds, kind)
+}
 
 /** Says whether an event voids tokens, which makes it one for verifiers. */
 export function isCutOffEvent(event: LogEvent): event is RevocationEvent {
@@ -62,13 +81,31 @@ export interface LogLine {
   readonly forgetAtMs: number
 }
 
-/** The event of a line. */
+/**
+ * The event of a line.
+ *
+ * @throws Error for a kind that only a later version knows: see the essay.
+ */
 export function eventOfLine(line: LogLine): LogEvent {
   const { kind, resourceId, seq } = line
   if (kind === 'resource-changed' || kind === 'signing-keys-changed') {
     return { kind, resourceId, seq }
   }
-  return { ...line, kind: kind as SubjectKind }
+  return { ...line, kind: cutOffKindOf(kind) }
+}
+
+/**
+ * The kind of a cut-off, as a row names it.
+ *
+ * @throws Error for one that only a later version knows: see the essay.
+ */
+export function cutOffKindOf(kind: string): SubjectKind {
+  if (isEventKind(kind) && kind !== 'resource-changed' && kind !== 'signing-keys-changed') {
+    return kind
+  }
+  throw new Error(
+    `the log has an event of the kind ${kind}, which this version of Parley does not know`,
+  )
 }
 
 /**
@@ -94,13 +131,15 @@ const noticePattern =
  * Reads a notice: `before:last`, or with the events `before:last:kind:resource:forget_at:` and
  * `subject=generation,...`.
  *
+ * An event of a kind that is not known is left to be read from the log, where that fails.
+ *
  * @returns `undefined` for what no trigger of ours wrote; the next renewal finds what it stood for.
  */
 export function parseNotice(text: string): EventBatch | undefined {
   const [, before, last, kind, resourceId = '', forgetAt, subjects] = noticePattern.exec(text) ?? []
   if (before === undefined) return undefined
   const [seqBefore, seqLast] = [Number(before), Number(last)]
-  if (kind === undefined || subjects === undefined) {
+  if (kind === undefined || subjects === undefined || !isEventKind(kind)) {
     return { seqBefore, seqLast, events: undefined }
   }
   const forgetAtMs = Number(forgetAt)

@@ -1,6 +1,13 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import { type CarriedGeneration, deletedGeneration, type RevocationEvent } from '@parley/protocol'
+import {
+  type CarriedGeneration,
+  deletedGeneration,
+  type RevocationEvent,
+  type Scope,
+  scopeSubject,
+  scopeSubjectsOf,
+} from '@parley/protocol'
 import type { LogEvent } from './model.ts'
 import { createOpenings } from './openings.ts'
 
@@ -69,5 +76,67 @@ describe('what is held open', () => {
     openings.closeAll()
     openings.closeAll()
     assert.equal(closed, 1)
+  })
+})
+
+describe('what is held open under a token', () => {
+  const identityId = otherId
+
+  /** Something that one of some scopes is enough for, under a token of generation 3. */
+  function opened(scopes: readonly Scope[]) {
+    const openings = createOpenings()
+    let closedCount = 0
+    const holder = { resourceId, identityId, generation: 3, scopes }
+    const subjects = [resourceOf(resourceId)]
+    const letGo = openings.hold(subjects, () => closedCount++, scopeSubjectsOf(holder))
+    const take = (scope: Scope, generation = 4, of = identityId) =>
+      openings.apply({
+        ...{ kind: 'identity-scope', resourceId, subject: scopeSubject(of, scope) },
+        ...{ generation, seq: 1, forgetAtMs: 0 },
+      })
+    return { take, letGo, openings, closedCount: () => closedCount }
+  }
+
+  test('is closed by the step-down that takes its scope', () => {
+    const { take, closedCount } = opened(['chat'])
+    for (const scope of ['voip', 'chat.join', 'voip.join'] as const) take(scope)
+    take('chat', 3)
+    take('chat', 9, resourceId)
+    assert.equal(closedCount(), 0)
+    take('chat')
+    take('chat')
+    assert.equal(closedCount(), 1)
+  })
+
+  test('stays open as long as one scope is left that is enough', () => {
+    const { take, closedCount } = opened(['chat', 'chat.join'])
+    take('chat')
+    take('chat')
+    assert.equal(closedCount(), 0)
+    take('chat.join')
+    assert.equal(closedCount(), 1)
+  })
+
+  test('that needs no scope is closed by no step-down', () => {
+    const { take, closedCount } = opened([])
+    take('chat')
+    assert.equal(closedCount(), 0)
+  })
+
+  test('is closed by the other causes too, and once', () => {
+    const { take, openings, closedCount } = opened(['chat', 'voip'])
+    take('chat')
+    openings.apply(cutOff(resourceOf(resourceId), deletedGeneration))
+    take('voip')
+    openings.closeAll()
+    assert.equal(closedCount(), 1)
+  })
+
+  test('is not closed after it was let go', () => {
+    const { take, letGo, closedCount } = opened(['chat', 'voip'])
+    take('chat')
+    letGo()
+    take('voip')
+    assert.equal(closedCount(), 0)
   })
 })

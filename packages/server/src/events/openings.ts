@@ -6,8 +6,16 @@
  * a resource closes all that is open in it, since it may have ended what no cut-off names (keys
  * taken out of use, a subscription disabled, an overlap of keys that is over): whoever is still
  * welcome comes again at once.
+ *
+ * What is held open under a token needs scopes of it: a socket of chat any of the three for chat, a
+ * call those for calling. A step-down closes it when it has taken the last one of those.
  */
-import type { CarriedGeneration, VoidingSubject } from '@parley/protocol'
+import type {
+  CarriedGeneration,
+  CarriedScope,
+  RevocationEvent,
+  VoidingSubject,
+} from '@parley/protocol'
 import { isCutOffEvent, type LogEvent } from './model.ts'
 
 /** What is held open in this process. */
@@ -18,9 +26,15 @@ export interface Openings {
    *
    * @param subjects - what it depends on, its resource among them.
    * @param close - closes it; called at most once, and must not throw.
+   * @param scopes - those of the token any one of which is enough for it, from `scopeSubjectsOf`;
+   *   absent: it needs none.
    * @returns lets it go; harmless after it was closed.
    */
-  readonly hold: (subjects: readonly CarriedGeneration[], close: () => void) => () => void
+  readonly hold: (
+    subjects: readonly CarriedGeneration[],
+    close: () => void,
+    scopes?: readonly CarriedScope[],
+  ) => () => void
   /** Closes what an event ends. Call it when whoever comes again is judged by the new state. */
   readonly apply: (event: LogEvent) => void
   readonly closeAll: () => void
@@ -28,6 +42,8 @@ export interface Openings {
 
 interface Opening {
   readonly subjects: readonly CarriedGeneration[]
+  /** Of the scopes that are enough for it, those that nobody has taken. */
+  scopesLeft: readonly CarriedScope[]
   readonly close: () => void
 }
 
@@ -35,24 +51,33 @@ interface Opening {
 export function createOpenings(): Openings {
   const bySubject = new Map<string, Set<Opening>>()
   const all = new Set<Opening>()
-  const letGo = (opening: Opening) => {
-    if (!all.delete(opening)) return false
-    for (const subject of opening.subjects) {
+  const letGoOf = (opening: Opening, subjects: readonly VoidingSubject[]) => {
+    for (const subject of subjects) {
       const name = nameOf(subject)
       const held = bySubject.get(name)
       held?.delete(opening)
       if (held?.size === 0) bySubject.delete(name)
     }
+  }
+  const letGo = (opening: Opening) => {
+    if (!all.delete(opening)) return false
+    letGoOf(opening, [...opening.subjects, ...opening.scopesLeft])
     return true
   }
   const close = (opening: Opening) => {
     if (letGo(opening)) opening.close()
   }
+  const takeScope = (opening: Opening, event: RevocationEvent) => {
+    const taken = opening.scopesLeft.filter((scope) => isCutOffBy(scope, event))
+    letGoOf(opening, taken)
+    opening.scopesLeft = opening.scopesLeft.filter((scope) => !taken.includes(scope))
+    if (taken.length > 0 && opening.scopesLeft.length === 0) close(opening)
+  }
   return {
-    hold(subjects, closeIt) {
-      const opening = { subjects, close: closeIt }
+    hold(subjects, closeIt, scopes = []) {
+      const opening = { subjects, scopesLeft: scopes, close: closeIt }
       all.add(opening)
-      for (const subject of subjects) {
+      for (const subject of [...subjects, ...scopes]) {
         const name = nameOf(subject)
         const held = bySubject.get(name) ?? new Set()
         bySubject.set(name, held.add(opening))
@@ -62,9 +87,9 @@ export function createOpenings(): Openings {
     apply(event) {
       const { resourceId } = event
       if (isCutOffEvent(event)) {
-        const name = nameOf(event)
-        for (const opening of [...(bySubject.get(name) ?? [])]) {
-          if (isCutOff(opening, name, event.generation)) close(opening)
+        for (const opening of [...(bySubject.get(nameOf(event)) ?? [])]) {
+          if (opening.subjects.some((subject) => isCutOffBy(subject, event))) close(opening)
+          else takeScope(opening, event)
         }
       } else if (event.kind === 'resource-changed') {
         const name = nameOf({ kind: 'resource', resourceId, subject: resourceId })
@@ -81,6 +106,6 @@ function nameOf({ kind, resourceId, subject }: VoidingSubject): string {
   return `${kind}/${resourceId}/${subject}`
 }
 
-function isCutOff({ subjects }: Opening, name: string, generation: number): boolean {
-  return subjects.some((subject) => nameOf(subject) === name && subject.carried < generation)
+function isCutOffBy(subject: CarriedGeneration, event: RevocationEvent): boolean {
+  return nameOf(subject) === nameOf(event) && subject.carried < event.generation
 }

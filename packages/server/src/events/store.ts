@@ -1,6 +1,12 @@
-import { limits, type RevocationEvent, type SubjectKind } from '@parley/protocol'
+import { limits, type RevocationEvent } from '@parley/protocol'
 import type { Queries } from '../database/connect.ts'
-import { type ChangeKind, eventOfLine, isCutOffEvent, type LogEvent } from './model.ts'
+import {
+  type ChangeKind,
+  cutOffKindOf,
+  eventOfLine,
+  isCutOffEvent,
+  type LogEvent,
+} from './model.ts'
 
 /** A row of the log as PostgreSQL gives it. */
 export interface RevocationEventRow {
@@ -87,10 +93,19 @@ export async function listEventsAfter(
   return { events, seqLast, hasMore: seqLast < end }
 }
 
+/**
+ * The condition by which the cut-offs of the log are told from its changes. Whatever is no change
+ * is a cut-off, also of a kind that only a later version knows: what it voids would be accepted
+ * if it were overlooked.
+ */
+export function isCutOffRow(db: Queries): ReturnType<typeof db> {
+  return db`kind not in ('resource-changed', 'signing-keys-changed')`
+}
+
 /** Cut-offs of one resource and kind, packed. */
 interface PackedRow {
   readonly resource_id: string
-  readonly kind: SubjectKind
+  readonly kind: string
   readonly seq_last: string | number
   readonly count: string | number
   /** For identities and tokens: 16 bytes of an id and 8 of its generation, and so on. */
@@ -109,6 +124,8 @@ export interface CutOffPage {
 /**
  * Reads a part of the cut-offs that still void a token, in no order within the page. Packed in the
  * database a million of them takes a third of the CPU that rows do.
+ *
+ * @throws Error for a kind that only a later version knows.
  */
 export async function readCutOffs(
   db: Queries,
@@ -120,7 +137,7 @@ export async function readCutOffs(
       from revocation_event
       where seq > ${asked.afterSeq}
       and forget_at > ${new Date(asked.nowMs)}
-      and kind in ('identity', 'access-key', 'resource', 'token')
+      and ${isCutOffRow(db)}
       order by seq
       limit ${asked.eventsMax}
     )
@@ -132,7 +149,7 @@ export async function readCutOffs(
       string_agg(uuid_send(subject::uuid) || int8send(generation), ''::bytea)
         filter (where kind in ('identity', 'token')) as ids,
       string_agg(subject || '=' || generation, ',')
-        filter (where kind in ('access-key', 'resource')) as names
+        filter (where kind not in ('identity', 'token')) as names
     from page
     group by resource_id, kind
   `
@@ -147,7 +164,8 @@ export async function readCutOffs(
 const packedBytes = 24
 
 function* unpack(rows: readonly PackedRow[]): CutOffPage['cutOffs'] {
-  for (const { resource_id: resourceId, kind, ids, names } of rows) {
+  for (const { resource_id: resourceId, kind: name, ids, names } of rows) {
+    const kind = cutOffKindOf(name)
     for (let at = 0; ids !== null && at < ids.length; at += packedBytes) {
       const generation = ids.readUInt32BE(at + 20)
       yield { resourceId, kind, subject: guidAt(ids, at), generation }
@@ -177,7 +195,7 @@ export async function deleteForgottenEvents(db: Queries, nowMs: number): Promise
 type CutOffCause =
   | { readonly kind: 'resource'; readonly atMs: number }
   | {
-      readonly kind: 'identity' | 'access-key'
+      readonly kind: 'identity' | 'access-key' | 'identity-scope'
       readonly resourceId: string
       readonly atMs: number
     }
@@ -188,10 +206,10 @@ type CutOffCause =
  *
  * It follows a `with` whose last member is `cut_off (subject, generation)`, for tokens
  * `cut_off (subject, generation, forget_at)`: the id of an identity, of a resource or of a token as
- * a uuid, or the slot of an access key as text. The number is taken
- * after those rows are locked and held to the commit: `numbered` reads `cut_off`, so rows always
- * come before the sequence, no two transactions wait for each other crosswise, and commits follow
- * the order of `seq`.
+ * a uuid, or the slot of an access key or a scope of an identity as text. The number is taken after
+ * those rows are locked and held to the commit: `numbered` reads `cut_off`, so rows always come
+ * before the sequence, no two transactions wait for each other crosswise, and commits follow the
+ * order of `seq`.
  *
  * @param cause.resourceId - whose subjects they are; absent where each is a resource itself.
  */

@@ -22,6 +22,9 @@ const snapshotSchema = Type.Object({
   resourceId: Type.String(),
   identities: packedSchema,
   tokens: packedSchema,
+  identityScopes: Type.String({
+    description: 'base64url of 21 bytes each: as above, with the place of the scope after the id.',
+  }),
   others: Type.Array(
     Type.Object({ kind: Type.String(), subject: Type.String(), generation: Type.Integer() }),
   ),
@@ -61,11 +64,14 @@ export function followingOperations({ db, streams }: FollowingRoom): readonly Op
         const { resourceId } = caller
         const cutOffsMax = serverLimits.snapshotPageCutOffsMax
         const asked = { resourceId, afterSeq: afterSeq.value, nowMs, cutOffsMax }
-        const { identities, tokens, ...page } = await readSnapshotPage(db, asked)
-        const [packedIdentities, packedTokens] = [identities, tokens].map((bytes) =>
-          bytes.toString('base64url'),
-        )
-        return ok({ ...page, resourceId, identities: packedIdentities, tokens: packedTokens })
+        const page = await readSnapshotPage(db, asked)
+        return ok({
+          ...page,
+          resourceId,
+          identities: page.identities.toString('base64url'),
+          tokens: page.tokens.toString('base64url'),
+          identityScopes: page.identityScopes.toString('base64url'),
+        })
       },
     }),
     resourceOperation({

@@ -1,6 +1,6 @@
 import type { CutOff, RevocationEvent } from '@parley/protocol'
 import type { Queries } from '../database/connect.ts'
-import { eventFrom, type RevocationEventRow } from '../events/store.ts'
+import { eventFrom, isCutOffRow, type RevocationEventRow } from '../events/store.ts'
 
 /** A page of the cut-offs of a resource that still void a token. */
 export interface SnapshotPage {
@@ -9,6 +9,8 @@ export interface SnapshotPage {
   /** 20 bytes each: the id and four of its generation, the highest first. */
   readonly identities: Buffer
   readonly tokens: Buffer
+  /** 21 bytes each: the id, the place of the scope, and four of its generation. */
+  readonly identityScopes: Buffer
   readonly others: readonly Pick<CutOff, 'kind' | 'subject' | 'generation'>[]
   /** Where the next page begins; `undefined` after the last. */
   readonly nextAfter: number | undefined
@@ -20,6 +22,7 @@ interface PageRow {
   readonly seq_last: string | number | null
   readonly identities: Buffer | null
   readonly tokens: Buffer | null
+  readonly identity_scopes: Buffer | null
   readonly others: SnapshotPage['others'] | null
 }
 
@@ -40,14 +43,19 @@ export async function readSnapshotPage(
     with page as (
       select
         kind, subject, generation, seq,
-        case when kind in ('identity', 'token')
+        case
+          when kind in ('identity', 'token')
           then uuid_send(subject::uuid) || substring(int8send(generation) from 5)
+          when kind = 'identity-scope'
+          then uuid_send(left(subject, 36)::uuid)
+            || substring(int8send(right(subject, 1)::bigint) from 8)
+            || substring(int8send(generation) from 5)
         end as packed
       from revocation_event
       where resource_id = ${asked.resourceId}
       and seq > ${asked.afterSeq}
       and forget_at > ${new Date(asked.nowMs)}
-      and kind in ('identity', 'access-key', 'resource', 'token')
+      and ${isCutOffRow(db)}
       order by seq
       limit ${asked.cutOffsMax}
     )
@@ -57,6 +65,7 @@ export async function readSnapshotPage(
       max(seq) as seq_last,
       string_agg(packed, ''::bytea) filter (where kind = 'identity') as identities,
       string_agg(packed, ''::bytea) filter (where kind = 'token') as tokens,
+      string_agg(packed, ''::bytea) filter (where kind = 'identity-scope') as identity_scopes,
       json_agg(json_build_object('kind', kind, 'subject', subject, 'generation', generation))
         filter (where packed is null) as others
     from page
@@ -67,6 +76,7 @@ export async function readSnapshotPage(
     seq: Number(row.last_seq),
     identities: row.identities ?? noBytes,
     tokens: row.tokens ?? noBytes,
+    identityScopes: row.identity_scopes ?? noBytes,
     others: row.others ?? [],
     nextAfter: isFull ? Number(row.seq_last) : undefined,
   }
@@ -100,7 +110,7 @@ export async function listMissedCutOffs(
       from revocation_event
       where resource_id = ${asked.resourceId}
       and seq > ${asked.afterSeq}
-      and kind in ('identity', 'access-key', 'resource', 'token')
+      and ${isCutOffRow(db)}
       order by seq
       limit ${asked.eventsMax}
     ) as missed on true

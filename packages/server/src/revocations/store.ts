@@ -26,7 +26,7 @@ export async function startGenerations(
     ),
     cut_off as (
       update identity
-      set generation = identity.generation + 1
+      set generation = identity.generation + 1, live_from_generation = null
       from locked
       where identity.resource_id = ${resourceId}
       and identity.identity_id = locked.identity_id

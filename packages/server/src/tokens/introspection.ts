@@ -1,4 +1,4 @@
-import { type AccessTokenClaims, fail, limits, ok } from '@parley/protocol'
+import { fail, limits, ok } from '@parley/protocol'
 import type { Accepted } from '@parley/verifier'
 import type { SyncVerifier } from '@parley/verifier/node'
 import { type TObject, Type } from '@sinclair/typebox'
@@ -119,14 +119,15 @@ function createPrinter(): (verdict: Accepted) => string {
   return (verdict) => {
     const known = printed.get(verdict)
     if (known !== undefined) return known
-    const text = JSON.stringify(answerOf(verdict.claims))
+    const text = JSON.stringify(answerOf(verdict))
     printed.set(verdict, text)
     return text
   }
 }
 
-function answerOf(claims: AccessTokenClaims): Readonly<Record<string, unknown>> {
+/** The scope is what the token still opens, which may be less than what it says. */
+function answerOf({ claims, scopes }: Accepted): Readonly<Record<string, unknown>> {
   const { exp, iat, sub, aud, iss, jti } = claims
-  const scope = claims.acsScope.replaceAll(',', ' ')
+  const scope = scopes.join(' ')
   return { active: true, scope, token_type: 'Bearer', exp, iat, sub, aud, iss, jti }
 }

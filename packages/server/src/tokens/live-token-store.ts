@@ -5,6 +5,7 @@ import type { Queries } from '../database/connect.ts'
 export interface LiveToken {
   readonly tokenId: string
   readonly identityId: string
+  /** Those that are left: fewer than it was issued with where its identity was stepped down. */
   readonly scopes: readonly Scope[]
   readonly issuedAtMs: number
   readonly expiresAtMs: number
@@ -24,9 +25,10 @@ export interface LiveTokenPage {
 /**
  * Lists tokens that open something at this moment, of a resource or of one of its identities.
  *
- * It follows the algebra of `voiding.ts` on the rows themselves: every generation is the current
- * one, the former of an access key counts while its row stands, and the log has no denial of the
- * token. Time is asked about expiry alone.
+ * It follows the algebra of `voiding.ts` on the rows themselves: the generation of the identity was
+ * not revoked, that of the access key is the current one or the former while its row stands, the
+ * log has no denial of the token, and a scope is left that it has not taken. Time is asked about
+ * expiry alone.
  *
  * A page looks at no more than `linesMax` lines. Where most of them are void, as after an access
  * key was regenerated, it may be short or empty and still have a next one.
@@ -77,17 +79,33 @@ export async function listLiveTokens(
   return pageFrom(rows, { tokensMax, linesMax })
 }
 
-/** Of the lines at hand those that nothing has voided. */
+/**
+ * Of the lines at hand those that nothing has voided, with the scopes that are left. For
+ * that only identities are looked up in the log that were stepped down since they were revoked.
+ */
 function liveLines(db: Queries, resourceId: string, linesMax: number): ReturnType<typeof db> {
   return db`
     live as (
-      select line.*
+      select
+        line.jti, line.identity_id, line.access_key_slot, line.access_key_generation,
+        line.issued_at, line.expires_at, line.device, narrowed.scopes
       from line
       join identity
         on identity.resource_id = ${resourceId}
         and identity.identity_id = line.identity_id
-        and identity.generation = coalesce(line.identity_generation, identity.generation)
-      where (
+        and coalesce(line.identity_generation, identity.generation)
+          >= coalesce(identity.live_from_generation, identity.generation)
+      cross join lateral (
+        select line.scopes & ~coalesce(bit_or(1 << right(subject, 1)::integer), 0) as scopes
+        from revocation_event
+        where identity.live_from_generation is not null
+        and revocation_event.resource_id = ${resourceId}
+        and revocation_event.kind = 'identity-scope'
+        and left(revocation_event.subject, 36) = line.identity_id::text
+        and revocation_event.generation > coalesce(line.identity_generation, 0)
+      ) as narrowed
+      where narrowed.scopes <> 0
+      and (
         line.access_key_slot is null
         or exists (
           select from access_key
