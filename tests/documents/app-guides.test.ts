@@ -110,15 +110,29 @@ describe('the guides for the app', () => {
     }
   })
 
-  test('use the command line from its first line to its last', async () => {
-    const script = codeIn('command-line', 'sh').join('\n')
+  /** Runs the commands of a guide beside the data directory of the server. */
+  async function runCommands(guide: string): Promise<string> {
+    const script = codeIn(guide, 'sh').join('\n')
     const places = { PARLEY_DATA_DIR: join(folder, 'data'), NODE_EXTRA_CA_CERTS: '' }
     const { stdout } = await run('bash', ['-ec', script], {
       cwd: folder,
       env: { ...inheritedEnvironment(), ...places },
       timeout: limitMs,
     })
+    return stdout
+  }
+
+  test('use the command line from its first line to its last', async () => {
+    const stdout = await runCommands('command-line')
     assert.match(stdout, /^8:acs:/)
     assert.match(stdout, /The token is live\.[\s\S]*and the server refuses it[\s\S]*no longer\n$/)
+  })
+
+  test('take calling from a user and leave the chat', async () => {
+    const stdout = await runCommands('remove-a-feature')
+    assert.match(stdout, /^status: +narrowed$/m)
+    assert.match(stdout, /The token is live\./)
+    assert.match(stdout, /^scopes: +chat$/m)
+    assert.match(stdout, /_[0-9a-f-]{36} {2}chat {2,}\d{4}-/)
   })
 })

@@ -21,17 +21,18 @@ export function explainToken(given: string): Act {
     if (!ask.ok) return ask
     const known = await askServer(ask.value, text.value)
     if (!known.ok) return known
-    const { keys, issuer, isActive } = known.value
+    const { keys, issuer, isActive, scope } = known.value
     const verifier = createVerifier({ keys, issuer, now: world.now })
     const explained = explain(verifier.verify(text.value), { isActive, issuer, nowMs: world.now() })
     const { claims } = decoded.value
     return ok({
-      json: { live: isActive, reason: explained.reason, claims },
+      json: { live: isActive, reason: explained.reason, scope, claims },
       text: [
         explained.sentence,
         facts({
           identity: printable(claims['sub']),
-          scopes: printable(claims['acsScope']),
+          // Those that are left: a step-down takes scopes from tokens that are out there.
+          scopes: scope?.replaceAll(' ', ',') ?? printable(claims['acsScope']),
           'issued under': printable(claims['akg']) ?? 'a bearer',
           'token id': printable(claims['jti']),
           expires: instant(claims['exp']),
@@ -46,6 +47,8 @@ interface ServerKnows {
   readonly keys: Jwks
   readonly issuer: string
   readonly isActive: boolean
+  /** What it opens now, joined by blanks; absent when it is not live. */
+  readonly scope: string | undefined
 }
 
 async function askServer(ask: Ask, token: string): Promise<Result<ServerKnows, CliFault>> {
@@ -57,11 +60,14 @@ async function askServer(ask: Ask, token: string): Promise<Result<ServerKnows, C
   if (!keys.ok) return keys
   if (!configuration.ok) return configuration
   if (!answer.ok) return answer
-  const { value } = answer.value as { value: readonly [{ active: boolean }] }
+  const { value } = answer.value as {
+    value: readonly [{ active: boolean; scope?: string }]
+  }
   return ok({
     keys: keys.value as Jwks,
     issuer: (configuration.value as { issuer: string }).issuer,
     isActive: value[0].active,
+    scope: value[0].scope,
   })
 }
 

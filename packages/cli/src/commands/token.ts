@@ -5,13 +5,13 @@ import { textOrInput } from '../command.ts'
 import { decodeToken } from '../decode.ts'
 import { explainToken } from '../explain.ts'
 import type { CliFault } from '../faults.ts'
-import { facts } from '../output.ts'
+import { facts, type Said } from '../output.ts'
 import { wholeNumber } from './identity.ts'
 
 const version = 'api-version=2026-09-23'
 const tokenArgument = () => new Argument('<token>', 'its text, or - for standard input')
 
-/** `parley token issue|decode|explain|revoke`. */
+/** `parley token issue|decode|explain|revoke|narrow`. */
 export const tokenCommands: readonly CommandWords[] = [
   {
     name: 'issue',
@@ -48,6 +48,14 @@ export const tokenCommands: readonly CommandWords[] = [
     ],
     examples: ['parley token revoke --identity 8:acs:...', 'parley token revoke --token - < token'],
     act: (_, options) => revoke(options as RevokeOptions),
+  },
+  {
+    name: 'narrow',
+    summary: 'Leave the tokens of an identity no more than some scopes, at once',
+    args: [new Argument('<identity>', '8:acs:<resource>_<id>')],
+    options: [new Option('--scopes <list>', 'those that may stay').makeOptionMandatory()],
+    examples: ['parley token narrow 8:acs:... --scopes chat'],
+    act: ([identity], { scopes }) => narrow(identity as string, scopes as string),
   },
 ]
 
@@ -115,8 +123,8 @@ interface RevokeOptions {
   readonly token?: string
 }
 
-interface Outcome {
-  readonly value: readonly [{ readonly status: 'revoked' | 'unknown' | 'invalid' }]
+interface Outcome<Done extends string> {
+  readonly value: readonly [{ readonly status: Done | 'unknown' | 'invalid' }]
   readonly seq: number
   readonly confirmedOn: string
 }
@@ -136,14 +144,32 @@ function revoke(options: RevokeOptions): Act {
     const path = '/parley/revocations'
     const answer = await ask.value({ method: 'POST', path, body: { targets: [target] } })
     if (!answer.ok) return answer
-    const { value, seq, confirmedOn } = answer.value as Outcome
-    const [{ status }] = value
-    const text2 = facts({ status, seq: String(seq), 'dead everywhere since': confirmedOn })
-    if (status === 'revoked') return ok({ json: { status, seq, confirmedOn }, text: text2 })
-    return ok({
-      json: { status },
-      text: status === 'unknown' ? 'nothing like that is live' : 'the target cannot be read',
-      exitCode: 1,
-    })
+    return ok(saidOf(answer.value as Outcome<'revoked'>, 'dead everywhere since'))
   }
+}
+
+function narrow(identity: string, kept: string): Act {
+  return async ({ owner }) => {
+    const scopes = readScopes(kept)
+    if (!scopes.ok) return scopes
+    const ask = owner()
+    if (!ask.ok) return ask
+    const body = { targets: [{ identity, scopes: scopes.value }] }
+    const answer = await ask.value({ method: 'POST', path: '/parley/stepDowns', body })
+    if (!answer.ok) return answer
+    return ok(saidOf(answer.value as Outcome<'narrowed'>, 'narrower everywhere since'))
+  }
+}
+
+function saidOf<Done extends string>(
+  { value, seq, confirmedOn }: Outcome<Done>,
+  since: string,
+): Said {
+  const [{ status }] = value
+  if (status !== 'unknown' && status !== 'invalid') {
+    const text = facts({ status, seq: String(seq), [since]: confirmedOn })
+    return { json: { status, seq, confirmedOn }, text }
+  }
+  const text = status === 'unknown' ? 'nothing like that is live' : 'the target cannot be read'
+  return { json: { status }, text, exitCode: 1 }
 }
