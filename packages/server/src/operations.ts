@@ -8,6 +8,7 @@ import type { ControlPlane } from './arm/control-plane.ts'
 import { controlPlaneOperations } from './arm/operations.ts'
 import { auditOperations } from './audit/operations.ts'
 import type { CheckBearer } from './authentication/bearer.ts'
+import { describeRealtimeOperations, type Realtime } from './chat/realtime/realtime.ts'
 import type { Operation } from './contract/operation.ts'
 import type { Database } from './database/connect.ts'
 import type { Feed } from './events/feed.ts'
@@ -57,6 +58,7 @@ export interface OperationWorld {
   readonly endpointFor: (name: string) => string
   readonly controlPlane: ControlPlane
   readonly streams: Pick<RevocationStreams, 'open'>
+  readonly realtime: Pick<Realtime, 'operations'>
 }
 
 /** Builds every room and concatenates their tables. */
@@ -89,6 +91,7 @@ export function operationsOf(world: OperationWorld): readonly Operation[] {
     ...keyOperations(world),
     ...controlPlaneOperations(world.controlPlane),
     ...purgeOperations(world.controlPlane),
+    ...world.realtime.operations,
   ]
 }
 
@@ -112,6 +115,7 @@ export function describeOperations(): readonly Operation[] {
     endpointFor: absent,
     controlPlane: absent as unknown as ControlPlane,
     streams: { open: absent },
+    realtime: { operations: describeRealtimeOperations() },
   })
 }
 
