@@ -36,7 +36,7 @@ export function answerPreflight(reply: FastifyReply, methods: readonly string[])
     .writeHead(204, {
       'access-control-allow-methods': methods.join(', '),
       'access-control-allow-headers': names,
-      'access-control-max-age': rememberedSeconds,
+      'access-control-max-age': String(rememberedSeconds),
       vary: 'access-control-request-headers',
     })
     .end()

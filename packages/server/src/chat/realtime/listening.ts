@@ -136,8 +136,7 @@ async function stay(life: Life, first: Connection, stopped: Promise<void>): Prom
     await connection.close()
     if (life.isClosing) return
     life.log.warn({}, 'the connection that hears of chat ended; it is opened again')
-    connection = await reopen(life)
-    if (connection !== undefined) push(life, { kind: 'gap', letGo })
+    connection = await reopen(life, letGo)
   }
 }
 
@@ -156,11 +155,18 @@ async function untilDead(life: Life, { db, ended }: Connection, stopped: Promise
   }
 }
 
-async function reopen(life: Life): Promise<Connection | undefined> {
+/** What the new connection hears at once comes after what is read, which was told before it. */
+async function reopen(life: Life, letGo: () => void): Promise<Connection | undefined> {
   for (let attempt = 0; !life.isClosing; attempt++) {
     await delay(reconnectPausesMs[Math.min(attempt, reconnectPausesMs.length - 1)])
+    const early: string[] = []
+    let hear: (text: string) => void = (text) => void early.push(text)
     try {
-      return await openConnection(life, (text) => take(life, text))
+      const connection = await openConnection(life, (text) => hear(text))
+      push(life, { kind: 'gap', letGo })
+      hear = (text) => take(life, text)
+      for (const text of early) take(life, text)
+      return connection
     } catch {
       // The database is away: everything else that needs it says so in the log.
     }
