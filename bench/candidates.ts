@@ -97,6 +97,7 @@ function authenticatorOf(count: number): {
     ...{ keyRing, resources, domain: undefined, publicHosts: [], decoyKeys: [] },
     checkBearer: async () => ({ ok: false, fault: 'bearer-issuer-unknown' }),
     isAdminToken: () => false,
+    verifier: { verify: () => ({ ok: false, reason: 'malformed' }) },
   })
   return { authenticate, keys }
 }

@@ -110,7 +110,7 @@ export async function assemble(world: AssemblyWorld): Promise<Assembly> {
       controlPlane,
       streams,
     }),
-    pipeline: pipelineOf(world, { metrics, keyRing, resources, checkBearer }),
+    pipeline: pipelineOf(world, { metrics, keyRing, resources, checkBearer, verifier }),
     metrics,
     keyRing,
     overlaps,
@@ -144,6 +144,7 @@ function pipelineOf(
     readonly keyRing: KeyRing
     readonly resources: ResourceDirectory
     readonly checkBearer: CheckBearer
+    readonly verifier: SyncVerifier
   },
 ): Pipeline {
   const { settings, platform, node, log, installation } = world

@@ -3,13 +3,15 @@
  */
 
 import type { IncomingHttpHeaders } from 'node:http'
-import { fail, isGuid, ok, type Result } from '@parley/protocol'
+import { fail, isGuid, ok, type Result, type Scope } from '@parley/protocol'
+import type { SyncVerifier } from '@parley/verifier/node'
 import type { Fault, RefusalReason } from '../contract/faults.ts'
 import type { Access, Caller, ResourceCaller } from '../contract/operation.ts'
 import type { KeyRing } from '../keys/key-ring.ts'
 import type { ActiveAccessKey } from '../keys/model.ts'
 import type { ResourceDirectory } from '../resources/directory.ts'
 import { authenticateAccessKey } from './access-key.ts'
+import { authenticateUser } from './access-token.ts'
 import type { IsAdminToken } from './admin-token.ts'
 import { authenticateBearer, type CheckBearer } from './bearer.ts'
 import { type Place, placeOf } from './place.ts'
@@ -31,12 +33,15 @@ export interface Arrival {
 /**
  * Decides who calls.
  *
- * @returns at once for an access key; later for a bearer, whose issuer may have to be asked.
- * @faults `caller-refused`, `caller-not-allowed`, `issuer-unreachable`.
+ * @param scopes - of operations for users: those that open it.
+ * @returns at once for an access key or an access token; later for a bearer of another issuer, who
+ *   may have to be asked.
+ * @faults `caller-refused`, `caller-not-allowed`, `user-not-allowed`, `issuer-unreachable`.
  */
 export type Authenticate = (
   arrival: Arrival,
   access: Exclude<Access, 'public'>,
+  scopes?: readonly Scope[],
 ) => Result<Caller, Fault> | Promise<Result<Caller, Fault>>
 
 /** What callers are judged by. */
@@ -49,6 +54,7 @@ export interface AuthenticationWorld {
   readonly decoyKeys: readonly ActiveAccessKey[]
   readonly checkBearer: CheckBearer
   readonly isAdminToken: IsAdminToken
+  readonly verifier: Pick<SyncVerifier, 'verify'>
 }
 
 const bearerPattern = /^bearer +([\x21-\x7e]+)$/i
@@ -63,10 +69,11 @@ export function createAuthenticator(world: AuthenticationWorld): Authenticate {
    * spread its requests over connections.
    */
   const lastSigners = new WeakMap<object, ActiveAccessKey>()
-  return (arrival, access) => {
+  return (arrival, access, scopes) => {
     const place = placeOf(arrival.headers.host ?? '', places)
     const token = bearerPattern.exec(arrival.headers.authorization ?? '')?.[1]
     if (token !== undefined) {
+      if (access === 'user') return authenticateUser({ token, place, scopes }, world)
       const { params, nowMs } = arrival
       return authenticateBearer(
         { token, access, place, params, nowMs },

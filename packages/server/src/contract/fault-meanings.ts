@@ -39,6 +39,12 @@ export const faultMeanings: { readonly [Kind in Fault['kind']]: FaultMeaning<Kin
     when: 'The caller could not be authenticated, for any of the reasons below.',
     example: { kind: 'caller-refused', reason: 'signature-differs' },
   },
+  'user-not-allowed': {
+    when:
+      'The access token is live and its scope, or the part that its holder has in the thread, ' +
+      'does not allow this.',
+    example: { kind: 'user-not-allowed', reason: 'scope' },
+  },
   'media-type-unknown': {
     when: 'The body has a `Content-Type` that the operation does not take, or none.',
     example: { kind: 'media-type-unknown', accepted: ['application/json'] },
@@ -210,4 +216,8 @@ export const refusalMeanings: Readonly<Record<RefusalReason, string>> = {
   'bearer-not-assigned': 'No assignment of the resource covers the person and its application.',
   'bearer-permission-missing': 'The bearer permits nothing that the exchange could give.',
   'admin-token-differs': 'The bearer is neither a JWT nor the admin token.',
+  'access-token-invalid': 'The bearer is no access token of this server.',
+  'access-token-expired': 'The access token is expired.',
+  'access-token-void': 'The access token was revoked, or what it depends on was.',
+  'access-token-elsewhere': 'The access token is of another resource than the host name.',
 }

@@ -38,6 +38,13 @@ export type RefusalReason =
   | 'bearer-not-assigned'
   | 'bearer-permission-missing'
   | 'admin-token-differs'
+  | 'access-token-invalid'
+  | 'access-token-expired'
+  | 'access-token-void'
+  | 'access-token-elsewhere'
+
+/** Why a user may not do what it asks for: the token's scope, no member, not its own message. */
+export type UserRefusalReason = 'scope' | 'membership' | 'ownership'
 
 /** Everything that an operation or the pipeline may answer instead of its reply. */
 export type Fault =
@@ -48,6 +55,7 @@ export type Fault =
   | { readonly kind: 'version-missing' }
   | { readonly kind: 'version-unknown'; readonly uri: string; readonly version: string }
   | { readonly kind: 'caller-refused'; readonly reason: RefusalReason }
+  | { readonly kind: 'user-not-allowed'; readonly reason: UserRefusalReason }
   | { readonly kind: 'issuer-unreachable'; readonly reason: 'bearer-issuer-unreachable' }
   | { readonly kind: 'media-type-unknown'; readonly accepted: readonly string[] }
   | { readonly kind: 'content-encoding-unknown' }
@@ -139,6 +147,8 @@ function rowFor(fault: Fault): FaultRow {
         ...row(401, 'Denied', 'Denied by the resource provider.'),
         headers: { 'www-authenticate': 'HMAC-SHA256' },
       }
+    case 'user-not-allowed':
+      return row(403, 'Forbidden', 'User is not allowed to perform specified action.')
     case 'header-invalid':
       return {
         ...row(400, 'InvalidHeader', `${fault.header} must be ${fault.expected}.`),

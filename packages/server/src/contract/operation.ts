@@ -1,6 +1,7 @@
-import type { AccessKeyGeneration, Result } from '@parley/protocol'
+import type { AccessKeyGeneration, Result, Scope } from '@parley/protocol'
 import type { Static, TObject, TSchema } from '@sinclair/typebox'
 import type { Fault } from './faults.ts'
+import type { UserCaller } from './user-operation.ts'
 import type { ApiVersion, IdentityVersion, ServiceVersions } from './versions.ts'
 
 /**
@@ -16,6 +17,8 @@ export interface Operation {
   /** Template as in OpenAPI; `{name}` stands for one segment, other characters for themselves. */
   readonly path: string
   readonly access: Access
+  /** Of operations for users: the scopes of access tokens any of which opens it. */
+  readonly scopes?: readonly Scope[]
   /** The api-versions it exists in; `unversioned` operations take no `api-version`. */
   readonly versions: ServiceVersions | 'unversioned'
   readonly body?: BodyContract
@@ -29,11 +32,12 @@ export interface Operation {
  * - `public`: anybody.
  * - `resource`: the owner of a resource, by an access key of it, or by a bearer of a trusted issuer
  *   with the role of an owner or contributor there.
+ * - `user`: the holder of an access token with one of the scopes of the operation.
  * - `entra-user`: a person, by a bearer of a trusted issuer that is the person's own.
  * - `administrator`: who may change what stands at the operation's place in the control plane.
  * - `reader`: who may look at it.
  */
-export type Access = 'public' | 'resource' | 'entra-user' | 'administrator' | 'reader'
+export type Access = 'public' | 'resource' | 'user' | 'entra-user' | 'administrator' | 'reader'
 
 /** What a handler gives: the reply's body, or the fault to answer instead. */
 export type Handled = Result<unknown, Fault> | Promise<Result<unknown, Fault>>
@@ -106,14 +110,17 @@ export class PrintedJson {
   }
 }
 
-/** A reply whose status is not that of the contract, but one of its `otherStatuses`. */
+/** A reply with a status of its own, one of the contract's `otherStatuses`, or with headers. */
 export class Replied {
   readonly status: number
   /** Absent: no body. */
   readonly body: unknown
-  constructor(status: number, body?: unknown) {
+  /** Headers of this reply alone. */
+  readonly headers: Readonly<Record<string, string>> | undefined
+  constructor(status: number, body?: unknown, headers?: Readonly<Record<string, string>>) {
     this.status = status
     this.body = body
+    this.headers = headers
   }
 }
 
@@ -172,7 +179,7 @@ export interface EntraToken {
 }
 
 /** Somebody who is known. */
-export type Caller = ResourceCaller | AdministratorCaller | EntraUserCaller
+export type Caller = ResourceCaller | AdministratorCaller | EntraUserCaller | UserCaller
 
 /** One call as a handler sees it. */
 export interface Call {
@@ -213,7 +220,7 @@ export interface EntraUserCall<Body> extends Omit<Call, 'caller' | 'body'> {
 }
 
 /** An operation before its handler was typed away. */
-interface TypedOperation<Schema extends TObject, TypedCall>
+export interface TypedOperation<Schema extends TObject, TypedCall>
   extends Omit<Operation, 'access' | 'handle' | 'body'> {
   readonly body?: Omit<BodyContract, 'schemas'> & {
     readonly schema: Schema
@@ -250,7 +257,8 @@ export function entraUserOperation<Schema extends TObject>(
   return withoutTypes(operation, 'entra-user')
 }
 
-function withoutTypes<Schema extends TObject, TypedCall>(
+/** Types the body and the caller away; what the pipeline hands over was checked before. */
+export function withoutTypes<Schema extends TObject, TypedCall>(
   operation: TypedOperation<Schema, TypedCall>,
   access: Access,
 ): Operation {

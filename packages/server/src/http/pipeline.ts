@@ -169,7 +169,7 @@ function readCurrent(
   chosen: ChosenOperation,
 ): Admitted | Promise<Admitted> {
   const nowMs = world.platform.now()
-  const { access } = chosen.operation
+  const { access, scopes } = chosen.operation
   if (access === 'public') return readInput(walk, chosen, nowMs)
   const { request, body, params } = walk.exchange
   const { method = '', url: pathAndQuery = '', headers, socket: connection } = request
@@ -179,7 +179,7 @@ function readCurrent(
     walk.caller = caller.value
     return readInput(walk, chosen, nowMs)
   }
-  const caller = world.authenticate(arrival, access)
+  const caller = world.authenticate(arrival, access, scopes)
   return caller instanceof Promise ? caller.then(admit) : admit(caller)
 }
 
@@ -248,7 +248,7 @@ function printReply(world: PipelineWorld, walk: Walk, isStopping: boolean): Prin
   return printExchangeReply(exchange, {
     status: fault?.status ?? replied?.status ?? contract?.status ?? 200,
     body: fault?.body ?? (isStreamed ? undefined : replied === undefined ? value : replied.body),
-    headers: fault?.headers ?? (isStreamed ? streamHeaders : undefined),
+    headers: fault?.headers ?? replied?.headers ?? (isStreamed ? streamHeaders : undefined),
     requestId,
     contract,
     closesConnection: isStopping,
