@@ -9,6 +9,7 @@ import { createAuthenticator } from './authentication/authenticator.ts'
 import type { CheckBearer } from './authentication/bearer.ts'
 import type { Fetch } from './authentication/issuer-documents.ts'
 import { createBearerCheck } from './authentication/trusted-issuers.ts'
+import type { PublishNotices } from './chat/notices.ts'
 import { serverLimits } from './contract/limits.ts'
 import type { Operation } from './contract/operation.ts'
 import type { Database } from './database/connect.ts'
@@ -66,6 +67,8 @@ export interface Assembly {
   readonly purger: Purger
   /** To be closed after the last request was answered. */
   readonly streams: RevocationStreams
+  /** How participants of chat are told what happens. */
+  readonly publish: PublishNotices
 }
 
 /** Builds the rooms. */
@@ -109,6 +112,7 @@ export async function assemble(world: AssemblyWorld): Promise<Assembly> {
       endpointFor: controlPlane.endpointFor,
       controlPlane,
       streams,
+      publish: publishNothing,
     }),
     pipeline: pipelineOf(world, { metrics, keyRing, resources, checkBearer, verifier }),
     metrics,
@@ -117,8 +121,12 @@ export async function assemble(world: AssemblyWorld): Promise<Assembly> {
     controlPlane,
     purger,
     streams,
+    publish: publishNothing,
   }
 }
+
+/** Until there is somebody to be told. */
+const publishNothing: PublishNotices = async () => undefined
 
 /** Closes what an event ends once the credential is refused: whoever comes again is judged anew. */
 function closingAfter(informed: Follower, openings: Openings): Follower {

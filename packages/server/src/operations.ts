@@ -8,6 +8,8 @@ import type { ControlPlane } from './arm/control-plane.ts'
 import { controlPlaneOperations } from './arm/operations.ts'
 import { auditOperations } from './audit/operations.ts'
 import type { CheckBearer } from './authentication/bearer.ts'
+import type { PublishNotices } from './chat/notices.ts'
+import { chatOperations } from './chat/operations.ts'
 import type { Operation } from './contract/operation.ts'
 import type { Database } from './database/connect.ts'
 import type { Feed } from './events/feed.ts'
@@ -57,6 +59,7 @@ export interface OperationWorld {
   readonly endpointFor: (name: string) => string
   readonly controlPlane: ControlPlane
   readonly streams: Pick<RevocationStreams, 'open'>
+  readonly publish: PublishNotices
 }
 
 /** Builds every room and concatenates their tables. */
@@ -89,6 +92,7 @@ export function operationsOf(world: OperationWorld): readonly Operation[] {
     ...keyOperations(world),
     ...controlPlaneOperations(world.controlPlane),
     ...purgeOperations(world.controlPlane),
+    ...chatOperations({ ...world, findResource }),
   ]
 }
 
@@ -112,6 +116,7 @@ export function describeOperations(): readonly Operation[] {
     endpointFor: absent,
     controlPlane: absent as unknown as ControlPlane,
     streams: { open: absent },
+    publish: absent,
   })
 }
 
