@@ -9,7 +9,9 @@ import { createAuthenticator } from './authentication/authenticator.ts'
 import type { CheckBearer } from './authentication/bearer.ts'
 import type { Fetch } from './authentication/issuer-documents.ts'
 import { createBearerCheck } from './authentication/trusted-issuers.ts'
+import type { PublishNotices } from './chat/notices.ts'
 import { createRealtime, type Realtime, type RealtimeWorld } from './chat/realtime/realtime.ts'
+import { publishNotices } from './chat/realtime/store.ts'
 import { serverLimits } from './contract/limits.ts'
 import type { Operation } from './contract/operation.ts'
 import type { Database, DatabaseAddress } from './database/connect.ts'
@@ -69,6 +71,8 @@ export interface Assembly {
   /** To be closed after the last request was answered. */
   readonly streams: RevocationStreams
   readonly realtime: Realtime
+  /** How participants of chat are told what happens. */
+  readonly publish: PublishNotices
 }
 
 /** Builds the rooms. */
@@ -115,6 +119,7 @@ export async function assemble(world: AssemblyWorld): Promise<Assembly> {
       controlPlane,
       streams,
       realtime,
+      publish: publishNotices,
     }),
     pipeline: pipelineOf(world, { metrics, keyRing, resources, checkBearer, verifier }),
     metrics,
@@ -124,6 +129,7 @@ export async function assemble(world: AssemblyWorld): Promise<Assembly> {
     purger,
     streams,
     realtime,
+    publish: publishNotices,
   }
 }
 

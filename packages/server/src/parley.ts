@@ -12,6 +12,7 @@ import { rotateMasterKey } from './admin/master-key-rotation.ts'
 import { endpointOf, type Reachable } from './admin/reachable.ts'
 import { reachableOpener } from './admin/reachable-opener.ts'
 import { assemble } from './assembly.ts'
+import { startChatWork } from './chat/recurring.ts'
 import { serverLimits } from './contract/limits.ts'
 import { isDatabaseAnswering } from './database/availability.ts'
 import type { Database } from './database/connect.ts'
@@ -223,6 +224,7 @@ async function serve(opened: Opened): Promise<Result<Started, StartFault>> {
   })
   closers.push(() => houseKeeping.stop())
   closers.push(await startKeyWork({ ...assembly, db, log: log.log }))
+  closers.push(await startChatWork({ ...assembly, db, feed, now: platform.now, log: log.log }))
   const closeRealtime = await assembly.realtime.start(serversOf(bound))
   await serveOnAll(bound, { routes: routesOf(operations), pipeline })
   let isStopping = false
