@@ -10,6 +10,7 @@ import { auditOperations } from './audit/operations.ts'
 import type { CheckBearer } from './authentication/bearer.ts'
 import type { PublishNotices } from './chat/notices.ts'
 import { chatOperations } from './chat/operations.ts'
+import { describeRealtimeOperations, type Realtime } from './chat/realtime/realtime.ts'
 import type { Operation } from './contract/operation.ts'
 import type { Database } from './database/connect.ts'
 import type { Feed } from './events/feed.ts'
@@ -59,6 +60,7 @@ export interface OperationWorld {
   readonly endpointFor: (name: string) => string
   readonly controlPlane: ControlPlane
   readonly streams: Pick<RevocationStreams, 'open'>
+  readonly realtime: Pick<Realtime, 'operations'>
   readonly publish: PublishNotices
 }
 
@@ -92,6 +94,7 @@ export function operationsOf(world: OperationWorld): readonly Operation[] {
     ...keyOperations(world),
     ...controlPlaneOperations(world.controlPlane),
     ...purgeOperations(world.controlPlane),
+    ...world.realtime.operations,
     ...chatOperations({ ...world, findResource }),
   ]
 }
@@ -116,6 +119,7 @@ export function describeOperations(): readonly Operation[] {
     endpointFor: absent,
     controlPlane: absent as unknown as ControlPlane,
     streams: { open: absent },
+    realtime: { operations: describeRealtimeOperations() },
     publish: absent,
   })
 }
