@@ -51,7 +51,13 @@ const operations: readonly Operation[] = [
     ...{ path: inThread(''), body: () => ({ topic: 'T' }) },
   },
   {
-    ...{ name: 'delete thread', method: 'DELETE', success: 204, scopes: full, open: 'participants' },
+    ...{
+      name: 'delete thread',
+      method: 'DELETE',
+      success: 204,
+      scopes: full,
+      open: 'participants',
+    },
     path: inThread(''),
   },
   { ...toRead, name: 'list participants', path: inThread('/participants') },

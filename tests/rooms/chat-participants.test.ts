@@ -33,7 +33,11 @@ describe('a participant', () => {
   test('is listed as it was added, in the order of coming', async () => {
     const { ann, bob, cyd } = await people()
     const thread = await newThread(ann)
-    const rest = { displayName: 'Bob "B"', metadata: { a: '1' }, shareHistoryTime: '2026-01-01T00:00:00Z' }
+    const rest = {
+      displayName: 'Bob "B"',
+      metadata: { a: '1' },
+      shareHistoryTime: '2026-01-01T00:00:00Z',
+    }
     const answer = await add(ann, thread, [participant(cyd), participant(bob, rest)])
     assert.deepEqual(toldOf(answer), { status: 201, body: {} })
     const { value } = (await bob.call('GET', `${thread}/participants`)).body
@@ -178,7 +182,10 @@ describe('a read receipt', () => {
   test('is not kept in a thread of more than 20', async () => {
     const { tenant, ann } = await people()
     const ids = await atOnce(20, () => createIdentity(tenant))
-    const thread = await newThread(ann, ids.slice(1).map((id) => ({ id })))
+    const thread = await newThread(
+      ann,
+      ids.slice(1).map((id) => ({ id })),
+    )
     const id = await say(ann, thread)
     const count = async () => (await ann.call('GET', `${thread}/readReceipts`)).body.value.length
     await add(ann, thread, [participant({ id: ids[0] ?? '' })])

@@ -61,14 +61,19 @@ describe('a created thread', () => {
     const got = await ann.call('GET', thread, old)
     assert.ok(!('metadata' in got.body) && !('retentionPolicy' in got.body))
     const kind = { retentionPolicy: { kind: 'none' } }
-    assert.deepEqual({ ...kind, ...(await ann.call('GET', thread)).body }, (await ann.call('GET', thread)).body)
+    assert.deepEqual(
+      { ...kind, ...(await ann.call('GET', thread)).body },
+      (await ann.call('GET', thread)).body,
+    )
   })
 
   test('goes without those who cannot be in it, and says who', async () => {
     const { ann, bob } = await people(2)
     const elsewhere = await newUser(world, await world.createTenant())
     const nobody = ann.id.replace(/.{12}$/, '000000000000')
-    const teams = { communicationIdentifier: { microsoftTeamsUser: { userId: 'u' }, rawId: '8:orgid:u' } }
+    const teams = {
+      communicationIdentifier: { microsoftTeamsUser: { userId: 'u' }, rawId: '8:orgid:u' },
+    }
     const participants = [
       participant(bob),
       participant(elsewhere),
@@ -104,7 +109,11 @@ describe('a created thread', () => {
       { topic: 'T', retentionPolicy: { kind: 'threadCreationDate', deleteThreadAfterDays: 29 } },
       'RetentionPolicy.deleteThreadAfterDays',
     ],
-    ['kept in a way that is none', { topic: 'T', retentionPolicy: { kind: 'x' } }, 'RetentionPolicy.kind'],
+    [
+      'kept in a way that is none',
+      { topic: 'T', retentionPolicy: { kind: 'x' } },
+      'RetentionPolicy.kind',
+    ],
   ]
   for (const [which, body, target] of refusals) {
     test(`is refused ${which}`, async () => {
@@ -217,7 +226,8 @@ describe('a changed thread', () => {
     const body = { topic: 'Dinner', metadata: { a: null, c: '3' } }
     const answer = await bob.call('PATCH', thread, { body })
     assert.deepEqual([answer.status, answer.text], [204, ''])
-    const got = (await ann.call('GET', thread)).body.chatThread ?? (await ann.call('GET', thread)).body
+    const got =
+      (await ann.call('GET', thread)).body.chatThread ?? (await ann.call('GET', thread)).body
     const { topic, metadata } = got as unknown as { topic: string; metadata: object }
     assert.deepEqual([topic, metadata], ['Dinner', { b: '2', c: '3' }])
     const [latest] = await seen(ann, thread)

@@ -78,7 +78,10 @@ function specifyThreads(generation: ChatGeneration): void {
       { code: '404', message: 'Not found', target: 'nobody' },
     ])
     const { id = '', createdOn, createdBy } = first.chatThread ?? {}
-    assert.deepEqual([createdOn?.getMilliseconds(), createdBy], [0, { kind: 'communicationUser', communicationUserId }])
+    assert.deepEqual(
+      [createdOn?.getMilliseconds(), createdBy],
+      [0, { kind: 'communicationUser', communicationUserId }],
+    )
     const properties = await client.getChatThreadClient(id).getProperties()
     assert.deepEqual([properties.id, properties.topic, properties.createdOn], [id, 'T', createdOn])
     assert.equal((await all(client.listChatThreads())).length, 1)

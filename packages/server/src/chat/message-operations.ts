@@ -200,7 +200,7 @@ async function list(room: ChatRoom, call: UserCall<unknown>): Promise<Result<unk
     window: { ...window, from: Math.max(window.from, since.value) },
     before: before.value ?? Number.MAX_SAFE_INTEGER,
     messagesMax: size.value,
-    lookedAtMax: serverLimits.chatMessagesLookedAtMax,
+    passedOverMax: serverLimits.chatMessagesPassedOverMax,
   })
   const { resourceId } = thread
   const value = messages.map((one) => printMessage(resourceId, one, version))

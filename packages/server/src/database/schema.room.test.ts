@@ -94,9 +94,11 @@ describe('the tables', () => {
       [
         'access_key',
         'access_token',
+        'chat_endpoint',
         'chat_erasure',
         'chat_message',
         'chat_message_person',
+        'chat_notice',
         'chat_participant',
         'chat_receipt',
         'chat_thread',
