@@ -170,21 +170,19 @@ create table chat_receipt (
   foreign key (resource_id, thread_id, identity_id) references chat_participant on delete cascade
 );
 
--- Identities that are deleted and have messages left. A row is deleted with the last of them, and
--- not before every statement is over that may have seen the identity alive.
+-- Identities that are deleted and may have messages left. A row is deleted with the last of them:
+-- who sends is held, so nothing follows.
 create table chat_erasure (
   resource_id uuid not null references resource on delete cascade,
   identity_id uuid not null,
-  deleted_at timestamptz not null,
   primary key (resource_id, identity_id)
 );
 
--- Whatever deletes an identity leaves a note, so that no cause can forget to. The clock of the
--- database is read here and compared with itself alone.
+-- Whatever deletes an identity leaves a note, so that no cause can forget to.
 create function note_chat_erasure() returns trigger language plpgsql as $$
 begin
-  insert into chat_erasure (resource_id, identity_id, deleted_at)
-  select gone.resource_id, gone.identity_id, clock_timestamp()
+  insert into chat_erasure (resource_id, identity_id)
+  select gone.resource_id, gone.identity_id
   from gone
   join resource on resource.resource_id = gone.resource_id and resource.deleted_at is null
   on conflict do nothing;

@@ -5,7 +5,7 @@ import type { Fault } from '../contract/faults.ts'
 import { absentable } from '../contract/fields.ts'
 import type { Operation } from '../contract/operation.ts'
 import { type UserCall, userOperation } from '../contract/user-operation.ts'
-import { everyVersion, pageSchemas, printReceipt, queryFields, secondVersion } from './fields.ts'
+import { everyVersion, pageSchemas, printReceipt, queryFields } from './fields.ts'
 import { findMessage } from './message-store.ts'
 import { parseMessageId, windowOf } from './messages.ts'
 import { nextLinkOf, readPageSize, readSkip } from './paging.ts'
@@ -34,8 +34,14 @@ export function attentionOperations(room: ChatRoom): readonly Operation[] {
   return [
     userOperation({
       ...typingOperation,
-      versions: secondVersion,
+      versions: { service: 'chat', since: '2023-11-07' },
       body: { schema: typingSchema, isRequired: false },
+      handle: (call) => sendTyping(room, call),
+    }),
+    userOperation({
+      ...typingOperation,
+      versions: { service: 'chat', since: '2021-09-07', until: '2021-09-07' },
+      body: { schema: typingSchema, isRequired: false, acceptsMergePatch: true },
       handle: (call) => sendTyping(room, call),
     }),
     userOperation({

@@ -68,9 +68,11 @@ export const patchedMetadataSchema = absentable(
   Type.Record(Type.String(), Type.Union([Type.String(), Type.Null()])),
 )
 
+const retentionKind = Type.String({ enum: ['threadCreationDate', 'none'] })
+
 /** A retention policy; the days are there with the kind that has them. */
 export const retentionSchema = Type.Object({
-  kind: text,
+  kind: retentionKind,
   deleteThreadAfterDays: absentable(Type.Integer()),
 })
 
@@ -103,7 +105,9 @@ export const threadSchema = Type.Object({
   createdByCommunicationIdentifier: identifierSchema,
   deletedOn: Type.Optional(instantSchema),
   metadata: Type.Optional(metadata),
-  retentionPolicy: Type.Optional(Type.Object({ kind: text })),
+  retentionPolicy: Type.Optional(
+    Type.Object({ kind: retentionKind, deleteThreadAfterDays: Type.Optional(Type.Integer()) }),
+  ),
 })
 
 /** What the creation of a thread gives. */

@@ -9,6 +9,7 @@ import type { Transaction } from '../database/connect.ts'
 import {
   askedMetadata,
   everyVersion,
+  fifthVersion,
   messageSchema,
   pageSchemas,
   patchedMetadataSchema,
@@ -90,7 +91,10 @@ export function messageOperations(room: ChatRoom, send: SendMessage): readonly O
       reply: {
         status: 200,
         schema: pageSchemas.messages,
-        fieldVersions: { 'value.metadata': secondVersion },
+        fieldVersions: {
+          'value.metadata': secondVersion,
+          'value.content.participants.metadata': fifthVersion,
+        },
       },
       handle: (call) => list(room, call),
     }),
@@ -101,7 +105,11 @@ export function messageOperations(room: ChatRoom, send: SendMessage): readonly O
       path: `${path}/{chatMessageId}`,
       scopes,
       versions: everyVersion,
-      reply: { status: 200, schema: messageSchema, fieldVersions },
+      reply: {
+        status: 200,
+        schema: messageSchema,
+        fieldVersions: { ...fieldVersions, 'content.participants.metadata': fifthVersion },
+      },
       handle: async (call) => {
         const membership = await lookBackAt(room, call)
         if (!membership.ok) return membership
@@ -192,7 +200,7 @@ async function list(room: ChatRoom, call: UserCall<unknown>): Promise<Result<unk
     window: { ...window, from: Math.max(window.from, since.value) },
     before: before.value ?? Number.MAX_SAFE_INTEGER,
     messagesMax: size.value,
-    lookedAtMax: serverLimits.chatMessagesLookedAtMax,
+    passedOverMax: serverLimits.chatMessagesPassedOverMax,
   })
   const { resourceId } = thread
   const value = messages.map((one) => printMessage(resourceId, one, version))

@@ -98,6 +98,8 @@ export function participantOperations(room: ChatRoom): readonly Operation[] {
         schema: askedIdentifierSchema,
         isRequired: true,
         acceptsMergePatch: true,
+        // Whoever names somebody in a newer way means somebody all the same.
+        passesOverUnknown: true,
         fieldVersions: identifierVersions(''),
       },
       reply: { status: 204 },

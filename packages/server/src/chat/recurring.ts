@@ -36,7 +36,7 @@ export interface ChatWork {
  */
 export async function startChatWork(world: ChatWork): Promise<() => Promise<void>> {
   const { db, feed, log, now, publish } = world
-  const { chatMessagesPurgedAtOnceMax: rowsMax, chatErasureSecondsMin: secondsMin } = serverLimits
+  const { chatMessagesPurgedAtOnceMax: rowsMax } = serverLimits
   let isStopping = false
   const untilNothing = async (batch: () => Promise<ErasedBatch>) => {
     while (!isStopping && (await batch()).isFound);
@@ -53,8 +53,7 @@ export async function startChatWork(world: ChatWork): Promise<() => Promise<void
       },
       {
         name: 'purge messages of deleted identities',
-        run: () =>
-          inBatch((transaction) => purgeErasedIdentity(transaction, { rowsMax, secondsMin })),
+        run: () => inBatch((transaction) => purgeErasedIdentity(transaction, rowsMax)),
       },
     ],
     intervalMs: serverLimits.chatPurgeIntervalMs,

@@ -36,6 +36,9 @@ export type Stored =
  * gets it, and one whose roster has changed is passed over. So nothing is stored that a removed
  * participant sent after the removal, without a lock on any participant.
  *
+ * The senders are held before anything else, as everywhere: an identity that is deleted meanwhile is
+ * no sender, and one that sends is deleted with what it said, for nothing of it is stored later.
+ *
  * Rejected: `for share of participant`, which writes a row for each sender and meets the deletion of
  * an identity in another order. Rejected: two statements, the second to judge with the thread held;
  * a round trip more, during which the thread is everybody's bottleneck.
@@ -61,12 +64,20 @@ export async function insertMessages(
         thread_id, sender_id, kind, sender_display_name, content, metadata, position
       )
     ),
+    living as materialized (
+      select identity_id
+      from identity
+      where resource_id = ${resourceId}
+      and identity_id in (select sender_id from asked)
+      order by identity_id
+      for key share
+    ),
     judged as materialized (
       select
         asked.*, thread.roster, thread.thread_id is not null as is_thread,
-        participant.identity_id is not null as is_member,
+        living.identity_id is not null as is_member,
         row_number() over (
-          partition by asked.thread_id, participant.identity_id is not null
+          partition by asked.thread_id, living.identity_id is not null
           order by asked.position
         ) as place
       from asked
@@ -79,6 +90,7 @@ export async function insertMessages(
         and participant.thread_id = thread.thread_id
         and participant.identity_id = asked.sender_id
         and participant.removed_at_message is null
+      left join living on living.identity_id = participant.identity_id
     ),
     wanted as materialized (
       select thread_id, roster, count(*) as places

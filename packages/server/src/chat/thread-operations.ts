@@ -12,6 +12,7 @@ import {
   createdThreadSchema,
   everyVersion,
   fifthVersion,
+  identifierVersions,
   pageSchemas,
   patchedMetadataSchema,
   printInvalid,
@@ -58,10 +59,21 @@ export function threadOperations(room: ChatRoom): readonly Operation[] {
       body: {
         schema: createSchema,
         isRequired: true,
-        fieldVersions: newFields,
+        fieldVersions: {
+          ...newFields,
+          'participants.metadata': fifthVersion,
+          ...identifierVersions('participants.communicationIdentifier.'),
+        },
         bytesMax: serverLimits.chatParticipantsBodyBytesMax,
       },
-      reply: { status: 201, schema: createdThreadSchema },
+      reply: {
+        status: 201,
+        schema: createdThreadSchema,
+        fieldVersions: {
+          'chatThread.metadata': fifthVersion,
+          'chatThread.retentionPolicy': fifthVersion,
+        },
+      },
       handle: (call) => create(room, call),
     }),
     userOperation({
