@@ -9,9 +9,12 @@ import { createAuthenticator } from './authentication/authenticator.ts'
 import type { CheckBearer } from './authentication/bearer.ts'
 import type { Fetch } from './authentication/issuer-documents.ts'
 import { createBearerCheck } from './authentication/trusted-issuers.ts'
+import type { PublishNotices } from './chat/notices.ts'
+import { createRealtime, type Realtime, type RealtimeWorld } from './chat/realtime/realtime.ts'
+import { publishNotices } from './chat/realtime/store.ts'
 import { serverLimits } from './contract/limits.ts'
 import type { Operation } from './contract/operation.ts'
-import type { Database } from './database/connect.ts'
+import type { Database, DatabaseAddress } from './database/connect.ts'
 import type { Feed } from './events/feed.ts'
 import { createOpenings, type Openings } from './events/openings.ts'
 import type { Follower } from './events/tail.ts'
@@ -43,6 +46,7 @@ export interface AssemblyWorld {
   readonly platform: Platform
   readonly log: OpenLog
   readonly db: Database
+  readonly address: DatabaseAddress
   readonly node: Node
   readonly sealer: Sealer
   readonly installation: Installation
@@ -66,6 +70,9 @@ export interface Assembly {
   readonly purger: Purger
   /** To be closed after the last request was answered. */
   readonly streams: RevocationStreams
+  readonly realtime: Realtime
+  /** How participants of chat are told what happens. */
+  readonly publish: PublishNotices
 }
 
 /** Builds the rooms. */
@@ -89,6 +96,8 @@ export async function assemble(world: AssemblyWorld): Promise<Assembly> {
   const streams = createRevocationStreams({ db, feed, openings, ring, isCurrent, monotonicNow })
   const purger = openPurger(world, { metrics, feed })
   const checkBearer = bearerCheckOf(world)
+  const realtime = realtimeOf(world, { openings, verifier, resources })
+  metrics.watch(realtime.numbers)
   const { overlaps, controlPlane } = controlPlaneOf(world, { feed, resources })
   return {
     operations: operationsOf({
@@ -109,6 +118,8 @@ export async function assemble(world: AssemblyWorld): Promise<Assembly> {
       endpointFor: controlPlane.endpointFor,
       controlPlane,
       streams,
+      realtime,
+      publish: publishNotices,
     }),
     pipeline: pipelineOf(world, { metrics, keyRing, resources, checkBearer, verifier }),
     metrics,
@@ -117,7 +128,17 @@ export async function assemble(world: AssemblyWorld): Promise<Assembly> {
     controlPlane,
     purger,
     streams,
+    realtime,
+    publish: publishNotices,
   }
+}
+
+function realtimeOf(
+  world: AssemblyWorld,
+  judging: Pick<RealtimeWorld, 'openings' | 'verifier' | 'resources'>,
+): Realtime {
+  const { customIdKey: installationKey } = world.installation
+  return createRealtime({ ...world, ...judging, log: world.log.log, installationKey })
 }
 
 /** Closes what an event ends once the credential is refused: whoever comes again is judged anew. */

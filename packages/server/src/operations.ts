@@ -8,6 +8,9 @@ import type { ControlPlane } from './arm/control-plane.ts'
 import { controlPlaneOperations } from './arm/operations.ts'
 import { auditOperations } from './audit/operations.ts'
 import type { CheckBearer } from './authentication/bearer.ts'
+import type { PublishNotices } from './chat/notices.ts'
+import { chatOperations } from './chat/operations.ts'
+import { describeRealtimeOperations, type Realtime } from './chat/realtime/realtime.ts'
 import type { Operation } from './contract/operation.ts'
 import type { Database } from './database/connect.ts'
 import type { Feed } from './events/feed.ts'
@@ -59,6 +62,8 @@ export interface OperationWorld {
   readonly endpointFor: (name: string) => string
   readonly controlPlane: ControlPlane
   readonly streams: Pick<RevocationStreams, 'open'>
+  readonly realtime: Pick<Realtime, 'operations'>
+  readonly publish: PublishNotices
 }
 
 /** Builds every room and concatenates their tables. */
@@ -93,6 +98,8 @@ export function operationsOf(world: OperationWorld): readonly Operation[] {
     ...keyOperations(world),
     ...controlPlaneOperations(world.controlPlane),
     ...purgeOperations(world.controlPlane),
+    ...world.realtime.operations,
+    ...chatOperations({ ...world, findResource }),
   ]
 }
 
@@ -116,6 +123,8 @@ export function describeOperations(): readonly Operation[] {
     endpointFor: absent,
     controlPlane: absent as unknown as ControlPlane,
     streams: { open: absent },
+    realtime: { operations: describeRealtimeOperations() },
+    publish: absent,
   })
 }
 

@@ -12,6 +12,7 @@ import { rotateMasterKey } from './admin/master-key-rotation.ts'
 import { endpointOf, type Reachable } from './admin/reachable.ts'
 import { reachableOpener } from './admin/reachable-opener.ts'
 import { assemble } from './assembly.ts'
+import { startChatWork } from './chat/recurring.ts'
 import { serverLimits } from './contract/limits.ts'
 import { isDatabaseAnswering } from './database/availability.ts'
 import type { Database } from './database/connect.ts'
@@ -203,14 +204,14 @@ interface Opened extends ParleyOptions {
 
 async function serve(opened: Opened): Promise<Result<Started, StartFault>> {
   const { settings, platform, closers, bound, installation, log, sealer, node } = opened
-  const { db, failed } = opened.database
+  const { db, address, failed } = opened.database
   const { publicHosts, host } = settings
   const endpoint = endpointOf({ publicHosts, host, port: bound.https.port })
   const ring = createSigningKeyRing(installation.signingKeys)
   const terms = signingTermsOf(settings)
   const { feed } = node
   const rotation = createSigningKeyRotation({ db, feed, platform, sealer, ring, ...terms })
-  const assembly = await assemble({ ...opened, db, endpoint, ring, rotation })
+  const assembly = await assemble({ ...opened, db, address, endpoint, ring, rotation })
   const { pipeline, operations, metrics, controlPlane, purger, streams } = assembly
   closers.push(() => purger.stop())
   closers.push(() => node.close())
@@ -223,6 +224,9 @@ async function serve(opened: Opened): Promise<Result<Started, StartFault>> {
   })
   closers.push(() => houseKeeping.stop())
   closers.push(await startKeyWork({ ...assembly, db, log: log.log }))
+  closers.push(await startChatWork({ ...assembly, db, feed, now: platform.now, log: log.log }))
+  const closeRealtime = await assembly.realtime.start(serversOf(bound))
+  closers.push(closeRealtime)
   await serveOnAll(bound, { routes: routesOf(operations), pipeline })
   let isStopping = false
   const isReady = async () => !isStopping && node.isCurrent() && isDatabaseAnswering(db)
@@ -235,7 +239,9 @@ async function serve(opened: Opened): Promise<Result<Started, StartFault>> {
   closers.push(async () => streams.close())
   closers.push(async () => {
     isStopping = true
-    const isDrained = await pipeline.drain(settings.stopTimeoutMs)
+    const draining = pipeline.drain(settings.stopTimeoutMs)
+    await closeRealtime()
+    const isDrained = await draining
     if (!isDrained) log.log.warn({}, 'requests in flight were cut at the stop')
   })
   const openReachable = reachableOpener(endpoint, {
@@ -256,6 +262,10 @@ async function serve(opened: Opened): Promise<Result<Started, StartFault>> {
       return createNamedResource(controlPlane, asked)
     },
   })
+}
+
+function serversOf({ https, http }: BoundListeners): readonly Listener['server'][] {
+  return [https, ...(http === undefined ? [] : [http])].map(({ server }) => server)
 }
 
 async function serveOnAll(

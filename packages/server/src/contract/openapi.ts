@@ -73,7 +73,7 @@ const titles: Readonly<Record<Service, string>> = {
 }
 
 function printOperation(operation: Operation, space: OpenApiSpace): JsonObject {
-  const { id, summary, path, body, reply } = operation
+  const { id, summary, path, query = {}, body, reply } = operation
   const isVersioned = space !== 'unversioned'
   const version = isVersioned ? space.version : undefined
   const requestBody = body === undefined ? undefined : printBody(body, version)
@@ -83,6 +83,7 @@ function printOperation(operation: Operation, space: OpenApiSpace): JsonObject {
     security: securityOf(operation),
     parameters: [
       ...pathParameters(path),
+      ...queryParameters(query),
       ...(isVersioned ? [reference('parameters', 'ApiVersion')] : []),
       reference('parameters', 'ClientRequestId'),
     ],
@@ -122,6 +123,12 @@ function pathParameters(path: string): readonly JsonObject[] {
   }))
 }
 
+function queryParameters(query: NonNullable<Operation['query']>): readonly JsonObject[] {
+  return Object.entries(query).map(([name, schema]) => {
+    return { name, in: 'query', schema: printSchema(schema, { version: undefined }) }
+  })
+}
+
 /** A body that can only be empty is no body for a reader. */
 function printBody(body: BodyContract, version: ApiVersion | undefined): Json | undefined {
   const judged = version === undefined ? undefined : body.judged?.(version)
@@ -142,7 +149,7 @@ function canOnlyBeEmpty(schema: TObject): boolean {
 }
 
 function printReply(reply: ReplyContract, version: ApiVersion | undefined): JsonObject {
-  const { status, schema, fieldVersions, isSecret, streamOf } = reply
+  const { status, schema, fieldVersions, isSecret, streamOf, isText } = reply
   // A contract has it and this server does not.
   if (status >= 400) return reference('responses', 'Fault')
   const isVersioned = version !== undefined
@@ -158,7 +165,7 @@ function printReply(reply: ReplyContract, version: ApiVersion | undefined): Json
       ? {}
       : {
           content: {
-            [streamOf ?? 'application/json']: {
+            [isText ? 'text/plain' : (streamOf ?? 'application/json')]: {
               schema: printSchema(schema, { version, fieldVersions }),
             },
           },

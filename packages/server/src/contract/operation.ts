@@ -21,6 +21,8 @@ export interface Operation {
   readonly scopes?: readonly Scope[]
   /** The api-versions it exists in; `unversioned` operations take no `api-version`. */
   readonly versions: ServiceVersions | 'unversioned'
+  /** What may stand in its query beside the api-version. */
+  readonly query?: Readonly<Record<string, TSchema>>
   readonly body?: BodyContract
   readonly reply: ReplyContract
   readonly handle: (call: Call) => Handled
@@ -83,6 +85,7 @@ export type MediaType =
   | 'application/json'
   | 'application/merge-patch+json'
   | 'application/x-www-form-urlencoded'
+  | 'text/plain'
 
 /** What an operation gives when all is well. */
 export interface ReplyContract {
@@ -93,6 +96,8 @@ export interface ReplyContract {
   readonly schema?: TSchema
   /** Fields, by their path (`identity.customId`), that replies of some versions only have. */
   readonly fieldVersions?: Readonly<Record<string, ServiceVersions>>
+  /** Whether the body is text, a `PrintedText`. */
+  readonly isText?: boolean
   /** Says that the reply holds a secret: no cache may keep it. */
   readonly isSecret?: boolean
   /** Headers of every such reply. */
@@ -106,6 +111,14 @@ export class PrintedJson {
   /** Text, or the bytes of one in UTF-8. */
   readonly text: string | Buffer
   constructor(text: string | Buffer) {
+    this.text = text
+  }
+}
+
+/** A reply that is text rather than JSON; `ReplyContract.isText` says so. */
+export class PrintedText {
+  readonly text: string
+  constructor(text: string) {
     this.text = text
   }
 }

@@ -22,7 +22,7 @@ const globalTables = [
 ]
 
 /** Tables whose rows outlive their resource, and the migration says why. */
-const outliving = ['resource_purge', 'revocation_event']
+const outliving = ['resource_purge', 'revocation_event', 'usage_hour', 'usage_record']
 
 describe('the tables', () => {
   let temporary: TemporaryPostgres
@@ -75,7 +75,9 @@ describe('the tables', () => {
           where conrelid = pg_class.oid
             and contype = 'f'
             and confdeltype = 'c'
-            and confrelid in ('resource'::regclass, 'identity'::regclass)
+            and confrelid::regclass::text in (
+              'resource', 'identity', 'chat_thread', 'chat_message', 'chat_participant'
+            )
         ) as cascades
       from pg_class
       join pg_index on indrelid = pg_class.oid and indisprimary
@@ -92,12 +94,22 @@ describe('the tables', () => {
       [
         'access_key',
         'access_token',
+        'chat_endpoint',
+        'chat_erasure',
+        'chat_message',
+        'chat_message_person',
+        'chat_notice',
+        'chat_participant',
+        'chat_receipt',
+        'chat_thread',
         'entra_assignment',
         'identity',
         'resource_purge',
         'revocation_event',
         'room',
         'room_participant',
+        'usage_hour',
+        'usage_record',
       ],
     )
     for (const { name, firstOfKey, cascades } of confined) {

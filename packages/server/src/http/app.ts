@@ -3,6 +3,7 @@ import { type FastifyInstance, type FastifyReply, type FastifyRequest, fastify }
 import { type Fault, replyToFault } from '../contract/faults.ts'
 import { serverLimits } from '../contract/limits.ts'
 import { createCanonicalPath } from './canonical-path.ts'
+import { answerPreflight, isPreflight, openToPages } from './cors.ts'
 import type { Exchange } from './exchange.ts'
 import { type Listener, serveOn } from './listener.ts'
 import type { Pipeline } from './pipeline.ts'
@@ -65,8 +66,10 @@ const allMethods = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'] 
 /** Where a path has an operation, its other methods answer 405 rather than 404. */
 function mountRoutes(app: FastifyInstance, options: AppOptions): void {
   const methodsOf = new Map<string, Route['method'][]>()
+  const forPages = new Set<string>()
   for (const route of options.routes) {
     const { method, url, bodyBytesMax: bodyLimit } = route
+    if (route.isForPages) forPages.add(url)
     methodsOf.set(url, [...(methodsOf.get(url) ?? []), method])
     app.route({
       method,
@@ -74,6 +77,7 @@ function mountRoutes(app: FastifyInstance, options: AppOptions): void {
       bodyLimit,
       handler: (request, reply) => {
         reply.hijack()
+        if (route.isForPages) openToPages(reply.raw)
         options.pipeline.push(exchangeOf(options, { request, reply }, route))
       },
     })
@@ -84,7 +88,10 @@ function mountRoutes(app: FastifyInstance, options: AppOptions): void {
     app.route({
       method,
       url,
-      handler: (request, reply) => refuse(options, { request, reply }, fault),
+      handler: (request, reply) => {
+        if (forPages.has(url) && isPreflight(request.raw)) answerPreflight(reply, allowed)
+        else refuse(options, { request, reply }, fault)
+      },
     })
   }
 }
@@ -118,6 +125,7 @@ const nowhere: Route = {
   byVersion: new Map(),
   supportedVersions: '',
   bodyBytesMax: 0,
+  isForPages: false,
 }
 
 /** Answers a request that reached no operation. */

@@ -1,6 +1,6 @@
 import type { ServerResponse } from 'node:http'
 import { serverLimits } from '../contract/limits.ts'
-import { PrintedJson, type ReplyContract } from '../contract/operation.ts'
+import { PrintedJson, PrintedText, type ReplyContract } from '../contract/operation.ts'
 import type { Exchange } from './exchange.ts'
 
 /** A reply as it goes out. */
@@ -48,9 +48,11 @@ export function printExchangeReply(exchange: Exchange, reply: Reply): PrintedRep
   if (reply.refusalReason !== undefined) headers.push('x-parley-reason', reply.refusalReason)
   if (reply.closesConnection) headers.push('connection', 'close')
   if (body === undefined) return { status, headers, text: undefined, isAscii: true }
-  const text = body instanceof PrintedJson ? body.text : JSON.stringify(body)
+  const isText = body instanceof PrintedText
+  const text = isText || body instanceof PrintedJson ? body.text : JSON.stringify(body)
   const length = typeof text === 'string' ? Buffer.byteLength(text) : text.length
-  headers.push('content-type', 'application/json; charset=utf-8', 'content-length', String(length))
+  const mediaType = isText ? 'text/plain' : 'application/json'
+  headers.push('content-type', `${mediaType}; charset=utf-8`, 'content-length', String(length))
   return { status, headers, text, isAscii: length === text.length }
 }
 

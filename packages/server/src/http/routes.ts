@@ -25,6 +25,8 @@ export interface Route {
   /** Value of `api-supported-versions`; empty for unversioned operations. */
   readonly supportedVersions: string
   readonly bodyBytesMax: number
+  /** Whether pages of any origin may call it: it is open to access tokens, never to cookies. */
+  readonly isForPages: boolean
 }
 
 /**
@@ -57,6 +59,7 @@ function routeOf(group: readonly Operation[]): Route {
     url: routerPath(first.path),
     ...choicesOf(group),
     supportedVersions: apiVersions[service].filter((one) => versions.includes(one)).join(', '),
+    isForPages: group.every(({ access }) => access === 'user'),
     bodyBytesMax: Math.max(...group.map((one) => one.body?.bytesMax ?? serverLimits.bodyBytesMax)),
   }
 }

@@ -20,7 +20,13 @@ const now = new Date(nowMs)
 const later = new Date(nowMs + 3_600_000)
 
 /** Tables with a resource's id in which rows stay on purpose; the migration says why. */
-const outliving = ['audit_entry', 'resource_purge', 'revocation_event']
+const outliving = [
+  'audit_entry',
+  'resource_purge',
+  'revocation_event',
+  'usage_hour',
+  'usage_record',
+]
 /** Tables of a resource that have a few rows at most, which go with its row. */
 const small = ['access_key', 'resource']
 
@@ -79,7 +85,46 @@ async function makeResource(count: number): Promise<Made> {
     select ${resourceId}, 1 + row_number() over () % ${count}::integer, identity_id, 'Attendee'
     from identity
     where resource_id = ${resourceId}`
+  await makeChat(resourceId)
   return made
+}
+
+/** A thread of every identity, in which it has said and read something; some are being purged. */
+async function makeChat(resourceId: string): Promise<void> {
+  await sql`
+    insert into chat_thread (
+      resource_id, thread_id, topic, created_at, created_by, last_message_id, last_sequence)
+    select ${resourceId}, identity_id, 'T', ${now}, identity_id, 1, 1
+    from identity where resource_id = ${resourceId}`
+  await sql`
+    insert into chat_participant (
+      resource_id, thread_id, identity_id, display_name, share_history_at, position)
+    select ${resourceId}, thread_id, created_by, '', ${now}, 0
+    from chat_thread where resource_id = ${resourceId}`
+  await sql`
+    insert into chat_message (
+      resource_id, thread_id, message_id, sequence, kind, sender_id, content, version)
+    select ${resourceId}, thread_id, number, number, 'text', created_by, 'x', number
+    from chat_thread, generate_series(1, 3) as number where resource_id = ${resourceId}`
+  await sql`
+    insert into chat_message_person
+    select ${resourceId}, thread_id, message_id, sender_id, '', ${now}, 0
+    from chat_message where resource_id = ${resourceId} and message_id = 1`
+  await sql`
+    insert into chat_receipt
+    select ${resourceId}, thread_id, sender_id, message_id, ${now}
+    from chat_message where resource_id = ${resourceId} and message_id = 1`
+  await sql`
+    insert into chat_notice
+    select ${resourceId}, row_number() over (), identity_id, 'x', '{}', ${now}
+    from identity where resource_id = ${resourceId}`
+  await sql`
+    insert into chat_endpoint
+    select ${resourceId}, identity_id, 'x', identity_id, 0, '{}', ${now}
+    from identity where resource_id = ${resourceId}`
+  await sql`
+    insert into chat_erasure
+    select ${resourceId}, gen_random_uuid() from generate_series(1, 3)`
 }
 
 async function deleteResource({ subscriptionId, resourceId }: Made): Promise<void> {
@@ -166,6 +211,14 @@ function startWatched(changes: Partial<PurgeWorld> = {}) {
 const emptied = {
   access_key: 0,
   access_token: 0,
+  chat_endpoint: 0,
+  chat_erasure: 0,
+  chat_message: 0,
+  chat_message_person: 0,
+  chat_notice: 0,
+  chat_participant: 0,
+  chat_receipt: 0,
+  chat_thread: 0,
   entra_assignment: 0,
   identity: 0,
   resource: 0,
@@ -290,9 +343,15 @@ const lateCount = 5000
 describe('a purge that is broken off', () => {
   test('is gone on with by the next start, and counts each row once', async () => {
     const deleted = await makeResource(600)
+    // Chat goes first, and this is about what comes after it.
+    const first = purgeSteps.findIndex(({ table }) => table === 'access_token')
+    for (const step of purgeSteps.slice(0, first)) {
+      const batch = { after: '', rowsMax: 10_000 }
+      await step.deleteRows(sql, deleted.resourceId, batch)
+    }
     await deleteResource(deleted)
     for (let start = 0; start < 4; start++) {
-      const { purger, failures, until } = startWatched({ db: losingEvery(sql, 2) })
+      const { purger, failures, until } = startWatched({ db: losingEvery(sql, first + 2) })
       await until(() => failures.length > 0)
       await purger.stop()
     }
