@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
+import { createHistogram } from './histogram.ts'
 import { createMetrics, type Metrics } from './metrics.ts'
 
 /** The samples of a print by name and labels, and the type of each metric. */
@@ -125,6 +126,43 @@ describe('the metrics', () => {
     observe(metrics, [1, 1])
     const { samples } = await scrape(metrics)
     assert.equal(samples.get('parley_requests_total{operation="Create",status="201"}'), 3)
+  })
+
+  test('print what somebody else counts, as it is when it is asked for', async () => {
+    const metrics = createMetrics()
+    let count = 1
+    const histogram = createHistogram([10, 100])
+    metrics.watch([
+      { name: 'plain', help: 'One.', type: 'gauge', read: () => count },
+      {
+        name: 'apart',
+        help: 'Two.',
+        type: 'counter',
+        read: () => [
+          { labels: { stage: 'issue' }, value: count },
+          { labels: { stage: 'probe' }, value: 7 },
+        ],
+      },
+      { name: 'took', help: 'Three.', type: 'histogram', histogram },
+    ])
+    count = 5
+    for (const durationMs of [10, 10.5, 400]) histogram.observe(durationMs)
+    const { samples, types } = await scrape(metrics)
+    assert.deepEqual(
+      ['plain', 'apart', 'took'].map((name) => types.get(name)),
+      ['gauge', 'counter', 'histogram'],
+    )
+    const watched = [...samples].filter(([series]) => /^(?:plain|apart|took)/.test(series))
+    assert.deepEqual(watched, [
+      ['plain', 5],
+      ['apart{stage="issue"}', 5],
+      ['apart{stage="probe"}', 7],
+      ['took_bucket{le="0.01"}', 1],
+      ['took_bucket{le="0.1"}', 2],
+      ['took_bucket{le="+Inf"}', 3],
+      ['took_sum', 0.4205],
+      ['took_count', 3],
+    ])
   })
 
   test('of two servers in one process are apart', async () => {

@@ -8,8 +8,12 @@ import { parseNotice } from '../events/model.ts'
 import { findLastSeq, listEventsAfter } from '../events/store.ts'
 import { createTail, type Tail } from '../events/tail.ts'
 import type { Log } from '../foundation/log.ts'
+import type { Watched } from '../foundation/metrics.ts'
 import type { Platform } from '../foundation/platform.ts'
 import { type Confirmations, createConfirmations } from './confirmation.ts'
+import { createDatabaseClock, type DatabaseClock } from './database-clock.ts'
+import { createHope } from './hope.ts'
+import { createMeasures } from './measures.ts'
 import {
   createPace,
   createWatch,
@@ -19,7 +23,7 @@ import {
   type Watch,
 } from './model.ts'
 import { openSession, type Session, type SessionFault } from './session.ts'
-import { deleteNode, insertNode, renewNode, reportApplied } from './store.ts'
+import { deleteNode, insertNode, readClock, renewNode, reportApplied } from './store.ts'
 
 /** This process among those that share a database. */
 export interface Node {
@@ -37,6 +41,8 @@ export interface Node {
    * @faults those of the first session; later ones are opened again and again.
    */
   readonly start: () => Promise<Result<undefined, SessionFault>>
+  /** How fast voidings are known here and everywhere, and how this node stands. */
+  readonly watched: readonly Watched[]
   /** Accepts nothing any more and leaves, so that nobody waits for it. */
   readonly close: () => Promise<void>
 }
@@ -61,13 +67,14 @@ const reconnectPausesMs = [20, 50, 100, 200, 500, 1000]
 interface Life extends NodeOptions {
   readonly terms: LeaseTerms
   readonly tail: Tail
+  readonly clock: DatabaseClock
   session: Session | undefined
   /** The row that is the lease; `undefined` when there is none. */
   nodeId: string | undefined
   /** On the node's own clock. */
   leaseEndsAtMs: number
-  /** Whether the last look showed no other node, so that nobody waits for this one. */
-  isAlone: boolean
+  /** How many the last look showed; a node that is alone is waited for by nobody. */
+  nodesCount: number
   isClosing: boolean
 }
 
@@ -80,7 +87,9 @@ export function createNode(options: NodeOptions): Node {
     readPage: (afterSeq, eventsMax) => listEventsAfter(db, afterSeq, eventsMax),
     onFailure: (error) => log.error({ err: error }, 'events could not be applied; tried again'),
   })
-  const life: Life = { ...options, terms, tail, ...noLease, session: undefined, isClosing: false }
+  const clock = createDatabaseClock()
+  const shared = { terms, tail, clock, session: undefined, isClosing: false }
+  const life: Life = { ...options, ...shared, ...noLease }
   const watch = createWatch(terms.leaseMs)
   const confirmations = createConfirmations({
     session: () => life.session,
@@ -94,17 +103,23 @@ export function createNode(options: NodeOptions): Node {
   })
   const isCurrent = () => monotonicNow() < life.leaseEndsAtMs
   const { whenTrue, look } = createHope(isCurrent)
+  const measures = createMeasures({ tail, clock, life, monotonicNow })
   tail.onApplied(look)
   tail.onApplied(createReport(life))
   const round = createRound(life, { watch, confirmations, onLease: look })
   return {
-    feed: createFeed({ tail, confirm: confirmations.confirm, now: platform.now }),
+    feed: createFeed({ tail, confirm: measures.timed(confirmations.confirm), now: platform.now }),
+    watched: measures.watched,
     isCurrent,
     whenCurrent: whenTrue,
     async start() {
       const first = await openSessionOf(life)
       if (!first.ok) return first
-      const stay = createStay(life, { round, onSession: watch.clear })
+      const onSession = () => {
+        watch.clear()
+        clock.clear()
+      }
+      const stay = createStay(life, { round, onSession })
       void stay(first.value)
       const isHere = await whenTrue(serverLimits.joinTimeoutMs)
       if (!isHere) throw new Error('this node could not join the others')
@@ -149,7 +164,7 @@ function createRound(
     if (!found.isRenewed) return false
     parts.watch.note(found.nodes, monotonicNow())
     learn(found.lastSeq)
-    life.isAlone = found.nodes.length === 1
+    life.nodesCount = found.nodes.length
     void tail.whenApplied(found.lastSeq).then(() => {
       if (life.nodeId !== nodeId) return
       life.leaseEndsAtMs = Math.max(life.leaseEndsAtMs, leaseEndsAt(askedAtMs, terms))
@@ -159,6 +174,7 @@ function createRound(
     return true
   }
   return async (session) => {
+    await askClock(life, session)
     if (pace.isStalled(tail.appliedSeq(), monotonicNow())) {
       learn(await findLastSeq(session.db))
       return
@@ -177,10 +193,18 @@ function createRound(
   }
 }
 
+/** Asks how late it is there, from time to time. */
+async function askClock({ clock, platform }: Life, session: Session): Promise<void> {
+  const askedAtMs = platform.monotonicNow()
+  if (!clock.isDue(askedAtMs)) return
+  const databaseMs = await readClock(session.db)
+  clock.note({ askedAtMs, databaseMs, answeredAtMs: platform.monotonicNow() })
+}
+
 const noLease = {
   nodeId: undefined,
   leaseEndsAtMs: Number.NEGATIVE_INFINITY,
-  isAlone: false,
+  nodesCount: 0,
 } as const
 
 function openSessionOf(life: Life): Promise<Result<Session, SessionFault>> {
@@ -240,8 +264,8 @@ function createStay(
 function createReport(life: Life): () => void {
   let isReporting = false
   const report = async () => {
-    const { session, nodeId, isAlone } = life
-    if (isReporting || session === undefined || nodeId === undefined || isAlone) return
+    const { session, nodeId, nodesCount } = life
+    if (isReporting || session === undefined || nodeId === undefined || nodesCount === 1) return
     isReporting = true
     const appliedSeq = life.tail.appliedSeq()
     try {
@@ -255,30 +279,4 @@ function createReport(life: Life): () => void {
     if (life.tail.appliedSeq() > appliedSeq) void report()
   }
   return () => void report()
-}
-
-/** Lets many wait for something to be true, each so long as it likes. */
-function createHope(isTrue: () => boolean): {
-  readonly whenTrue: (timeoutMs: number) => Promise<boolean>
-  /** To be called whenever it may have become true. */
-  readonly look: () => void
-} {
-  const hoping = new Set<() => void>()
-  return {
-    whenTrue(timeoutMs) {
-      if (isTrue()) return Promise.resolve(true)
-      return new Promise((resolve) => {
-        const settle = () => {
-          clearTimeout(timer)
-          hoping.delete(settle)
-          resolve(isTrue())
-        }
-        const timer = setTimeout(settle, timeoutMs)
-        hoping.add(settle)
-      })
-    },
-    look() {
-      if (hoping.size > 0 && isTrue()) for (const settle of hoping) settle()
-    },
-  }
 }
