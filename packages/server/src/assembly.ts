@@ -1,7 +1,7 @@
 /**
  * The rooms of a server and what they share, built from what was opened before them.
  */
-import { createVerifier } from '@parley/verifier/node'
+import { createVerifier, type SyncVerifier } from '@parley/verifier/node'
 import type { Installation } from './admin/installation.ts'
 import { endpointFor } from './admin/reachable.ts'
 import type { ControlPlane } from './arm/control-plane.ts'
@@ -30,6 +30,7 @@ import { purgeSteps } from './purge-steps.ts'
 import { createResourceDirectory, type ResourceDirectory } from './resources/directory.ts'
 import { type Purger, startPurger } from './resources/purge.ts'
 import { purgeNumbers } from './resources/purge-numbers.ts'
+import { type Canary, startCanary } from './revocations/canary.ts'
 import { followCutOffs, loadCutOffs } from './tokens/cut-offs.ts'
 import type { SigningKeyRing } from './tokens/signing-key-ring.ts'
 import { followSigningKeys, type SigningKeyRotation } from './tokens/signing-key-rotation.ts'
@@ -59,6 +60,8 @@ export interface Assembly {
   readonly keyRing: KeyRing
   readonly overlaps: OverlapWatch
   readonly controlPlane: ControlPlane
+  readonly verifier: SyncVerifier
+  readonly issuer: string
   /** To be stopped before the database is closed. */
   readonly purger: Purger
 }
@@ -114,7 +117,21 @@ export async function assemble(world: AssemblyWorld): Promise<Assembly> {
     overlaps,
     controlPlane,
     purger,
+    verifier,
+    issuer,
   }
+}
+
+/** Starts the canary, where it is on. The node has joined the others by now. */
+export async function openCanary(
+  { settings, db, platform, log, node, ring }: AssemblyWorld,
+  { verifier, issuer, metrics }: Assembly,
+): Promise<Canary | undefined> {
+  if (!settings.hasCanary) return undefined
+  const shared = { db, platform, log: log.log, node, verifier, issuer }
+  const canary = await startCanary({ ...shared, sign: ring.sign })
+  metrics.watch(canary.watched)
+  return canary
 }
 
 function pipelineOf(

@@ -11,7 +11,7 @@ import { openManagement } from './admin/management.ts'
 import { rotateMasterKey } from './admin/master-key-rotation.ts'
 import { endpointOf, type Reachable } from './admin/reachable.ts'
 import { reachableOpener } from './admin/reachable-opener.ts'
-import { assemble } from './assembly.ts'
+import { assemble, openCanary } from './assembly.ts'
 import { serverLimits } from './contract/limits.ts'
 import { isDatabaseAnswering } from './database/availability.ts'
 import type { Database } from './database/connect.ts'
@@ -210,7 +210,8 @@ async function serve(opened: Opened): Promise<Result<Started, StartFault>> {
   const terms = signingTermsOf(settings)
   const { feed } = node
   const rotation = createSigningKeyRotation({ db, feed, platform, sealer, ring, ...terms })
-  const assembly = await assemble({ ...opened, db, endpoint, ring, rotation })
+  const world = { ...opened, db, endpoint, ring, rotation }
+  const assembly = await assemble(world)
   const { pipeline, operations, metrics, controlPlane, purger } = assembly
   closers.push(() => purger.stop())
   closers.push(() => node.close())
@@ -223,9 +224,12 @@ async function serve(opened: Opened): Promise<Result<Started, StartFault>> {
   })
   closers.push(() => houseKeeping.stop())
   closers.push(await startKeyWork({ ...assembly, db, log: log.log }))
+  const canary = await openCanary(world, assembly)
+  closers.push(async () => canary?.stop())
   await serveOnAll(bound, { routes: routesOf(operations), pipeline })
   let isStopping = false
-  const isReady = async () => !isStopping && node.isCurrent() && isDatabaseAnswering(db)
+  const isReady = async () =>
+    !isStopping && node.isCurrent() && canary?.isWell() !== false && isDatabaseAnswering(db)
   const { managementPort: port } = settings
   const opening =
     port === undefined ? ok(undefined) : await openManagement({ port, metrics, isReady })

@@ -41,10 +41,22 @@ export interface Node {
    * @faults those of the first session; later ones are opened again and again.
    */
   readonly start: () => Promise<Result<undefined, SessionFault>>
+  /** What the last look at the table showed. */
+  readonly standing: () => NodeStanding
+  /** Calls back with what was told on the channel of the log and is no event. */
+  readonly hear: (listener: (text: string) => void) => void
   /** How fast voidings are known here and everywhere, and how this node stands. */
   readonly watched: readonly Watched[]
   /** Accepts nothing any more and leaves, so that nobody waits for it. */
   readonly close: () => Promise<void>
+}
+
+/** A node among the others, as it saw them at its last renewal. */
+export interface NodeStanding {
+  /** Itself among them; 0 without a lease. */
+  readonly nodesCount: number
+  /** Whether no other joined before it; for moments two nodes, or none, may think so. */
+  readonly isEldest: boolean
 }
 
 /** What a node is made of. */
@@ -63,8 +75,10 @@ export interface NodeOptions {
 /** Pauses between attempts to open a session, in milliseconds. */
 const reconnectPausesMs = [20, 50, 100, 200, 500, 1000]
 
+type Mutable<Facts> = { -readonly [Name in keyof Facts]: Facts[Name] }
+
 /** What the parts of a node share. */
-interface Life extends NodeOptions {
+interface Life extends NodeOptions, Mutable<NodeStanding> {
   readonly terms: LeaseTerms
   readonly tail: Tail
   readonly clock: DatabaseClock
@@ -73,8 +87,7 @@ interface Life extends NodeOptions {
   nodeId: string | undefined
   /** On the node's own clock. */
   leaseEndsAtMs: number
-  /** How many the last look showed; a node that is alone is waited for by nobody. */
-  nodesCount: number
+  readonly listeners: ((text: string) => void)[]
   isClosing: boolean
 }
 
@@ -88,7 +101,7 @@ export function createNode(options: NodeOptions): Node {
     onFailure: (error) => log.error({ err: error }, 'events could not be applied; tried again'),
   })
   const clock = createDatabaseClock()
-  const shared = { terms, tail, clock, session: undefined, isClosing: false }
+  const shared = { terms, tail, clock, listeners: [], session: undefined, isClosing: false }
   const life: Life = { ...options, ...shared, ...noLease }
   const watch = createWatch(terms.leaseMs)
   const confirmations = createConfirmations({
@@ -109,6 +122,8 @@ export function createNode(options: NodeOptions): Node {
   const round = createRound(life, { watch, confirmations, onLease: look })
   return {
     feed: createFeed({ tail, confirm: measures.timed(confirmations.confirm), now: platform.now }),
+    standing: () => life,
+    hear: (listener) => life.listeners.push(listener),
     watched: measures.watched,
     isCurrent,
     whenCurrent: whenTrue,
@@ -165,6 +180,7 @@ function createRound(
     parts.watch.note(found.nodes, monotonicNow())
     learn(found.lastSeq)
     life.nodesCount = found.nodes.length
+    life.isEldest = found.nodes.every((other) => other.nodeId >= nodeId)
     void tail.whenApplied(found.lastSeq).then(() => {
       if (life.nodeId !== nodeId) return
       life.leaseEndsAtMs = Math.max(life.leaseEndsAtMs, leaseEndsAt(askedAtMs, terms))
@@ -205,12 +221,14 @@ const noLease = {
   nodeId: undefined,
   leaseEndsAtMs: Number.NEGATIVE_INFINITY,
   nodesCount: 0,
+  isEldest: false,
 } as const
 
 function openSessionOf(life: Life): Promise<Result<Session, SessionFault>> {
   return openSession(life.address, (text) => {
     const batch = parseNotice(text)
     if (batch !== undefined) life.tail.offer(batch)
+    else for (const listener of life.listeners) listener(text)
   })
 }
 
