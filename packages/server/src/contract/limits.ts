@@ -59,6 +59,10 @@ export const serverLimits = {
   changesWaitingMax: 1000,
   /** Time between two rounds of what concerns access keys, in milliseconds. */
   keyRoundIntervalMs: 10_000,
+  /** Time between two attempts to replace a worker, in milliseconds. */
+  workerPauseMs: 1000,
+  /** How long a primary waits for a worker to say how it is, in milliseconds. */
+  workerLookTimeoutMs: 2000,
   /** Time between two canaries, in milliseconds. */
   canaryIntervalMs: 1000,
   /** Time without one that fared well after which a node sends its own, in milliseconds. */

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { createHistogram } from './histogram.ts'
-import { createMetrics, type Metrics } from './metrics.ts'
+import { createMetrics, type Metrics, metricsContentType, printReadings } from './metrics.ts'
 
 /** The samples of a print by name and labels, and the type of each metric. */
 interface Scraped {
@@ -163,6 +163,28 @@ describe('the metrics', () => {
       ['took_sum', 0.4205],
       ['took_count', 3],
     ])
+  })
+
+  test('of several workers are apart by a label, and announced once', async () => {
+    const [one, other] = [createMetrics(), createMetrics()]
+    observe(one, [1])
+    observe(other, [1, 2])
+    const readings = new Map([
+      ['1', await one.read()],
+      ['2', await other.read()],
+    ])
+    // They come from another process.
+    const print = () => printReadings(structuredClone(readings))
+    const { samples, types } = await scrape({ ...one, print })
+    assert.equal(types.get('parley_requests_total'), 'counter')
+    const counted = [...samples].filter(([series]) => /^parley_requests_total|_count/.test(series))
+    assert.deepEqual(counted, [
+      ['parley_requests_total{operation="Create",status="201",worker="1"}', 1],
+      ['parley_requests_total{operation="Create",status="201",worker="2"}', 2],
+      [`${durations}_count{operation="Create",worker="1"}`, 1],
+      [`${durations}_count{operation="Create",worker="2"}`, 2],
+    ])
+    assert.equal(metricsContentType, one.contentType)
   })
 
   test('of two servers in one process are apart', async () => {

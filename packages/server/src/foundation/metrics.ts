@@ -15,6 +15,16 @@ export interface Metrics {
   /** Prometheus text format 0.0.4. */
   readonly print: () => Promise<string>
   readonly contentType: string
+  /** The same as data, to be printed by another process. */
+  readonly read: () => Promise<readonly MetricReading[]>
+}
+
+/** A metric as it was read. */
+export interface MetricReading {
+  readonly name: string
+  readonly help: string
+  readonly type: string
+  readonly values: readonly MetricValue[]
 }
 
 /** A number that is read when it is printed. */
@@ -87,8 +97,44 @@ export function createMetrics(): Metrics {
     },
     print: async () => registry.metrics(),
     contentType: registry.contentType,
+    read: async () => {
+      const readings = await registry.getMetricsAsJSON()
+      return readings.map(({ name, help, type, values }) => ({
+        ...{ name, help, values: values as readonly MetricValue[] },
+        // The library numbers the types in some versions; ours are given by their names.
+        type: String(type),
+      }))
+    },
   }
 }
+
+/**
+ * Prints what several workers have read, each apart by its label `worker`: a lease or a duration of
+ * one node says nothing in a sum, and whoever wants sums has them from the labels.
+ */
+export async function printReadings(
+  workers: ReadonlyMap<string, readonly MetricReading[]>,
+): Promise<string> {
+  const registry = new Registry()
+  const merged = new Map<string, MetricReading>()
+  for (const [worker, readings] of workers) {
+    for (const reading of readings) {
+      const labelled = reading.values.map((value) => ({
+        ...value,
+        labels: { ...value.labels, worker },
+      }))
+      const values = [...(merged.get(reading.name)?.values ?? []), ...labelled]
+      merged.set(reading.name, { ...reading, values })
+    }
+  }
+  for (const { values, ...about } of merged.values()) {
+    registry.registerMetric(metricOf(about, () => values))
+  }
+  return registry.metrics()
+}
+
+/** What `Metrics.contentType` is everywhere. */
+export const metricsContentType = Registry.PROMETHEUS_CONTENT_TYPE
 
 const requestsName = 'parley_requests_total'
 const durationsName = 'parley_request_duration_seconds'
