@@ -78,6 +78,8 @@ describe('a server with two workers', () => {
     assert.ok(dead !== undefined && left !== undefined)
     process.kill(dead, 'SIGKILL')
     const now = await untilSo(async () => {
+      // Nobody is sent to the new one before it can answer.
+      await Promise.all(looks(server, other.token).map(unlessCut))
       const workers = workersOf(server.pid)
       const isReady = (await ask('/readyz')).status === 200
       const hasBoth = (await byWorker('parley_nodes')).size === 2
@@ -108,6 +110,14 @@ describe('a server with two workers', () => {
     assert.deepEqual(await Promise.all(looks(server, other.token)), [true, true, true, true])
   })
 })
+
+/** What the dead one was about to answer is cut. */
+function unlessCut(look: Promise<boolean>): Promise<void> {
+  return look.then(
+    (isLive) => assert.equal(isLive, true),
+    (error: NodeJS.ErrnoException) => assert.equal(error.code, 'ECONNRESET', error.message),
+  )
+}
 
 /** Processes whose parent is another one, that are Node and not the database. */
 function workersOf(pid: number): readonly number[] {
