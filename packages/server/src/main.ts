@@ -58,7 +58,6 @@ async function main(): Promise<void> {
     process.exit(exitFailed)
   }
   const parley = started.value
-  const { banner } = parley
   let stoppingSince: number | undefined
   const stop = async (exitCode: number) => {
     const now = performance.now()
@@ -79,7 +78,7 @@ async function main(): Promise<void> {
     return stop(exitFailed)
   })
   // Last: whoever waits for the banner may send a signal the moment it is there.
-  console.log(banner)
+  console.log(await parley.openBanner())
 }
 
 /** Starts a server of one process, or the primary of several. */
@@ -92,7 +91,8 @@ async function startAlone(options: ParleyOptions): Promise<Result<Primary, Start
   const started = await startParley(options)
   if (!started.ok) return started
   const { openReachable, environmentFile } = started.value
-  return ok({ ...started.value, banner: bannerText(await openReachable(), environmentFile) })
+  const openBanner = async () => bannerText(await openReachable(), environmentFile)
+  return ok({ ...started.value, openBanner })
 }
 
 /** The primary alone says when to stop: signals of a terminal come to all processes at once. */

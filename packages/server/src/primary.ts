@@ -25,7 +25,8 @@ import type { FromWorker, ToWorker, WorkerLook } from './worker.ts'
 
 /** A running primary. */
 export interface Primary {
-  readonly banner: string
+  /** Opens what the start prints. It holds secrets: once, and nobody keeps it. */
+  readonly openBanner: () => Promise<string>
   readonly stop: () => Promise<void>
   /** Settles when the database is lost for good; otherwise never. */
   readonly failed: Promise<unknown>
@@ -87,7 +88,13 @@ async function start(
   })
   if (!management.ok) return management
   closers.push(() => management.value.close())
-  return ok({ banner: banner.value, failed })
+  let text = banner.value
+  const openBanner = async () => {
+    const opened = text
+    text = ''
+    return opened
+  }
+  return ok({ openBanner, failed })
 }
 
 /** Claims the directory, opens the database, and makes all that workers would make together. */
