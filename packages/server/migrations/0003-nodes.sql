@@ -33,7 +33,8 @@ alter table revocation_event
 
 -- Whatever is appended to the log wakes every node at the commit, so no cause can forget to. The
 -- events travel with it where they are of one cause and fit, as
--- before:last:kind:resource:forget_at:subject=generation,...; otherwise only before:last.
+-- before:last@appended_at:kind:resource:forget_at:subject=generation,...; otherwise only
+-- before:last@appended_at.
 create function announce_events() returns trigger language plpgsql as $$
 begin
   perform pg_notify(
@@ -42,7 +43,8 @@ begin
   )
   from (
     select
-      min(seq) - 1 || ':' || max(seq) as place,
+      min(seq) - 1 || ':' || max(seq)
+        || coalesce('@' || floor(extract(epoch from min(appended_at)) * 1000000), '') as place,
       count(*) = max(seq) - min(seq) + 1
         and min(kind) = max(kind)
         and min(resource_id::text) = max(resource_id::text)
@@ -92,3 +94,9 @@ create index access_token_identity on access_token (resource_id, identity_id, jt
 -- Whether a token was denied by its own id. Other cut-offs have no part in it and cost nothing.
 create index revocation_event_token on revocation_event (resource_id, subject)
 where kind = 'token';
+
+-- When an event was appended, right before its commit. Nothing is decided by it: a node compares it
+-- with this database's clock at the moment when it has applied the event, and measures so how long
+-- that took. The commit itself is within the measure. Absent: appended by a server of before.
+alter table revocation_event add column appended_at timestamptz;
+alter table revocation_event alter column appended_at set default clock_timestamp();

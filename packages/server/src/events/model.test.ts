@@ -26,14 +26,26 @@ describe('a notice', () => {
     assert.deepEqual(parseNotice(text), { seqBefore: 7, seqLast: 8, events })
   })
 
-  const withoutEvents = ['7:9', `7:9:identity:${resourceId}:1780000000000:${one}=4`]
+  test('says when its events were appended, to the microsecond', () => {
+    const text = `7:8@1780000000123456:resource-changed:${resourceId}:1780000000000:${resourceId}=0`
+    const events = [
+      { kind: 'resource-changed', resourceId, seq: 8, appendedAtMs: 1_780_000_000_123.456 },
+    ]
+    assert.deepEqual(parseNotice(text), { seqBefore: 7, seqLast: 8, events })
+  })
+
+  const withoutEvents = [
+    '7:9@1780000000123456',
+    '7:9',
+    `7:9:identity:${resourceId}:1780000000000:${one}=4`,
+  ]
   for (const text of withoutEvents) {
     test(`leaves its events to be read: ${text}`, () => {
       assert.deepEqual(parseNotice(text), { seqBefore: 7, seqLast: 9, events: undefined })
     })
   }
 
-  for (const text of ['', 'x', '7', '7:', '7:9:', `7:9:identity:${resourceId}`, '-1:2']) {
+  for (const text of ['', 'x', '7', '7:', '7:9:', '7:9@', `7:9:identity:${resourceId}`, '-1:2']) {
     test(`is none: "${text}"`, () => {
       assert.equal(parseNotice(text), undefined)
     })

@@ -33,13 +33,22 @@ export interface ChangeEvent {
 }
 
 /** An entry of the log. */
-export type LogEvent = RevocationEvent | ChangeEvent
+export type LogEvent = (RevocationEvent | ChangeEvent) & Appended
+
+/** What is known of when an entry was appended. */
+export interface Appended {
+  /**
+   * By the clock of the database, right before the commit: only for measuring, against that same
+   * clock. Absent where it was appended by a server that did not note it.
+   */
+  readonly appendedAtMs?: number
+}
 
 /** Stands for no resource in particular. */
 export const everyResource = '00000000-0000-0000-0000-000000000000'
 
 /** Says whether an event voids tokens, which makes it one for verifiers. */
-export function isCutOffEvent(event: LogEvent): event is RevocationEvent {
+export function isCutOffEvent(event: LogEvent): event is RevocationEvent & Appended {
   return event.kind !== 'resource-changed' && event.kind !== 'signing-keys-changed'
 }
 
@@ -53,7 +62,7 @@ export interface EventBatch {
 }
 
 /** A line of the log as a row or a notice tells it. */
-export interface LogLine {
+export interface LogLine extends Appended {
   readonly kind: string
   readonly resourceId: string
   readonly subject: string
@@ -64,9 +73,9 @@ export interface LogLine {
 
 /** The event of a line. */
 export function eventOfLine(line: LogLine): LogEvent {
-  const { kind, resourceId, seq } = line
+  const { kind, resourceId, seq, appendedAtMs } = line
   if (kind === 'resource-changed' || kind === 'signing-keys-changed') {
-    return { kind, resourceId, seq }
+    return { kind, resourceId, seq, ...(appendedAtMs === undefined ? {} : { appendedAtMs }) }
   }
   return { ...line, kind: kind as SubjectKind }
 }
@@ -87,23 +96,30 @@ export function batchOf(events: readonly LogEvent[]): EventBatch | undefined {
   return { seqBefore, seqLast: last.seq, events: isWhole ? inOrder : undefined }
 }
 
-const noticePattern =
-  /^(\d+):(\d+)(?::([a-z-]+):([0-9a-f-]{36}):(\d+):((?:[0-9a-z-]+=\d+,)*[0-9a-z-]+=\d+))?$/
+const subjectPattern = '[0-9a-z-]+=\\d+'
+
+const noticePattern = new RegExp(
+  '^(\\d+):(\\d+)(?:@(\\d+))?' +
+    `(?::([a-z-]+):([0-9a-f-]{36}):(\\d+):((?:${subjectPattern},)*${subjectPattern}))?$`,
+)
 
 /**
  * Reads a notice: `before:last`, or with the events `before:last:kind:resource:forget_at:` and
- * `subject=generation,...`.
+ * `subject=generation,...`. Behind `last` may stand `@` and when they were appended, in
+ * microseconds.
  *
  * @returns `undefined` for what no trigger of ours wrote; the next renewal finds what it stood for.
  */
 export function parseNotice(text: string): EventBatch | undefined {
-  const [, before, last, kind, resourceId = '', forgetAt, subjects] = noticePattern.exec(text) ?? []
+  const [, before, last, appendedAt, kind, resourceId = '', forgetAt, subjects] =
+    noticePattern.exec(text) ?? []
   if (before === undefined) return undefined
   const [seqBefore, seqLast] = [Number(before), Number(last)]
   if (kind === undefined || subjects === undefined) {
     return { seqBefore, seqLast, events: undefined }
   }
   const forgetAtMs = Number(forgetAt)
+  const appended = appendedAt === undefined ? {} : { appendedAtMs: Number(appendedAt) / 1000 }
   const events = subjects.split(',').map((pair, index) => {
     const [subject = '', generation] = pair.split('=')
     const seq = seqBefore + 1 + index
@@ -114,6 +130,7 @@ export function parseNotice(text: string): EventBatch | undefined {
       generation: Number(generation),
       seq,
       forgetAtMs,
+      ...appended,
     })
   })
   return { seqBefore, seqLast, events: events.length === seqLast - seqBefore ? events : undefined }
