@@ -11,8 +11,10 @@ import { serverLimits } from '../contract/limits.ts'
 export interface Listener {
   readonly scheme: 'http' | 'https'
   readonly server: Server
-  /** The port it got. */
+  /** The port it got, or is to get. */
   readonly port: number
+  /** Binds the port, where that was to be late. @faults `address-unavailable`. */
+  readonly bind: () => Promise<Result<number, AddressUnavailable>>
   /**
    * Stops accepting, closes idle connections and waits for busy ones to be answered.
    *
@@ -39,12 +41,15 @@ export interface AddressUnavailable {
  *
  * @param where.port - 0 takes any free port.
  * @param where.tls - absent: plain http.
+ * @param where.isLate - the port, which is not 0, is bound by `bind` only: a worker whose port
+ *   others answer must not get its share before it can answer.
  * @faults `address-unavailable` - in use, not ours, or not allowed.
  */
 export async function bindListener(where: {
   readonly host: string
   readonly port: number
   readonly tls?: TlsCredentials
+  readonly isLate?: boolean
 }): Promise<Result<Listener, AddressUnavailable>> {
   const { tls } = where
   const options = {
@@ -60,9 +65,11 @@ export async function bindListener(where: {
   const cutUnused = trackUnused(server)
   const untilQuiet = trackArrivals(server)
   server.on('request', answerNotYet)
-  const bound = await bindServer(server, where)
+  const bind = () => bindServer(server, where)
+  const bound = where.isLate === true ? ok(where.port) : await bind()
   if (!bound.ok) return bound
   return ok({
+    bind: where.isLate === true ? bind : async () => bound,
     scheme: tls === undefined ? 'http' : 'https',
     server,
     port: bound.value,
