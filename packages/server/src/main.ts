@@ -2,8 +2,9 @@
 /**
  * The process: reads the environment, starts a server, prints the banner, stops on a signal.
  */
-import cluster from 'node:cluster'
+import { fork } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
+import { fileURLToPath } from 'node:url'
 import { ok, type Result } from '@parley/protocol'
 import { bannerText } from './admin/banner.ts'
 import { isLateWrite } from './database/late-write.ts'
@@ -13,6 +14,10 @@ import { readSettings } from './foundation/settings.ts'
 import { type ParleyOptions, type StartFault, startParley } from './parley.ts'
 import { type Primary, startPrimary } from './primary.ts'
 import { type FromWorker, work } from './worker.ts'
+
+/** What a primary says to a process of this file that is to work under it. */
+const workerWord = 'worker'
+const mainFile = fileURLToPath(import.meta.url)
 
 const exitBadSettings = 2
 const exitFailed = 1
@@ -63,7 +68,7 @@ async function main(): Promise<void> {
       env: process.env,
     },
   }
-  if (cluster.isWorker) return serveUnderPrimary(options, flush)
+  if (process.argv[2] === workerWord) return serveUnderPrimary(options, flush)
   const started = await startAlone(options)
   if (!started.ok) {
     flush()
@@ -98,8 +103,8 @@ async function main(): Promise<void> {
 async function startAlone(options: ParleyOptions): Promise<Result<Primary, StartFault>> {
   if (options.settings.workersCount > 1) {
     // Settings and addresses with absent members stay as they are on their way.
-    cluster.setupPrimary({ serialization: 'advanced' })
-    return startPrimary(options, cluster)
+    const forkWorker = () => fork(mainFile, [workerWord], { serialization: 'advanced' })
+    return startPrimary(options, forkWorker)
   }
   const started = await startParley(options)
   if (!started.ok) return started
@@ -113,7 +118,7 @@ function serveUnderPrimary(options: ParleyOptions, flush: () => void): void {
   for (const signal of ['SIGTERM', 'SIGINT']) process.on(signal, () => undefined)
   work(options, {
     tell: (message: FromWorker) => void (process.connected && process.send?.(message)),
-    onMessage: (listener) => process.on('message', listener),
+    onMessage: (listener) => process.on('message', listener as NodeJS.MessageListener),
     onDisconnect: (listener) => process.on('disconnect', listener),
     end: (exitCode) => {
       flush()

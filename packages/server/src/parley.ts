@@ -67,6 +67,8 @@ export interface Parley {
   /** What `/readyz` and `/metrics` say. */
   readonly isReady: () => Promise<boolean>
   readonly readMetrics: () => Promise<readonly MetricReading[]>
+  /** Serve a connection that a primary has accepted. */
+  readonly takers: Readonly<Record<Listener['scheme'], Listener['take'] | undefined>>
   /** Creates a resource with its keys; the server accepts them at once. */
   readonly createResource: (name: string) => Promise<CreatedResource>
   /** Does a round of the house-keeping that is done every ten minutes anyway. */
@@ -183,13 +185,13 @@ async function bindListeners(
   })
   if (!tls.ok) return tls
   const { host, httpsPort, httpPort, stopTimeoutMs } = settings
-  const isLate = options.heldDatabase !== undefined
-  const https = await bindListener({ host, port: httpsPort, tls: tls.value, isLate })
+  const isHanded = options.heldDatabase !== undefined
+  const https = await bindListener({ host, port: httpsPort, tls: tls.value, isHanded })
   if (!https.ok) return https
   closers.push(() => https.value.close(stopTimeoutMs))
   const { caFile } = tls.value
   if (httpPort === undefined) return ok({ https: https.value, http: undefined, caFile })
-  const http = await bindListener({ host: '127.0.0.1', port: httpPort, isLate })
+  const http = await bindListener({ host: '127.0.0.1', port: httpPort, isHanded })
   if (!http.ok) return http
   closers.push(() => http.value.close(stopTimeoutMs))
   return ok({ https: https.value, http: http.value, caFile })
@@ -238,8 +240,7 @@ async function serve(opened: Opened): Promise<Result<Started, StartFault>> {
   closers.push(await startKeyWork({ ...assembly, db, log: log.log }))
   const canary = await openCanary(world, assembly)
   closers.push(async () => canary?.stop())
-  const served = await serveOnAll(bound, { routes: routesOf(operations), pipeline })
-  if (!served.ok) return served
+  await serveOnAll(bound, { routes: routesOf(operations), pipeline })
   let isStopping = false
   const isReady = async () =>
     !isStopping && node.isCurrent() && canary?.isWell() !== false && isDatabaseAnswering(db)
@@ -264,6 +265,7 @@ async function serve(opened: Opened): Promise<Result<Started, StartFault>> {
     managementPort: management.value.port,
     isReady,
     readMetrics: metrics.read,
+    takers: { https: bound.https.take, http: bound.http?.take },
     failed,
     keepHouse: houseKeeping.round,
     createResource: async (name) => {
@@ -277,12 +279,8 @@ async function serve(opened: Opened): Promise<Result<Started, StartFault>> {
 async function serveOnAll(
   { https, http }: BoundListeners,
   served: Pick<AppOptions, 'routes' | 'pipeline'>,
-): Promise<Result<undefined, StartFault>> {
+): Promise<void> {
   for (const listener of [https, http]) {
-    if (listener === undefined) continue
-    await serveApp({ listener, ...served, newRequestId: randomUUID })
-    const bound = await listener.bind()
-    if (!bound.ok) return bound
+    if (listener !== undefined) await serveApp({ listener, ...served, newRequestId: randomUUID })
   }
-  return ok(undefined)
 }

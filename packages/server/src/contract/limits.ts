@@ -89,6 +89,10 @@ export const serverLimits = {
   workerPauseMs: 1000,
   /** How long a primary waits for a worker to say how it is, in milliseconds. */
   workerLookTimeoutMs: 2000,
+  /** Connections that wait for a worker; more are closed. */
+  connectionsWaitingMax: 1024,
+  /** Connections that one worker was handed and has not taken. */
+  connectionsUntakenMax: 64,
   /** Time between two canaries, in milliseconds. */
   canaryIntervalMs: 1000,
   /** Time without one that fared well after which a node sends its own, in milliseconds. */

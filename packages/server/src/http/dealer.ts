@@ -1,0 +1,93 @@
+/** Somebody who came and is to be served by one of several. */
+export interface Arrival {
+  /** Gives it up: nobody can serve it. */
+  readonly drop: () => void
+}
+
+/** One of those who serve. */
+export interface Taker<One extends Arrival> {
+  /** Offers it an arrival, which it takes by its number. */
+  readonly offer: (one: One, number: number) => void
+}
+
+/** Deals arrivals out. */
+export interface Dealer<One extends Arrival> {
+  readonly deal: (one: One) => void
+  readonly join: (taker: Taker<One>) => void
+  /** It serves no more: what it was offered and has not taken is dealt again. */
+  readonly leave: (taker: Taker<One>) => void
+  /** Notes that an arrival was taken; @returns it. */
+  readonly take: (taker: Taker<One>, number: number) => One | undefined
+  /** Drops those who wait, and whoever comes from now on. */
+  readonly close: () => void
+}
+
+/**
+ * Creates a dealer.
+ *
+ * Whoever has the fewest offers open is next, and among those the one whose turn is longest ago. So
+ * a process that hangs gets one connection and no more while another one answers; and because an
+ * offer is open until it is taken, nobody who came is lost with a process that is killed. (Those of
+ * `node:cluster` are: what it has handed to a worker that dies before its answer stays open, served
+ * by nobody, for as long as the primary lives.)
+ *
+ * @param limits.waitingMax - arrivals while nobody can be offered any; what is beyond is dropped.
+ * @param limits.offersMax - open offers of one taker.
+ */
+export function createDealer<One extends Arrival>(limits: {
+  readonly waitingMax: number
+  readonly offersMax: number
+}): Dealer<One> {
+  /** In the order of their turns. */
+  const takers = new Map<Taker<One>, Map<number, One>>()
+  const waiting: One[] = []
+  let isClosed = false
+  let lastNumber = 0
+  const findNext = () => {
+    let next: readonly [Taker<One>, Map<number, One>] | undefined
+    for (const [taker, offers] of takers) {
+      if (offers.size < (next?.[1].size ?? limits.offersMax)) next = [taker, offers]
+    }
+    return next
+  }
+  const deal = (one: One) => {
+    const next = findNext()
+    if (isClosed || (next === undefined && waiting.length >= limits.waitingMax)) return one.drop()
+    if (next === undefined) {
+      waiting.push(one)
+      return
+    }
+    const [taker, offers] = next
+    lastNumber += 1
+    takers.delete(taker)
+    takers.set(taker, offers)
+    offers.set(lastNumber, one)
+    taker.offer(one, lastNumber)
+  }
+  const dealAgain = (ones: Iterable<One>) => {
+    for (const one of [...ones]) deal(one)
+  }
+  return {
+    deal,
+    join(taker) {
+      takers.set(taker, new Map())
+      dealAgain(waiting.splice(0))
+    },
+    leave(taker) {
+      const offers = takers.get(taker)
+      takers.delete(taker)
+      dealAgain(offers?.values() ?? [])
+    },
+    take(taker, number) {
+      const offers = takers.get(taker)
+      const one = offers?.get(number)
+      offers?.delete(number)
+      if (waiting.length > 0) dealAgain(waiting.splice(0, 1))
+      return one
+    },
+    close() {
+      isClosed = true
+      for (const one of waiting.splice(0)) one.drop()
+    },
+  }
+}
