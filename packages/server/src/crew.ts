@@ -132,6 +132,7 @@ function launch(
     }
     child.on('message', (message: FromWorker) => {
       if (message.kind === 'taken') dealer.take(taker, message.number)?.socket.destroy()
+      if (message.kind === 'finished') dealer.finish(taker)
       if (message.kind === 'waiting') tell(child, { kind: 'start', ...terms })
       if (message.kind === 'failed') fail(message.message)
       if (message.kind !== 'serving' || muster.isStopping) return

@@ -28,6 +28,8 @@ export type FromWorker =
   | { readonly kind: 'serving'; readonly banner: string }
   /** Sent before anything is read from it. */
   | { readonly kind: 'taken'; readonly number: number }
+  /** One that was taken is closed. */
+  | { readonly kind: 'finished' }
   | { readonly kind: 'failed'; readonly message: string }
   | ({ readonly kind: 'seen'; readonly number: number } & WorkerLook)
 
@@ -84,7 +86,10 @@ export function work(
     if (message.kind === 'connection') {
       // First: who has not heard of it by the time this process dies gives it to another one.
       tell({ kind: 'taken', number: message.number })
-      if (socket !== undefined) take(message.scheme, socket)
+      const finish = () => tell({ kind: 'finished' })
+      if (socket === undefined) return finish()
+      socket.once('close', finish)
+      take(message.scheme, socket)
     } else if (message.kind === 'start') void start(message.settings, message.address)
     else if (message.kind === 'look') void look(message.number)
     else void stop(0)

@@ -18,18 +18,31 @@ export interface Dealer<One extends Arrival> {
   readonly leave: (taker: Taker<One>) => void
   /** Notes that an arrival was taken; @returns it. */
   readonly take: (taker: Taker<One>, number: number) => One | undefined
+  /** Notes that one that was taken is served no more. */
+  readonly finish: (taker: Taker<One>) => void
   /** Drops those who wait, and whoever comes from now on. */
   readonly close: () => void
+}
+
+/** What a taker has. */
+interface Hand<One> {
+  /** What it was offered and has not taken. */
+  readonly offers: Map<number, One>
+  takenCount: number
+}
+
+function sizeOf({ offers, takenCount }: Hand<unknown>): number {
+  return offers.size + takenCount
 }
 
 /**
  * Creates a dealer.
  *
- * Whoever has the fewest offers open is next, and among those the one whose turn is longest ago. So
- * a process that hangs gets one connection and no more while another one answers; and because an
- * offer is open until it is taken, nobody who came is lost with a process that is killed. (Those of
- * `node:cluster` are: what it has handed to a worker that dies before its answer stays open, served
- * by nobody, for as long as the primary lives.)
+ * Whoever has the fewest is next, taken or on the way, and among those the one whose turn is longest
+ * ago: connections that stay are spread evenly, and a process that hangs gets hardly any of those
+ * that come and go. Because an offer is open until it is taken, nobody who came is lost with a
+ * process that is killed. (Those of `node:cluster` are: what it has handed to a worker that dies
+ * before its answer stays open, served by nobody, for as long as the primary lives.)
  *
  * @param limits.waitingMax - arrivals while nobody can be offered any; what is beyond is dropped.
  * @param limits.offersMax - open offers of one taker.
@@ -39,14 +52,15 @@ export function createDealer<One extends Arrival>(limits: {
   readonly offersMax: number
 }): Dealer<One> {
   /** In the order of their turns. */
-  const takers = new Map<Taker<One>, Map<number, One>>()
+  const takers = new Map<Taker<One>, Hand<One>>()
   const waiting: One[] = []
   let isClosed = false
   let lastNumber = 0
   const findNext = () => {
-    let next: readonly [Taker<One>, Map<number, One>] | undefined
-    for (const [taker, offers] of takers) {
-      if (offers.size < (next?.[1].size ?? limits.offersMax)) next = [taker, offers]
+    let next: readonly [Taker<One>, Hand<One>] | undefined
+    for (const [taker, hand] of takers) {
+      const isFull = hand.offers.size >= limits.offersMax
+      if (!isFull && (next === undefined || sizeOf(hand) < sizeOf(next[1]))) next = [taker, hand]
     }
     return next
   }
@@ -57,11 +71,11 @@ export function createDealer<One extends Arrival>(limits: {
       waiting.push(one)
       return
     }
-    const [taker, offers] = next
+    const [taker, hand] = next
     lastNumber += 1
     takers.delete(taker)
-    takers.set(taker, offers)
-    offers.set(lastNumber, one)
+    takers.set(taker, hand)
+    hand.offers.set(lastNumber, one)
     taker.offer(one, lastNumber)
   }
   const dealAgain = (ones: Iterable<One>) => {
@@ -70,20 +84,26 @@ export function createDealer<One extends Arrival>(limits: {
   return {
     deal,
     join(taker) {
-      takers.set(taker, new Map())
+      takers.set(taker, { offers: new Map(), takenCount: 0 })
       dealAgain(waiting.splice(0))
     },
     leave(taker) {
-      const offers = takers.get(taker)
+      const hand = takers.get(taker)
       takers.delete(taker)
-      dealAgain(offers?.values() ?? [])
+      dealAgain(hand?.offers.values() ?? [])
     },
     take(taker, number) {
-      const offers = takers.get(taker)
-      const one = offers?.get(number)
-      offers?.delete(number)
+      const hand = takers.get(taker)
+      const one = hand?.offers.get(number)
+      if (hand === undefined || one === undefined) return undefined
+      hand.offers.delete(number)
+      hand.takenCount += 1
       if (waiting.length > 0) dealAgain(waiting.splice(0, 1))
       return one
+    },
+    finish(taker) {
+      const hand = takers.get(taker)
+      if (hand !== undefined) hand.takenCount -= 1
     },
     close() {
       isClosed = true
