@@ -7,7 +7,13 @@ import { after, before, describe, test } from 'node:test'
 import { setTimeout as delay } from 'node:timers/promises'
 import { type ServerProcess, startServer } from '../server-process.ts'
 import { type Answer, send } from '../world.ts'
-import { assertNothingIsLeft, killed, newDataDir, untilNobodyIsLeft } from './place.ts'
+import {
+  assertNothingIsLeft,
+  killed,
+  newDataDir,
+  postmasterOf,
+  untilNobodyIsLeft,
+} from './place.ts'
 
 const version = 'api-version=2025-03-02-preview'
 const managementPort = 20_000 + (process.pid % 20_000)
@@ -76,10 +82,12 @@ describe('a server with two workers', () => {
     assert.equal((await revoke(server, id)).status, 204)
     const [dead, left] = workersOf(server.pid)
     assert.ok(dead !== undefined && left !== undefined)
+    const postmaster = postmasterOf(dataDir)
     process.kill(dead, 'SIGKILL')
+    assert.equal((await ask('/readyz')).status, 503)
     const now = await untilSo(async () => {
       // Nobody is sent to the new one before it can answer.
-      await Promise.all(looks(server, other.token).map(unlessCut))
+      await Promise.all(looks(server, other.token).map(unlessReset))
       const workers = workersOf(server.pid)
       const isReady = (await ask('/readyz')).status === 200
       const hasBoth = (await byWorker('parley_nodes')).size === 2
@@ -89,6 +97,44 @@ describe('a server with two workers', () => {
     assert.ok(now.includes(left))
     assert.deepEqual(await Promise.all(looks(server, token)), [false, false, false, false])
     assert.deepEqual(await Promise.all(looks(server, other.token)), [true, true, true, true])
+    assert.equal(postmasterOf(dataDir), postmaster)
+  })
+
+  test('answers, and keeps what it has answered, while one after the other is killed', async () => {
+    let isOver = false
+    const revoked: string[] = []
+    const live: string[] = []
+    const walk = async () => {
+      while (!isOver) {
+        const [doomed, kept] = [
+          await unlessReset(createWithToken(server)),
+          await unlessReset(createWithToken(server)),
+        ]
+        if (kept !== undefined) live.push(kept.token)
+        if (doomed === undefined) continue
+        const answer = await unlessReset(revoke(server, doomed.id))
+        if (answer === undefined) continue
+        assert.equal(answer.status, 204, answer.text)
+        revoked.push(doomed.token)
+        const seen = await Promise.all(looks(server, doomed.token).map(unlessReset))
+        assert.ok(!seen.includes(true), 'no node accepts what was answered')
+      }
+    }
+    const walks = Promise.all(Array.from({ length: walkersAtOnce }, walk))
+    for (let round = 0; round < 3; round++) {
+      const before = revoked.length
+      await untilSo(async () => (revoked.length >= before + 20 ? true : undefined))
+      const [dead] = workersOf(server.pid)
+      assert.ok(dead !== undefined)
+      process.kill(dead, 'SIGKILL')
+      const atKill = revoked.length
+      await untilSo(async () => (revoked.length > atKill + 5 ? true : undefined))
+      await untilSo(async () => ((await ask('/readyz')).status === 200 ? true : undefined))
+    }
+    isOver = true
+    await walks
+    for (const token of revoked) assert.deepEqual(await looks(server, token)[0], false)
+    for (const token of live) assert.deepEqual(await looks(server, token)[0], true)
   })
 
   test('ends with its primary', async () => {
@@ -111,12 +157,15 @@ describe('a server with two workers', () => {
   })
 })
 
-/** What the dead one was about to answer is cut. */
-function unlessCut(look: Promise<boolean>): Promise<void> {
-  return look.then(
-    (isLive) => assert.equal(isLive, true),
-    (error: NodeJS.ErrnoException) => assert.equal(error.code, 'ECONNRESET', error.message),
-  )
+/** `undefined` for what a process was about to answer that was killed. */
+async function unlessReset<Value>(asking: Promise<Value>): Promise<Value | undefined> {
+  try {
+    return await asking
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException
+    if (code !== 'ECONNRESET' && code !== 'EPIPE') throw error
+    return undefined
+  }
 }
 
 /** Processes whose parent is another one, that are Node and not the database. */

@@ -82,7 +82,7 @@ async function start(
     },
     isReady: async () => {
       const looks = [...(await crew.look()).values()]
-      return looks.length > 0 && looks.every(({ isReady }) => isReady)
+      return looks.length === settings.workersCount && looks.every(({ isReady }) => isReady)
     },
   })
   if (!management.ok) return management
