@@ -35,10 +35,23 @@ function sizeOf({ offers, takenCount }: Hand<unknown>): number {
   return offers.size + takenCount
 }
 
+/** Finds who has the fewest and room for an offer, the first of several. */
+function findNext<One extends Arrival>(
+  takers: ReadonlyMap<Taker<One>, Hand<One>>,
+  offersMax: number,
+): readonly [Taker<One>, Hand<One>] | undefined {
+  let next: readonly [Taker<One>, Hand<One>] | undefined
+  for (const [taker, hand] of takers) {
+    const isFull = hand.offers.size >= offersMax
+    if (!isFull && (next === undefined || sizeOf(hand) < sizeOf(next[1]))) next = [taker, hand]
+  }
+  return next
+}
+
 /**
  * Creates a dealer.
  *
- * Whoever has the fewest is next, taken or on the way, and among those the one whose turn is longest
+ * Whoever has the fewest is next, taken or on the way, and of several the one whose turn is longest
  * ago: connections that stay are spread evenly, and a process that hangs gets hardly any of those
  * that come and go. Because an offer is open until it is taken, nobody who came is lost with a
  * process that is killed. (Those of `node:cluster` are: what it has handed to a worker that dies
@@ -56,16 +69,8 @@ export function createDealer<One extends Arrival>(limits: {
   const waiting: One[] = []
   let isClosed = false
   let lastNumber = 0
-  const findNext = () => {
-    let next: readonly [Taker<One>, Hand<One>] | undefined
-    for (const [taker, hand] of takers) {
-      const isFull = hand.offers.size >= limits.offersMax
-      if (!isFull && (next === undefined || sizeOf(hand) < sizeOf(next[1]))) next = [taker, hand]
-    }
-    return next
-  }
   const deal = (one: One) => {
-    const next = findNext()
+    const next = findNext(takers, limits.offersMax)
     if (isClosed || (next === undefined && waiting.length >= limits.waitingMax)) return one.drop()
     if (next === undefined) {
       waiting.push(one)

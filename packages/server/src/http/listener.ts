@@ -218,7 +218,7 @@ function trackUnused(server: Server): () => void {
   }
 }
 
-/** A server waits for the connections that it accepted, and knows nothing of those it was handed. */
+/** A server waits for the connections that it accepted, and knows of none that it was handed. */
 async function closeServer(
   server: Server,
   taken: ReadonlySet<Socket>,

@@ -8,8 +8,8 @@ import {
   type TemporaryPostgres,
 } from '../database/embedded/temporary-postgres.ts'
 import { migrate } from '../database/migrate.ts'
-import { makeRoomForTokens } from '../database/partitions.ts'
-import { findLastSeq } from '../events/store.ts'
+import { dropExpiredTokenPartitions, makeRoomForTokens } from '../database/partitions.ts'
+import { deleteForgottenEvents, findLastSeq } from '../events/store.ts'
 import { openLog } from '../foundation/log.ts'
 import type { Watched } from '../foundation/metrics.ts'
 import { createPlatform } from '../foundation/platform.ts'
@@ -170,6 +170,34 @@ describe('a canary', () => {
     const [count] = await db`
       select (select count(*) from access_key) as keys, (select count(*) from audit_entry) as acts`
     assert.deepEqual(count, { keys: 0, acts: 0 })
+  })
+
+  test('goes on under another identity when its own was taken away as old', async () => {
+    const { counts } = await startNode()
+    const { resourceId } = canaryResource
+    await db.begin(async (transaction) => {
+      await transaction`delete from access_token where resource_id = ${resourceId}`
+      await transaction`delete from identity where resource_id = ${resourceId}`
+    })
+    const { passed } = counts()
+    await until(() => counts().passed > passed + 1)
+    assert.deepEqual(counts().failures, {})
+  })
+
+  test('is forgotten: its tokens when they are over, its revocations after a day', async () => {
+    const { canary, node } = await startNode()
+    await canary.stop()
+    await node.close()
+    const dayMs = 24 * 60 * 60 * 1000
+    const nowMs = Date.now() + dayMs + 2 * 60_000
+    await dropExpiredTokenPartitions(db, nowMs)
+    await deleteForgottenEvents(db, nowMs)
+    const [left] = await db`
+      select
+        (select count(*) from access_token) as tokens,
+        (select count(*) from revocation_event) as events`
+    assert.deepEqual(left, { tokens: 0, events: 0 })
+    await makeRoomForTokens(db, Date.now())
   })
 
   test('leaves nothing behind of processes that are long gone', async () => {

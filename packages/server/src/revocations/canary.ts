@@ -1,3 +1,4 @@
+import { ok } from '@parley/protocol'
 import type { SyncVerifier } from '@parley/verifier/node'
 import { serverLimits } from '../contract/limits.ts'
 import type { Database } from '../database/connect.ts'
@@ -129,23 +130,32 @@ async function sendOne(cage: Cage, tell: (notice: CanaryNotice) => Promise<void>
   }
 }
 
+/** Issues under the identity of this process; where another one took that away, under a new one. */
 async function issue(cage: Cage): Promise<{ readonly token: string; readonly identityId: string }> {
-  const { db, platform, issueToken } = cage
-  const { resourceId } = canaryResource
-  const nowMs = platform.now()
-  if (cage.identityId === undefined) {
-    const identityId = platform.newGuid()
-    await insertCanary(db, { subscriptionId: platform.newGuid(), identityId, atMs: nowMs })
-    cage.identityId = identityId
-  }
   const { identityId } = cage
-  const issuedAtSeconds = Math.floor(nowMs / 1000)
+  const issued = await issueFor(cage, identityId ?? (await makeIdentity(cage)))
+  const isGone = !issued.ok && issued.fault.kind === 'identity-not-owned'
+  const final = isGone ? await issueFor(cage, await makeIdentity(cage)) : issued
+  if (!final.ok) throw new Error(final.fault.kind)
+  return final.value
+}
+
+async function makeIdentity(cage: Cage): Promise<string> {
+  const { db, platform } = cage
+  const identityId = platform.newGuid()
+  const atMs = platform.now()
+  await insertCanary(db, { subscriptionId: platform.newGuid(), identityId, atMs })
+  cage.identityId = identityId
+  return identityId
+}
+
+async function issueFor({ platform, issueToken }: Cage, identityId: string) {
+  const issuedAtSeconds = Math.floor(platform.now() / 1000)
   const expiresAtSeconds = issuedAtSeconds + serverLimits.canaryLifetimeSeconds
   const terms = termsOf({ issuedAtSeconds, expiresAtSeconds })
-  const caller = { resourceId, accessKey: undefined }
+  const caller = { resourceId: canaryResource.resourceId, accessKey: undefined }
   const issued = await issueToken({ caller, identityId, terms })
-  if (issued.ok) return { token: issued.value.token, identityId }
-  throw issued.fault.kind === 'identity-not-owned' ? gone(cage) : new Error(issued.fault.kind)
+  return issued.ok ? ok({ token: issued.value.token, identityId }) : issued
 }
 
 /** The next canary gets another identity. */
