@@ -19,7 +19,7 @@ export const filesAreReached: Rule = {
   check: (tree) => {
     const reached = reachableFrom(tree, entriesOf(tree))
     return packageSources(tree)
-      .filter(({ path }) => !reached.has(path))
+      .filter(({ path }) => !reached.has(path) && !path.endsWith('.d.ts'))
       .map(({ path }) => ({ path, line: 1, what: 'nothing reaches this file' }))
   },
   example: {

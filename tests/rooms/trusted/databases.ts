@@ -3,19 +3,13 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after } from 'node:test'
+import { kyselySqlite } from '@parley/cli/app-database'
 import {
   startTemporaryPostgres,
   type TemporaryPostgres,
 } from '@parley/server/database/embedded/temporary-postgres'
 import { type Dialect, type MigrationOptions, mappingMigration } from '@parley/trusted-service'
-import {
-  Kysely,
-  MysqlDialect,
-  PostgresDialect,
-  type SqliteDatabase,
-  SqliteDialect,
-  sql,
-} from 'kysely'
+import { Kysely, MysqlDialect, PostgresDialect, SqliteDialect, sql } from 'kysely'
 import { createPool } from 'mysql2'
 import sqlite from 'node-sqlite3-wasm'
 import pg from 'pg'
@@ -106,20 +100,6 @@ async function openSqlite(): Promise<AppDatabase> {
 
 /** Opens a file of SQLite, once more if it is open already. */
 export function openSqliteFile(path: string): AppDatabase {
-  const database = sqliteDatabase(new sqlite.Database(path))
+  const database = kyselySqlite(new sqlite.Database(path))
   return opened(new Kysely({ dialect: new SqliteDialect({ database }) }))
-}
-
-/** What Kysely expects of a SQLite driver, over one without native code. */
-function sqliteDatabase(database: sqlite.Database): SqliteDatabase {
-  return {
-    close: () => database.close(),
-    prepare: (text) => ({
-      reader: /^\s*(?:select|pragma)\b|\breturning\b/i.test(text),
-      all: (parameters) => database.all(text, [...parameters] as sqlite.JSValue[]),
-      run: (parameters) => database.run(text, [...parameters] as sqlite.JSValue[]),
-      iterate: (parameters) =>
-        database.all(text, [...parameters] as sqlite.JSValue[])[Symbol.iterator](),
-    }),
-  }
 }
