@@ -40,6 +40,8 @@ export interface Series {
   readonly name: string
   /** CPU microseconds per request of all processes of the server, one figure per round. */
   readonly microseconds: readonly number[]
+  /** The same of the one Node process that used the most. */
+  readonly busiestMicroseconds: readonly number[]
   /** Requests per second, one figure per round; wall time, so only a hint. */
   readonly perSecond: readonly number[]
 }
@@ -86,6 +88,7 @@ export async function compare<const Contenders extends readonly Contender[]>(
   const tables = contenders.map(({ name }) => ({
     name,
     microseconds: [] as number[],
+    busiestMicroseconds: [] as number[],
     perSecond: [] as number[],
   }))
   // Round -1 warms up: code gets compiled, pools filled, connections of the database opened.
@@ -94,6 +97,7 @@ export async function compare<const Contenders extends readonly Contender[]>(
       const result = await runRound(bench, contender)
       if (round < 0) continue
       tables[index]?.microseconds.push(result.cpuMicroseconds / result.count)
+      tables[index]?.busiestMicroseconds.push(result.busiestMicroseconds / result.count)
       tables[index]?.perSecond.push((result.count * 1000) / result.elapsedMs)
     }
   }

@@ -55,18 +55,21 @@ export async function measureIssue(bench: Bench): Promise<Claim[]> {
   }
 }
 
-async function parleyIssuing(options: {
+/** A server that issues tokens, each for another identity. */
+export async function parleyIssuing(options: {
   readonly parley: ParleyServer
   readonly endpoint: Endpoint
   readonly identities: readonly string[]
   /** Takes the tokens of the samples. */
   readonly issued: string[]
   readonly connections: number
+  /** What tells it from others in the report. */
+  readonly label?: string
 }): Promise<Contender> {
-  const { parley, endpoint, identities, issued, connections } = options
+  const { parley, endpoint, identities, issued, connections, label = '' } = options
   const keys = await fetchKeys(parley)
   return {
-    name: `Parley ${endpoint.protocol.slice(0, -1)}: issue, ${connections} connections`,
+    name: `Parley ${endpoint.protocol.slice(0, -1)}${label}: issue, ${connections} connections`,
     server: parley,
     endpoint,
     connections,

@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { Connection, type Endpoint } from './connection.ts'
-import { type AccountedServer, cpuMicroseconds } from './processes.ts'
+import { type AccountedServer, cpuMicroseconds, cpuOfNodes } from './processes.ts'
 
 /**
  * The load generator: a process of its own, so that it costs the same for every server and is not
@@ -42,6 +42,8 @@ export interface Sample {
 export interface LoadResult {
   readonly count: number
   readonly cpuMicroseconds: number
+  /** Of that Node process of the server alone that used the most. */
+  readonly busiestMicroseconds: number
   readonly elapsedMs: number
   readonly samples: readonly Sample[]
   /** How long the slowest of 100 took: from when it was due, or was sent, to its answer. */
@@ -103,6 +105,9 @@ async function run(plan: LoadPlan): Promise<LoadResult> {
     return {
       count: after.completed - before.completed,
       cpuMicroseconds: after.cpu - before.cpu,
+      busiestMicroseconds: Math.max(
+        ...[...after.nodes].map(([pid, used]) => used - (before.nodes.get(pid) ?? 0)),
+      ),
       elapsedMs: after.atMs - before.atMs,
       samples: loop.samples,
       p50Ms: quantile(loop.latenciesMs, 0.5),
@@ -115,7 +120,9 @@ async function run(plan: LoadPlan): Promise<LoadResult> {
 }
 
 function readCounters({ plan, completed }: Loop) {
-  return { completed, cpu: cpuMicroseconds(plan.server), atMs: performance.now() }
+  const { server } = plan
+  const used = { cpu: cpuMicroseconds(server), nodes: cpuOfNodes(server) }
+  return { completed, ...used, atMs: performance.now() }
 }
 
 function quantile(figures: readonly number[], part: number): number {

@@ -52,6 +52,14 @@ export function cpuMicroseconds(server: AccountedServer): number {
   return ticks.reduce((sum, part) => sum + part, 0) * microsecondsPerTick
 }
 
+/** CPU time of each process of a server that runs Node, in microseconds, by its id. */
+export function cpuOfNodes(server: AccountedServer): ReadonlyMap<number, number> {
+  const nodes = listProcesses(server).filter((pid) => {
+    return findText(`/proc/${pid}/cmdline`)?.split('\0')[0] === process.execPath
+  })
+  return new Map(nodes.map((pid) => [pid, (findStat(pid)?.cpuTicks ?? 0) * microsecondsPerTick]))
+}
+
 /**
  * The same in nanoseconds, for what takes less than a hundredth of a second: the kernel's account
  * of each thread. Threads and processes that ended meanwhile are missing, so only over an instant.

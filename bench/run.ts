@@ -15,6 +15,7 @@ import { measurePeers } from './peers.ts'
 import { measurePurge } from './purge.ts'
 import { measureRegenerate } from './regenerate.ts'
 import { createReport, printReport, printSeries, readMachineFacts } from './report.ts'
+import { measureWorkers } from './workers.ts'
 
 /**
  * Runs the scripts of the bench, all of them or those named, and prints a table of their claims.
@@ -35,6 +36,7 @@ const scripts: Readonly<Record<string, (bench: Bench) => Promise<Claim[]>>> = {
   regenerate: measureRegenerate,
   purge: measurePurge,
   live: measureLive,
+  workers: measureWorkers,
 }
 
 /** Scripts that print a table of their own: they measure inside one process, without a server. */

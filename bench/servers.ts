@@ -94,7 +94,10 @@ export function createWorkDirectory(): { readonly path: string; readonly remove:
  * @param dataDirectory - made by the server when it is not there.
  * @returns when the banner has shown the connection string.
  */
-export async function startParley(dataDirectory: string): Promise<ParleyServer> {
+export async function startParley(
+  dataDirectory: string,
+  { workers = 1 }: { readonly workers?: number } = {},
+): Promise<ParleyServer> {
   const main = fileURLToPath(new URL('../../packages/server/dist/main.js', import.meta.url))
   const logFile = `${dataDirectory}.log`
   const log = openSync(logFile, 'a')
@@ -106,6 +109,7 @@ export async function startParley(dataDirectory: string): Promise<ParleyServer> 
       PARLEY_HTTP_PORT: '0',
       PARLEY_MANAGEMENT_PORT: '0',
       PARLEY_LOG_LEVEL: 'info',
+      PARLEY_WORKERS: String(workers),
       // Ports differ from start to start, and with them the issuer that would be the default.
       PARLEY_ISSUER: 'https://parley.example',
     },

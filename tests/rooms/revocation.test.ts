@@ -224,6 +224,7 @@ describe('the log of cut-offs', () => {
       subject: id.slice(43),
       generation: 2,
       forgetAtMs,
+      appendedAtMs: event?.appendedAtMs,
     })
     await deleteForgottenEvents(db, forgetAtMs - 1)
     assert.equal((await ownEvents()).length, 1)

@@ -35,6 +35,7 @@ import { purgeSteps } from './purge-steps.ts'
 import { createResourceDirectory, type ResourceDirectory } from './resources/directory.ts'
 import { type Purger, startPurger } from './resources/purge.ts'
 import { purgeNumbers } from './resources/purge-numbers.ts'
+import { type Canary, startCanary } from './revocations/canary.ts'
 import { createRevocationStreams, type RevocationStreams } from './revocations/streams.ts'
 import { followCutOffs, loadCutOffs } from './tokens/cut-offs.ts'
 import type { SigningKeyRing } from './tokens/signing-key-ring.ts'
@@ -66,6 +67,8 @@ export interface Assembly {
   readonly keyRing: KeyRing
   readonly overlaps: OverlapWatch
   readonly controlPlane: ControlPlane
+  readonly verifier: SyncVerifier
+  readonly issuer: string
   /** To be stopped before the database is closed. */
   readonly purger: Purger
   /** To be closed after the last request was answered. */
@@ -91,6 +94,7 @@ export async function assemble(world: AssemblyWorld): Promise<Assembly> {
   feed.follow(followSigningKeys(rotation))
   await loadCutOffs(db, verifier, platform.now())
   const metrics = createMetrics()
+  metrics.watch(node.watched)
   const { isCurrent } = node
   const { monotonicNow } = platform
   const streams = createRevocationStreams({ db, feed, openings, ring, isCurrent, monotonicNow })
@@ -130,6 +134,8 @@ export async function assemble(world: AssemblyWorld): Promise<Assembly> {
     streams,
     realtime,
     publish: publishNotices,
+    verifier,
+    issuer,
   }
 }
 
@@ -156,6 +162,18 @@ function closingAfter(informed: Follower, openings: Openings): Follower {
       openings.closeAll()
     },
   }
+}
+
+/** Starts the canary, where it is on. The node has joined the others by now. */
+export async function openCanary(
+  { settings, db, platform, log, node, ring }: AssemblyWorld,
+  { verifier, issuer, metrics }: Assembly,
+): Promise<Canary | undefined> {
+  if (!settings.hasCanary) return undefined
+  const shared = { db, platform, log: log.log, node, verifier, issuer }
+  const canary = await startCanary({ ...shared, sign: ring.sign })
+  metrics.watch(canary.watched)
+  return canary
 }
 
 function pipelineOf(

@@ -2,13 +2,22 @@
 /**
  * The process: reads the environment, starts a server, prints the banner, stops on a signal.
  */
+import { fork } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
+import { fileURLToPath } from 'node:url'
+import { ok, type Result } from '@parley/protocol'
 import { bannerText } from './admin/banner.ts'
 import { isLateWrite } from './database/late-write.ts'
 import { type OpenLog, openLog } from './foundation/log.ts'
 import { createPlatform } from './foundation/platform.ts'
 import { readSettings } from './foundation/settings.ts'
-import { startParley } from './parley.ts'
+import { type ParleyOptions, type StartFault, startParley } from './parley.ts'
+import { type Primary, startPrimary } from './primary.ts'
+import { type FromWorker, work } from './worker.ts'
+
+/** What a primary says to a process of this file that is to work under it. */
+const workerWord = 'worker'
+const mainFile = fileURLToPath(import.meta.url)
 
 const exitBadSettings = 2
 const exitFailed = 1
@@ -43,7 +52,7 @@ async function main(): Promise<void> {
   const openedLog = openLog({ level: settings.value.logLevel, fileDescriptor: 2 })
   const { log, flush } = openedLog
   process.on('uncaughtException', (error) => judgeUncaught(error, openedLog))
-  const started = await startParley({
+  const options = {
     settings: settings.value,
     platform: createPlatform({
       now: Date.now,
@@ -58,7 +67,9 @@ async function main(): Promise<void> {
       uid: process.getuid?.(),
       env: process.env,
     },
-  })
+  }
+  if (process.argv[2] === workerWord) return serveUnderPrimary(options, flush)
+  const started = await startAlone(options)
   if (!started.ok) {
     flush()
     console.error(`Parley cannot start: ${started.fault.message}`)
@@ -85,7 +96,35 @@ async function main(): Promise<void> {
     return stop(exitFailed)
   })
   // Last: whoever waits for the banner may send a signal the moment it is there.
-  console.log(bannerText(await parley.openReachable(), parley.environmentFile))
+  console.log(await parley.openBanner())
+}
+
+/** Starts a server of one process, or the primary of several. */
+async function startAlone(options: ParleyOptions): Promise<Result<Primary, StartFault>> {
+  if (options.settings.workersCount > 1) {
+    // Settings and addresses with absent members stay as they are on their way.
+    const forkWorker = () => fork(mainFile, [workerWord], { serialization: 'advanced' })
+    return startPrimary(options, forkWorker)
+  }
+  const started = await startParley(options)
+  if (!started.ok) return started
+  const { openReachable, environmentFile } = started.value
+  const openBanner = async () => bannerText(await openReachable(), environmentFile)
+  return ok({ ...started.value, openBanner })
+}
+
+/** The primary alone says when to stop: signals of a terminal come to all processes at once. */
+function serveUnderPrimary(options: ParleyOptions, flush: () => void): void {
+  for (const signal of ['SIGTERM', 'SIGINT']) process.on(signal, () => undefined)
+  work(options, {
+    tell: (message: FromWorker) => void (process.connected && process.send?.(message)),
+    onMessage: (listener) => process.on('message', listener as NodeJS.MessageListener),
+    onDisconnect: (listener) => process.on('disconnect', listener),
+    end: (exitCode) => {
+      flush()
+      process.exit(exitCode)
+    },
+  })
 }
 
 await main()

@@ -11,28 +11,27 @@ import { openManagement } from './admin/management.ts'
 import { rotateMasterKey } from './admin/master-key-rotation.ts'
 import { endpointOf, type Reachable } from './admin/reachable.ts'
 import { reachableOpener } from './admin/reachable-opener.ts'
-import { assemble } from './assembly.ts'
+import { assemble, openCanary } from './assembly.ts'
 import { startChatWork } from './chat/recurring.ts'
 import { serverLimits } from './contract/limits.ts'
 import { isDatabaseAnswering } from './database/availability.ts'
-import type { Database } from './database/connect.ts'
+import type { DatabaseAddress } from './database/connect.ts'
 import { claimDataDirectory } from './database/data-directory.ts'
 import { type HostFacts, type OpenDatabase, openDatabase } from './database/open.ts'
-import { dropExpiredTokenPartitions, makeRoomForTokens } from './database/partitions.ts'
-import { deleteForgottenEvents, findLastSeq } from './events/store.ts'
+import { findLastSeq } from './events/store.ts'
 import type { OpenLog } from './foundation/log.ts'
 import { openSealers } from './foundation/master-key.ts'
+import type { MetricReading } from './foundation/metrics.ts'
 import type { Platform } from './foundation/platform.ts'
-import { startRecurringWork, type Task } from './foundation/recurring-work.ts'
+import { startRecurringWork } from './foundation/recurring-work.ts'
 import type { Sealer } from './foundation/seal.ts'
 import type { Settings } from './foundation/settings.ts'
+import { houseKeepingTasks } from './house-keeping.ts'
 import { type AppOptions, serveApp } from './http/app.ts'
 import { bindListener, type Listener } from './http/listener.ts'
 import { routesOf } from './http/routes.ts'
 import { startKeyWork } from './keys/recurring.ts'
 import { createNode, type Node } from './nodes/node.ts'
-import { deleteOldPurges } from './resources/purge-store.ts'
-import { deletePurgedSubscriptions } from './resources/subscriptions.ts'
 import { openTls } from './tls/open.ts'
 import { createSigningKeyRing } from './tokens/signing-key-ring.ts'
 import { createSigningKeyRotation, signingTermsOf } from './tokens/signing-key-rotation.ts'
@@ -45,6 +44,8 @@ export interface ParleyOptions {
   readonly host: HostFacts
   /** How issuers are asked for their keys. */
   readonly fetch: typeof globalThis.fetch
+  /** Where the database is that a primary holds, with the data directory, for this worker of it. */
+  readonly heldDatabase?: DatabaseAddress
 }
 
 /** Why a server did not start; the message is for the person who started it. */
@@ -64,6 +65,11 @@ export interface Parley {
   /** Path of `parley.env`. */
   readonly environmentFile: string
   readonly managementPort: number | undefined
+  /** What `/readyz` and `/metrics` say. */
+  readonly isReady: () => Promise<boolean>
+  readonly readMetrics: () => Promise<readonly MetricReading[]>
+  /** Serve a connection that a primary has accepted. */
+  readonly takers: Readonly<Record<Listener['scheme'], Listener['take'] | undefined>>
   /** Creates a resource with its keys; the server accepts them at once. */
   readonly createResource: (name: string) => Promise<CreatedResource>
   /** Does a round of the house-keeping that is done every ten minutes anyway. */
@@ -104,7 +110,11 @@ async function start(
   closers: Closers,
 ): Promise<Result<Started, StartFault>> {
   const { platform, host } = options
-  const claim = await claimDataDirectory(options.settings.dataDir, host.platform)
+  const { dataDir: directory } = options.settings
+  const claim =
+    options.heldDatabase === undefined
+      ? await claimDataDirectory(directory, host.platform)
+      : ok({ directory, release: async () => undefined })
   if (!claim.ok) return claim
   closers.push(() => claim.value.release())
   const dataDir = claim.value.directory
@@ -115,9 +125,10 @@ async function start(
   const settings = { ...options.settings, masterKey: undefined, masterKeyFormer: undefined }
   // Making a certificate and making a database take about as long: a first start does both at once.
   const [bound, opened] = await Promise.all([
-    bindListeners({ settings, platform, dataDir }, closers),
+    bindListeners({ ...options, settings, dataDir }, closers),
     openDatabase({
       databaseUrl: settings.databaseUrl,
+      heldDatabase: options.heldDatabase,
       dataDir,
       platform,
       log: options.log.log,
@@ -160,7 +171,9 @@ interface BoundListeners {
 }
 
 async function bindListeners(
-  options: Pick<ParleyOptions, 'settings' | 'platform'> & { readonly dataDir: string },
+  options: Pick<ParleyOptions, 'settings' | 'platform' | 'heldDatabase'> & {
+    readonly dataDir: string
+  },
   closers: Closers,
 ): Promise<Result<BoundListeners, StartFault>> {
   const { settings, platform, dataDir } = options
@@ -173,19 +186,20 @@ async function bindListeners(
   })
   if (!tls.ok) return tls
   const { host, httpsPort, httpPort, stopTimeoutMs } = settings
-  const https = await bindListener({ host, port: httpsPort, tls: tls.value })
+  const isHanded = options.heldDatabase !== undefined
+  const https = await bindListener({ host, port: httpsPort, tls: tls.value, isHanded })
   if (!https.ok) return https
   closers.push(() => https.value.close(stopTimeoutMs))
   const { caFile } = tls.value
   if (httpPort === undefined) return ok({ https: https.value, http: undefined, caFile })
-  const http = await bindListener({ host: '127.0.0.1', port: httpPort })
+  const http = await bindListener({ host: '127.0.0.1', port: httpPort, isHanded })
   if (!http.ok) return http
   closers.push(() => http.value.close(stopTimeoutMs))
   return ok({ https: https.value, http: http.value, caFile })
 }
 
 /** The names that a development certificate has to stand for, beside those of this machine. */
-function certifiedHosts(settings: Settings): readonly string[] {
+export function certifiedHosts(settings: Settings): readonly string[] {
   const { publicHosts, domain } = settings
   const hosts = domain === undefined ? publicHosts : [...publicHosts, domain, `*.${domain}`]
   return hosts.map((host) => host.replace(/:[0-9]+$/, ''))
@@ -211,7 +225,8 @@ async function serve(opened: Opened): Promise<Result<Started, StartFault>> {
   const terms = signingTermsOf(settings)
   const { feed } = node
   const rotation = createSigningKeyRotation({ db, feed, platform, sealer, ring, ...terms })
-  const assembly = await assemble({ ...opened, db, address, endpoint, ring, rotation })
+  const world = { ...opened, db, address, endpoint, ring, rotation }
+  const assembly = await assemble(world)
   const { pipeline, operations, metrics, controlPlane, purger, streams } = assembly
   closers.push(() => purger.stop())
   closers.push(() => node.close())
@@ -227,15 +242,15 @@ async function serve(opened: Opened): Promise<Result<Started, StartFault>> {
   closers.push(await startChatWork({ ...assembly, db, feed, now: platform.now, log: log.log }))
   const closeRealtime = await assembly.realtime.start(serversOf(bound))
   closers.push(closeRealtime)
+  const canary = await openCanary(world, assembly)
+  closers.push(async () => canary?.stop())
   await serveOnAll(bound, { routes: routesOf(operations), pipeline })
   let isStopping = false
-  const isReady = async () => !isStopping && node.isCurrent() && isDatabaseAnswering(db)
-  const { managementPort: port } = settings
-  const opening =
-    port === undefined ? ok(undefined) : await openManagement({ port, metrics, isReady })
-  if (!opening.ok) return opening
-  const management = opening.value
-  if (management !== undefined) closers.push(() => management.close())
+  const isReady = async () =>
+    !isStopping && node.isCurrent() && canary?.isWell() !== false && isDatabaseAnswering(db)
+  const management = await openManagement({ port: settings.managementPort, metrics, isReady })
+  if (!management.ok) return management
+  closers.push(() => management.value.close())
   closers.push(async () => streams.close())
   closers.push(async () => {
     isStopping = true
@@ -253,7 +268,10 @@ async function serve(opened: Opened): Promise<Result<Started, StartFault>> {
     httpEndpoint: (await openReachable()).httpEndpoint,
     openReachable,
     environmentFile: await writeEnvironmentFile(opened.dataDir, await openReachable()),
-    managementPort: management?.port,
+    managementPort: management.value.port,
+    isReady,
+    readMetrics: metrics.read,
+    takers: { https: bound.https.take, http: bound.http?.take },
     failed,
     keepHouse: houseKeeping.round,
     createResource: async (name) => {
@@ -273,25 +291,6 @@ async function serveOnAll(
   served: Pick<AppOptions, 'routes' | 'pipeline'>,
 ): Promise<void> {
   for (const listener of [https, http]) {
-    if (listener === undefined) continue
-    await serveApp({ listener, ...served, newRequestId: randomUUID })
+    if (listener !== undefined) await serveApp({ listener, ...served, newRequestId: randomUUID })
   }
-}
-
-/**
- * Ledger rows reach 24 hours ahead and partitions 48, so a day of failed rounds passes before
- * anything suffers.
- */
-function houseKeepingTasks(
-  db: Database,
-  { now, turnKeys }: { readonly now: () => number; readonly turnKeys: () => Promise<void> },
-): readonly Task[] {
-  return [
-    { name: 'make room in the ledger', run: () => makeRoomForTokens(db, now()) },
-    { name: 'drop expired tokens', run: () => dropExpiredTokenPartitions(db, now()) },
-    { name: 'forget events', run: () => deleteForgottenEvents(db, now()) },
-    { name: 'forget deleted subscriptions', run: () => deletePurgedSubscriptions(db) },
-    { name: 'turn the signing keys', run: turnKeys },
-    { name: 'forget purges', run: () => deleteOldPurges(db, now()) },
-  ]
 }

@@ -5,15 +5,16 @@ import { type AddressUnavailable, bindServer } from '../http/listener.ts'
 
 /** The listener for operators, on loopback. */
 export interface Management {
-  readonly port: number
+  /** `undefined` where there is none. */
+  readonly port: number | undefined
   readonly close: () => Promise<void>
 }
 
 /** What operators can ask. */
 export interface ManagementOptions {
-  /** 0 takes any free port. */
-  readonly port: number
-  readonly metrics: Metrics
+  /** 0 takes any free port; `undefined`: there is no such listener. */
+  readonly port: number | undefined
+  readonly metrics: Pick<Metrics, 'contentType' | 'print'>
   /** Whether requests are served: the database answers and no stop is under way. */
   readonly isReady: () => Promise<boolean>
 }
@@ -28,6 +29,8 @@ export interface ManagementOptions {
 export async function openManagement(
   options: ManagementOptions,
 ): Promise<Result<Management, AddressUnavailable>> {
+  const { port } = options
+  if (port === undefined) return ok({ port, close: async () => undefined })
   const server = createServer(async (request, response) => {
     switch (request.url) {
       case '/metrics':
@@ -45,7 +48,7 @@ export async function openManagement(
         return send(response, 404, plain('not found'))
     }
   })
-  const bound = await bindServer(server, { host: '127.0.0.1', port: options.port })
+  const bound = await bindServer(server, { host: '127.0.0.1', port })
   if (!bound.ok) return bound
   return ok({ port: bound.value, close: () => closed(server) })
 }

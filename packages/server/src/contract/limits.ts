@@ -91,6 +91,24 @@ export const serverLimits = {
   changesWaitingMax: 1000,
   /** Time between two rounds of what concerns access keys, in milliseconds. */
   keyRoundIntervalMs: 10_000,
+  /** Time between two attempts to replace a worker, in milliseconds. */
+  workerPauseMs: 1000,
+  /** How long a primary waits for a worker to say how it is, in milliseconds. */
+  workerLookTimeoutMs: 2000,
+  /** Connections that wait for a worker; more are closed. */
+  connectionsWaitingMax: 1024,
+  /** Connections that one worker was handed and has not taken. */
+  connectionsUntakenMax: 64,
+  /** Time between two canaries, in milliseconds. */
+  canaryIntervalMs: 1000,
+  /** Time without one that fared well after which a node sends its own, in milliseconds. */
+  canaryLateMs: 2500,
+  /** The same after which a node is not ready, in milliseconds. */
+  canaryAgeMaxMs: 5000,
+  /** How long the token of a canary would live, in seconds. */
+  canaryLifetimeSeconds: 120,
+  /** Canaries of other nodes that a node waits to see revoked. */
+  canariesWitnessedMax: 16,
   /** Time between two rounds of house-keeping in the database, in milliseconds. */
   houseKeepingIntervalMs: 10 * 60 * 1000,
   /** Clock difference that the times of a bearer may have, in seconds: `exp`, `nbf`. */

@@ -31,6 +31,10 @@ export type HostFacts = PlatformFacts
 export interface OpenDatabaseOptions {
   /** Absent: the embedded PostgreSQL in the data directory. */
   readonly databaseUrl: string | undefined
+  /** Another process has opened it, and closes it after this one. */
+  readonly heldDatabase?: DatabaseAddress | undefined
+  /** Processes that will connect to the embedded one. Default 1. */
+  readonly workersCount?: number
   readonly dataDir: string
   readonly platform: Platform
   readonly log: Log
@@ -48,17 +52,25 @@ export type OpenDatabaseFault = EmbeddedPostgresFault | ConnectFault | Migration
 export async function openDatabase(
   options: OpenDatabaseOptions,
 ): Promise<Result<OpenDatabase, OpenDatabaseFault>> {
-  const { databaseUrl, dataDir, log, host: facts } = options
+  const { databaseUrl, heldDatabase, dataDir, log, host: facts } = options
+  if (heldDatabase !== undefined) return openAt(heldDatabase, options, undefined)
   if (databaseUrl !== undefined) {
     return openAt({ kind: 'url', url: databaseUrl }, options, undefined)
   }
   const clusterDirectory = join(dataDir, 'postgres')
-  const embedded = await startEmbeddedPostgres({ clusterDirectory, log, facts })
+  const embedded = await startEmbeddedPostgres({
+    ...{ clusterDirectory, log, facts, connectionsMax: connectionsMaxFor(options) },
+  })
   if (!embedded.ok) return embedded
   const address = { kind: 'embedded', connection: embedded.value.connection } as const
   const opened = await openAt(address, options, embedded.value)
   if (!opened.ok) await embedded.value.stop()
   return opened
+}
+
+/** A pool, a node and what comes for a moment, for each process; and whoever looks in. */
+function connectionsMaxFor({ workersCount = 1 }: OpenDatabaseOptions): number {
+  return 12 + 8 * workersCount
 }
 
 async function openAt(

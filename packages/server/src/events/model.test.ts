@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import { batchOf, eventOfLine, type LogEvent, parseNotice } from './model.ts'
+import { batchOf, eventOfLine, type LogEvent, parseAppendedNotice, parseNotice } from './model.ts'
 
 const resourceId = '0190a5ad-93f4-7c1e-8d2b-3c4d5e6f7a8b'
 const one = '11111111-1111-4111-8111-111111111111'
@@ -24,6 +24,20 @@ describe('a notice', () => {
     const text = `7:8:resource-changed:${resourceId}:1780000000000:${resourceId}=0`
     const events = [{ kind: 'resource-changed', resourceId, seq: 8 }]
     assert.deepEqual(parseNotice(text), { seqBefore: 7, seqLast: 8, events })
+  })
+
+  test('is told before it when its events were appended, to the microsecond', () => {
+    const appended = parseAppendedNotice('appended:8:1780000000123456')
+    assert.deepEqual(appended, { seqLast: 8, appendedAtMs: 1_780_000_000_123.456 })
+    const text = `7:8:resource-changed:${resourceId}:1780000000000:${resourceId}=0`
+    const event = { kind: 'resource-changed', resourceId, seq: 8 }
+    const { appendedAtMs } = appended ?? {}
+    const noted = [{ ...event, appendedAtMs }]
+    assert.deepEqual(parseNotice(text, appended), { seqBefore: 7, seqLast: 8, events: noted })
+    // What was told of others, whose own notice was missed, is not taken for these.
+    const others = { seqLast: 7, appendedAtMs: 1 }
+    assert.deepEqual(parseNotice(text, others), { seqBefore: 7, seqLast: 8, events: [event] })
+    assert.equal(parseNotice('appended:8:1780000000123456'), undefined)
   })
 
   const withoutEvents = ['7:9', `7:9:identity:${resourceId}:1780000000000:${one}=4`]

@@ -37,7 +37,16 @@ export interface ChangeEvent {
 }
 
 /** An entry of the log. */
-export type LogEvent = RevocationEvent | ChangeEvent
+export type LogEvent = (RevocationEvent | ChangeEvent) & Appended
+
+/** What is known of when an entry was appended. */
+export interface Appended {
+  /**
+   * By the clock of the database, right before the commit: only for measuring, against that same
+   * clock. Absent where it was appended by a server that did not note it.
+   */
+  readonly appendedAtMs?: number
+}
 
 /** Stands for no resource in particular. */
 export const everyResource = '00000000-0000-0000-0000-000000000000'
@@ -58,7 +67,7 @@ function isEventKind(kind: string): kind is LogEvent['kind'] {
 }
 
 /** Says whether an event voids tokens, which makes it one for verifiers. */
-export function isCutOffEvent(event: LogEvent): event is RevocationEvent {
+export function isCutOffEvent(event: LogEvent): event is RevocationEvent & Appended {
   return event.kind !== 'resource-changed' && event.kind !== 'signing-keys-changed'
 }
 
@@ -72,7 +81,7 @@ export interface EventBatch {
 }
 
 /** A line of the log as a row or a notice tells it. */
-export interface LogLine {
+export interface LogLine extends Appended {
   readonly kind: string
   readonly resourceId: string
   readonly subject: string
@@ -87,9 +96,9 @@ export interface LogLine {
  * @throws Error for a kind that only a later version knows: see the essay.
  */
 export function eventOfLine(line: LogLine): LogEvent {
-  const { kind, resourceId, seq } = line
+  const { kind, resourceId, seq, appendedAtMs } = line
   if (kind === 'resource-changed' || kind === 'signing-keys-changed') {
-    return { kind, resourceId, seq }
+    return { kind, resourceId, seq, ...(appendedAtMs === undefined ? {} : { appendedAtMs }) }
   }
   return { ...line, kind: cutOffKindOf(kind) }
 }
@@ -124,6 +133,27 @@ export function batchOf(events: readonly LogEvent[]): EventBatch | undefined {
   return { seqBefore, seqLast: last.seq, events: isWhole ? inOrder : undefined }
 }
 
+/** When the events up to a number were appended, as told right before their own notice. */
+export interface AppendedNotice {
+  readonly seqLast: number
+  /** As in `Appended`. */
+  readonly appendedAtMs: number
+}
+
+const appendedPattern = /^appended:(\d+):(\d+)$/
+
+/**
+ * Reads the notice `appended:last:microseconds`. It goes before the notice of the events rather
+ * than in it, so that servers of the version before can read that one.
+ *
+ * @returns `undefined` for any other text.
+ */
+export function parseAppendedNotice(text: string): AppendedNotice | undefined {
+  const [, last, instant] = appendedPattern.exec(text) ?? []
+  if (last === undefined) return undefined
+  return { seqLast: Number(last), appendedAtMs: Number(instant) / 1000 }
+}
+
 const noticePattern =
   /^(\d+):(\d+)(?::([a-z-]+):([0-9a-f-]{36}):(\d+):((?:[0-9a-z-]+=\d+,)*[0-9a-z-]+=\d+))?$/
 
@@ -133,9 +163,10 @@ const noticePattern =
  *
  * An event of a kind that is not known is left to be read from the log, where that fails.
  *
+ * @param appended - the last that was told of; that of other events says nothing about these.
  * @returns `undefined` for what no trigger of ours wrote; the next renewal finds what it stood for.
  */
-export function parseNotice(text: string): EventBatch | undefined {
+export function parseNotice(text: string, appended?: AppendedNotice): EventBatch | undefined {
   const [, before, last, kind, resourceId = '', forgetAt, subjects] = noticePattern.exec(text) ?? []
   if (before === undefined) return undefined
   const [seqBefore, seqLast] = [Number(before), Number(last)]
@@ -143,6 +174,8 @@ export function parseNotice(text: string): EventBatch | undefined {
     return { seqBefore, seqLast, events: undefined }
   }
   const forgetAtMs = Number(forgetAt)
+  const isTheirs = appended?.seqLast === seqLast
+  const instant = isTheirs ? { appendedAtMs: appended.appendedAtMs } : {}
   const events = subjects.split(',').map((pair, index) => {
     const [subject = '', generation] = pair.split('=')
     const seq = seqBefore + 1 + index
@@ -153,6 +186,7 @@ export function parseNotice(text: string): EventBatch | undefined {
       generation: Number(generation),
       seq,
       forgetAtMs,
+      ...instant,
     })
   })
   return { seqBefore, seqLast, events: events.length === seqLast - seqBefore ? events : undefined }

@@ -16,6 +16,7 @@ export interface RevocationEventRow {
   readonly subject: string
   readonly generation: string | number
   readonly forget_at: Date
+  readonly appended_at_ms: number | null
 }
 
 /** Reads a row of the log that a statement of a cause returned: a cut-off. */
@@ -33,7 +34,16 @@ function logEventFrom(row: RevocationEventRow): LogEvent {
     generation: Number(row.generation),
     seq: Number(row.seq),
     forgetAtMs: row.forget_at.getTime(),
+    ...(row.appended_at_ms === null ? {} : { appendedAtMs: row.appended_at_ms }),
   })
+}
+
+/** The columns of `RevocationEventRow`. */
+function eventColumns(db: Queries): ReturnType<typeof db> {
+  return db`
+    resource_id, seq, kind, subject, generation, forget_at,
+    extract(epoch from appended_at)::float8 * 1000 as appended_at_ms
+  `
 }
 
 /**
@@ -75,10 +85,10 @@ export async function listEventsAfter(
   eventsMax: number,
 ): Promise<LogPage> {
   const rows = await db<(RevocationEventRow & { readonly last_seq: string | number })[]>`
-    select resource_id, seq, kind, subject, generation, forget_at, last_seq
+    select page.*, last_seq
     from event_sequence
     left join lateral (
-      select resource_id, seq, kind, subject, generation, forget_at
+      select ${eventColumns(db)}
       from revocation_event
       where seq > ${afterSeq}
       order by seq
@@ -233,7 +243,7 @@ export function appendCutOffs(db: Queries, cause: CutOffCause): ReturnType<typeo
       ${ends}
     from cut_off
     cross join numbered
-    returning resource_id, seq, kind, subject, generation, forget_at
+    returning ${eventColumns(db)}
   `
 }
 
@@ -273,7 +283,7 @@ export async function appendChanges(
       ${forgetAt(changed.atMs)}
     from changed
     cross join numbered
-    returning resource_id, seq, kind, subject, generation, forget_at
+    returning ${eventColumns(db)}
   `
   return rows.map(logEventFrom)
 }

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import { createMetrics, type Metrics } from './metrics.ts'
+import { createHistogram } from './histogram.ts'
+import { createMetrics, type Metrics, metricsContentType, printReadings } from './metrics.ts'
 
 /** The samples of a print by name and labels, and the type of each metric. */
 interface Scraped {
@@ -125,6 +126,65 @@ describe('the metrics', () => {
     observe(metrics, [1, 1])
     const { samples } = await scrape(metrics)
     assert.equal(samples.get('parley_requests_total{operation="Create",status="201"}'), 3)
+  })
+
+  test('print what somebody else counts, as it is when it is asked for', async () => {
+    const metrics = createMetrics()
+    let count = 1
+    const histogram = createHistogram([10, 100])
+    metrics.watch([
+      { name: 'plain', help: 'One.', type: 'gauge', read: () => count },
+      {
+        name: 'apart',
+        help: 'Two.',
+        type: 'counter',
+        read: () => [
+          { labels: { stage: 'issue' }, value: count },
+          { labels: { stage: 'probe' }, value: 7 },
+        ],
+      },
+      { name: 'took', help: 'Three.', type: 'histogram', histogram },
+    ])
+    count = 5
+    for (const durationMs of [10, 10.5, 400]) histogram.observe(durationMs)
+    const { samples, types } = await scrape(metrics)
+    assert.deepEqual(
+      ['plain', 'apart', 'took'].map((name) => types.get(name)),
+      ['gauge', 'counter', 'histogram'],
+    )
+    const watched = [...samples].filter(([series]) => /^(?:plain|apart|took)/.test(series))
+    assert.deepEqual(watched, [
+      ['plain', 5],
+      ['apart{stage="issue"}', 5],
+      ['apart{stage="probe"}', 7],
+      ['took_bucket{le="0.01"}', 1],
+      ['took_bucket{le="0.1"}', 2],
+      ['took_bucket{le="+Inf"}', 3],
+      ['took_sum', 0.4205],
+      ['took_count', 3],
+    ])
+  })
+
+  test('of several workers are apart by a label, and announced once', async () => {
+    const [one, other] = [createMetrics(), createMetrics()]
+    observe(one, [1])
+    observe(other, [1, 2])
+    const readings = new Map([
+      ['1', await one.read()],
+      ['2', await other.read()],
+    ])
+    // They come from another process.
+    const print = () => printReadings(structuredClone(readings))
+    const { samples, types } = await scrape({ ...one, print })
+    assert.equal(types.get('parley_requests_total'), 'counter')
+    const counted = [...samples].filter(([series]) => /^parley_requests_total|_count/.test(series))
+    assert.deepEqual(counted, [
+      ['parley_requests_total{operation="Create",status="201",worker="1"}', 1],
+      ['parley_requests_total{operation="Create",status="201",worker="2"}', 2],
+      [`${durations}_count{operation="Create",worker="1"}`, 1],
+      [`${durations}_count{operation="Create",worker="2"}`, 2],
+    ])
+    assert.equal(metricsContentType, one.contentType)
   })
 
   test('of two servers in one process are apart', async () => {

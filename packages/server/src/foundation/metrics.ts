@@ -1,4 +1,5 @@
 import { Gauge, type Metric, Registry } from 'prom-client'
+import { createHistogram, type Histogram } from './histogram.ts'
 
 /** What the server counts. */
 export interface Metrics {
@@ -10,10 +11,20 @@ export interface Metrics {
   /** How many requests were answered so far. */
   readonly answeredCount: () => number
   /** Prints numbers that somebody else counts: they are read when they are asked for. */
-  readonly watch: (numbers: readonly WatchedNumber[]) => void
+  readonly watch: (numbers: readonly Watched[]) => void
   /** Prometheus text format 0.0.4. */
   readonly print: () => Promise<string>
   readonly contentType: string
+  /** The same as data, to be printed by another process. */
+  readonly read: () => Promise<readonly MetricReading[]>
+}
+
+/** A metric as it was read. */
+export interface MetricReading {
+  readonly name: string
+  readonly help: string
+  readonly type: string
+  readonly values: readonly MetricValue[]
 }
 
 /** A number that is read when it is printed. */
@@ -21,15 +32,32 @@ export interface WatchedNumber {
   readonly name: string
   readonly help: string
   readonly type: 'counter' | 'gauge'
-  readonly read: () => number
+  /** One value, or several apart by their labels. */
+  readonly read: () => number | readonly LabelledValue[]
 }
+
+/** A value of a number that has several. */
+export interface LabelledValue {
+  readonly labels: Readonly<Record<string, string>>
+  readonly value: number
+}
+
+/** Durations that somebody else observes. */
+export interface WatchedHistogram {
+  readonly name: string
+  readonly help: string
+  readonly type: 'histogram'
+  readonly histogram: Histogram
+}
+
+/** What is read when it is printed. */
+export type Watched = WatchedNumber | WatchedHistogram
 
 /**
  * Creates the metrics of one server: each has its own registry, so that two servers in one
  * process do not share counters.
  *
- * The library prints; requests are counted in plain numbers here, because its histogram takes
- * 3 us for each observation (it builds a key of the labels), and a request has some 80 in all.
+ * The library prints; what is counted is counted in plain numbers here.
  */
 export function createMetrics(): Metrics {
   const registry = new Registry()
@@ -44,34 +72,69 @@ export function createMetrics(): Metrics {
   )
   registry.registerMetric(
     metricOf({ name: durationsName, help: durationsHelp, type: 'histogram' }, () =>
-      [...series].flatMap(([operation, one]) => histogramValues(operation, one)),
+      [...series].flatMap(([operation, { durations }]) =>
+        histogramValues(durationsName, durations, { operation }),
+      ),
     ),
   )
   watchProcess(registry)
   return {
     answeredCount: () => answeredCount,
     watch(numbers) {
-      for (const { read, ...about } of numbers) {
-        registry.registerMetric(metricOf(about, () => [{ labels: {}, value: read() }]))
+      for (const watched of numbers) {
+        registry.registerMetric(metricOf(watched, () => valuesOf(watched)))
       }
     },
     observeRequest({ operation, status, durationMs }) {
       answeredCount += 1
       let one = series.get(operation)
       if (one === undefined) {
-        one = { statuses: new Map(), buckets: bucketsMs.map(() => 0), sumMs: 0, count: 0 }
+        one = { statuses: new Map(), durations: createHistogram(bucketsMs) }
         series.set(operation, one)
       }
       one.statuses.set(status, (one.statuses.get(status) ?? 0) + 1)
-      one.sumMs += durationMs
-      one.count += 1
-      const bucket = bucketsMs.findIndex((upToMs) => durationMs <= upToMs)
-      if (bucket !== -1) one.buckets[bucket] = (one.buckets[bucket] ?? 0) + 1
+      one.durations.observe(durationMs)
     },
     print: async () => registry.metrics(),
     contentType: registry.contentType,
+    read: async () => {
+      const readings = await registry.getMetricsAsJSON()
+      return readings.map(({ name, help, type, values }) => ({
+        ...{ name, help, values: values as readonly MetricValue[] },
+        // The library numbers the types in some versions; ours are given by their names.
+        type: String(type),
+      }))
+    },
   }
 }
+
+/**
+ * Prints what several workers have read, each apart by its label `worker`: a lease or a duration of
+ * one node says nothing in a sum, and whoever wants sums has them from the labels.
+ */
+export async function printReadings(
+  workers: ReadonlyMap<string, readonly MetricReading[]>,
+): Promise<string> {
+  const registry = new Registry()
+  const merged = new Map<string, MetricReading>()
+  for (const [worker, readings] of workers) {
+    for (const reading of readings) {
+      const labelled = reading.values.map((value) => ({
+        ...value,
+        labels: { ...value.labels, worker },
+      }))
+      const values = [...(merged.get(reading.name)?.values ?? []), ...labelled]
+      merged.set(reading.name, { ...reading, values })
+    }
+  }
+  for (const { values, ...about } of merged.values()) {
+    registry.registerMetric(metricOf(about, () => values))
+  }
+  return registry.metrics()
+}
+
+/** What `Metrics.contentType` is everywhere. */
+export const metricsContentType = Registry.PROMETHEUS_CONTENT_TYPE
 
 const requestsName = 'parley_requests_total'
 const durationsName = 'parley_request_duration_seconds'
@@ -81,10 +144,7 @@ const bucketsMs = [0.5, 1, 2.5, 5, 10, 25, 50, 100, 250, 1000, 5000] as const
 /** What is known of one operation. */
 interface OperationSeries {
   readonly statuses: Map<number, number>
-  /** Requests in each bucket alone, not in those below it. */
-  readonly buckets: number[]
-  sumMs: number
-  count: number
+  readonly durations: Histogram
 }
 
 interface MetricValue {
@@ -95,27 +155,39 @@ interface MetricValue {
 
 /** A metric in the form that the registry prints. */
 function metricOf(
-  about: { readonly name: string; readonly help: string; readonly type: string },
+  { name, help, type }: { readonly name: string; readonly help: string; readonly type: string },
   values: () => readonly MetricValue[],
 ): Metric {
+  const about = { name, help, type }
   const get = async () => ({ ...about, aggregator: 'sum', values: values() })
   return { ...about, get } as unknown as Metric
 }
 
+function valuesOf(watched: Watched): readonly MetricValue[] {
+  if (watched.type === 'histogram') return histogramValues(watched.name, watched.histogram)
+  const read = watched.read()
+  return typeof read === 'number' ? [{ labels: {}, value: read }] : read
+}
+
 /** The series of a histogram: cumulative buckets, sum and count, in seconds. */
-function histogramValues(operation: string, series: OperationSeries): readonly MetricValue[] {
+function histogramValues(
+  name: string,
+  { boundsMs, counted }: Histogram,
+  labels: Readonly<Record<string, string>> = {},
+): readonly MetricValue[] {
   let below = 0
-  const buckets = series.buckets.map((count, index) => {
+  const metricName = `${name}_bucket`
+  const buckets = counted.buckets.map((count, index) => {
     below += count
-    const le = (bucketsMs[index] ?? 0) / 1000
-    return { labels: { operation, le }, value: below, metricName: `${durationsName}_bucket` }
+    const le = (boundsMs[index] ?? 0) / 1000
+    return { labels: { ...labels, le }, value: below, metricName }
   })
-  const { count: value, sumMs } = series
+  const { count: value, sumMs } = counted
   return [
     ...buckets,
-    { labels: { operation, le: '+Inf' }, value, metricName: `${durationsName}_bucket` },
-    { labels: { operation }, value: sumMs / 1000, metricName: `${durationsName}_sum` },
-    { labels: { operation }, value, metricName: `${durationsName}_count` },
+    { labels: { ...labels, le: '+Inf' }, value, metricName },
+    { labels, value: sumMs / 1000, metricName: `${name}_sum` },
+    { labels, value, metricName: `${name}_count` },
   ]
 }
 

@@ -25,6 +25,8 @@ const defaults: Settings = {
   logLevel: 'info',
   showsRefusalReasons: false,
   stopTimeoutMs: 10_000,
+  hasCanary: true,
+  workersCount: 1,
 }
 
 const trustedIssuer = {
@@ -36,6 +38,8 @@ const trustedIssuer = {
 }
 
 const taken: readonly (readonly [name: string, value: string, set: Partial<Settings>])[] = [
+  ['PARLEY_CANARY', 'off', { hasCanary: false }],
+  ['PARLEY_WORKERS', '64', { workersCount: 64 }],
   ['PARLEY_DATA_DIR', '/data', { dataDir: '/data' }],
   ['PARLEY_DATA_DIR', 'here', { dataDir: resolve('here') }],
   ['PARLEY_HOST', '::', { host: '::' }],

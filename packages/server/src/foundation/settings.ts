@@ -32,6 +32,9 @@ export interface Settings {
   readonly logLevel: LogLevel
   readonly showsRefusalReasons: boolean
   readonly stopTimeoutMs: number
+  readonly hasCanary: boolean
+  /** Processes that serve; 1: the one that starts. */
+  readonly workersCount: number
 }
 
 /** How access tokens are signed. */
@@ -119,6 +122,8 @@ export const settingRows = [
   row('PARLEY_LOG_LEVEL', 'info', `One of ${logLevels.join(', ')}.`),
   row('PARLEY_REFUSAL_REASONS', 'off', '`on` names the reason of a 401 in a response header.'),
   row('PARLEY_STOP_TIMEOUT_MS', '10000', 'Time that requests in flight have to finish at a stop.'),
+  row('PARLEY_CANARY', 'on', '`off`: no token is issued, verified and revoked each second.'),
+  row('PARLEY_WORKERS', '1', 'Processes that serve, 1..64; about one for each processor.'),
 ] as const satisfies readonly SettingRow[]
 
 function row<const Name extends string>(
@@ -210,6 +215,8 @@ function settingsFrom(read: (name: SettingName) => string | undefined): Settings
     logLevel: oneOf('PARLEY_LOG_LEVEL', logLevels, read),
     showsRefusalReasons: oneOf('PARLEY_REFUSAL_REASONS', ['on', 'off'], read) === 'on',
     stopTimeoutMs: wholeNumber('PARLEY_STOP_TIMEOUT_MS', { min: 0, max: 600_000 }, read),
+    hasCanary: oneOf('PARLEY_CANARY', ['on', 'off'], read) === 'on',
+    workersCount: wholeNumber('PARLEY_WORKERS', { min: 1, max: 64 }, read),
   }
 }
 

@@ -1,6 +1,6 @@
 import { createServer as createHttpServer, type RequestListener, type Server } from 'node:http'
 import { createServer as createHttpsServer } from 'node:https'
-import type { AddressInfo, Socket } from 'node:net'
+import type { AddressInfo, Server as NetServer, Socket } from 'node:net'
 import { setTimeout as delay } from 'node:timers/promises'
 import { Server as TlsServer } from 'node:tls'
 import { fail, ok, type Result } from '@parley/protocol'
@@ -11,8 +11,10 @@ import { serverLimits } from '../contract/limits.ts'
 export interface Listener {
   readonly scheme: 'http' | 'https'
   readonly server: Server
-  /** The port it got. */
+  /** The port it got, or that of whoever hands it connections. */
   readonly port: number
+  /** Serves a connection that another process has accepted. */
+  readonly take: (socket: Socket) => void
   /**
    * Stops accepting, closes idle connections and waits for busy ones to be answered.
    *
@@ -39,12 +41,15 @@ export interface AddressUnavailable {
  *
  * @param where.port - 0 takes any free port.
  * @param where.tls - absent: plain http.
+ * @param where.isHanded - nothing is bound: connections come by `take` alone, from whoever has
+ *   accepted them on that port.
  * @faults `address-unavailable` - in use, not ours, or not allowed.
  */
 export async function bindListener(where: {
   readonly host: string
   readonly port: number
   readonly tls?: TlsCredentials
+  readonly isHanded?: boolean
 }): Promise<Result<Listener, AddressUnavailable>> {
   const { tls } = where
   const options = {
@@ -60,19 +65,40 @@ export async function bindListener(where: {
   const cutUnused = trackUnused(server)
   const untilQuiet = trackArrivals(server)
   server.on('request', answerNotYet)
-  const bound = await bindServer(server, where)
+  if (where.isHanded === true) startChecks(server)
+  const bound = where.isHanded === true ? ok(where.port) : await bindServer(server, where)
   if (!bound.ok) return bound
+  const taken = new Set<Socket>()
   return ok({
     scheme: tls === undefined ? 'http' : 'https',
     server,
     port: bound.value,
+    take: (socket) => {
+      keepWhileOpen(taken, socket)
+      // As a server sets it on what it accepts itself: a request may end its half before the reply.
+      socket.allowHalfOpen = true
+      server.emit('connection', socket)
+    },
     close: async (timeoutMs) => {
       await untilQuiet(timeoutMs)
-      const closed = closeServer(server, timeoutMs)
+      const closed = closeServer(server, taken, timeoutMs)
       cutUnused()
       await closed
     },
   })
+}
+
+/**
+ * Begins to cut connections whose request takes too long, as a server does once it listens; one
+ * that is handed its connections never does.
+ */
+function startChecks(server: Server): void {
+  server.emit('listening')
+}
+
+function keepWhileOpen(sockets: Set<Socket>, socket: Socket): void {
+  sockets.add(socket)
+  socket.once('close', () => sockets.delete(socket))
 }
 
 /**
@@ -82,7 +108,7 @@ export async function bindListener(where: {
  * @faults `address-unavailable` - in use, not ours, or not allowed.
  */
 export async function bindServer(
-  server: Server,
+  server: NetServer,
   where: { readonly host: string; readonly port: number },
 ): Promise<Result<number, AddressUnavailable>> {
   const { host, port } = where
@@ -117,7 +143,7 @@ const answerNotYet: RequestListener = (_request, response) => {
 }
 
 function listen(
-  server: Server,
+  server: NetServer,
   where: { readonly host: string; readonly port: number },
 ): Promise<void> {
   return new Promise((resolve, reject) => {
@@ -174,10 +200,7 @@ function trackArrivals(server: Server): (timeoutMs: number) => Promise<void> {
 function trackUnused(server: Server): () => void {
   const unused = new Set<Socket>()
   const handshaking = new Map<string, Socket>()
-  const add = (socket: Socket) => {
-    unused.add(socket)
-    socket.once('close', () => unused.delete(socket))
-  }
+  const add = (socket: Socket) => keepWhileOpen(unused, socket)
   const isTls = server instanceof TlsServer
   server.on(isTls ? 'secureConnection' : 'connection', add)
   server.on('request', ({ socket }) => unused.delete(socket))
@@ -195,13 +218,21 @@ function trackUnused(server: Server): () => void {
   }
 }
 
-function closeServer(server: Server, timeoutMs: number): Promise<void> {
-  return new Promise((resolve) => {
-    const timer = setTimeout(() => server.closeAllConnections(), timeoutMs)
-    server.close(() => {
-      clearTimeout(timer)
-      resolve()
-    })
-    server.closeIdleConnections()
-  })
+/** A server waits for the connections that it accepted, and knows of none that it was handed. */
+async function closeServer(
+  server: Server,
+  taken: ReadonlySet<Socket>,
+  timeoutMs: number,
+): Promise<void> {
+  const timer = setTimeout(() => {
+    server.closeAllConnections()
+    for (const socket of taken) socket.destroy()
+  }, timeoutMs)
+  const closed = new Promise<void>((resolve) => server.close(() => resolve()))
+  server.closeIdleConnections()
+  await closed
+  await Promise.all(
+    [...taken].map((socket) => new Promise((resolve) => socket.once('close', resolve))),
+  )
+  clearTimeout(timer)
 }

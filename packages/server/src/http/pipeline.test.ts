@@ -38,6 +38,7 @@ function pipelineOf(changes: Partial<PipelineWorld> = {}) {
       answeredCount: () => observed.length,
       watch: () => undefined,
       print: async () => '',
+      read: async () => [],
       contentType: '',
     },
     authenticate: (arrival) =>

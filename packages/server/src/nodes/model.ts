@@ -57,13 +57,18 @@ export interface Instant {
 }
 
 /** Whether a node may accept by a renewal that it asked for at an instant: by both its clocks. */
-export function isLeaseHeld(
+export function isLeaseHeld(askedAt: Instant, now: Instant, terms: LeaseTerms): boolean {
+  return leaseLeftMs(askedAt, now, terms) > 0
+}
+
+/** Time left of a lease that was asked for at an instant, milliseconds; 0 when it is over. */
+export function leaseLeftMs(
   askedAt: Instant,
   now: Instant,
   { leaseMs, marginMs }: LeaseTerms,
-): boolean {
-  const heldMs = leaseMs - marginMs
-  return now.monotonicMs - askedAt.monotonicMs < heldMs && now.wallMs - askedAt.wallMs < heldMs
+): number {
+  const passedMs = Math.max(now.monotonicMs - askedAt.monotonicMs, now.wallMs - askedAt.wallMs)
+  return Math.max(0, leaseMs - marginMs - passedMs)
 }
 
 /** A node as the table shows it. */

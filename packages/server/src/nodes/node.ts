@@ -4,23 +4,29 @@ import { serverLimits } from '../contract/limits.ts'
 import { isDatabaseUnavailable } from '../database/availability.ts'
 import type { Database, DatabaseAddress } from '../database/connect.ts'
 import { createFeed, type Feed } from '../events/feed.ts'
-import { parseNotice } from '../events/model.ts'
+import { type AppendedNotice, parseAppendedNotice, parseNotice } from '../events/model.ts'
 import { findLastSeq, listEventsAfter } from '../events/store.ts'
 import { createTail, type Tail } from '../events/tail.ts'
 import type { Log } from '../foundation/log.ts'
+import type { Watched } from '../foundation/metrics.ts'
 import type { Platform } from '../foundation/platform.ts'
 import { type Confirmations, createConfirmations } from './confirmation.ts'
+import { createDatabaseClock, type DatabaseClock } from './database-clock.ts'
+import { createHope } from './hope.ts'
+import { createMeasures } from './measures.ts'
 import {
   createPace,
   createWatch,
   type Instant,
   isLeaseHeld,
   type LeaseTerms,
+  leaseLeftMs,
   leaseTerms,
   type Watch,
 } from './model.ts'
+import { createReport } from './report.ts'
 import { openSession, type Session, type SessionFault } from './session.ts'
-import { deleteNode, insertNode, renewNode, reportApplied } from './store.ts'
+import { deleteNode, insertNode, readClock, renewNode } from './store.ts'
 
 /** This process among those that share a database. */
 export interface Node {
@@ -38,8 +44,22 @@ export interface Node {
    * @faults those of the first session; later ones are opened again and again.
    */
   readonly start: () => Promise<Result<undefined, SessionFault>>
+  /** What the last look at the table showed. */
+  readonly standing: () => NodeStanding
+  /** Calls back with what was told on the channel of the log and is no event. */
+  readonly hear: (listener: (text: string) => void) => void
+  /** How fast voidings are known here and everywhere, and how this node stands. */
+  readonly watched: readonly Watched[]
   /** Accepts nothing any more and leaves, so that nobody waits for it. */
   readonly close: () => Promise<void>
+}
+
+/** A node among the others, as it saw them at its last renewal. */
+export interface NodeStanding {
+  /** Itself among them; 0 without a lease. */
+  readonly nodesCount: number
+  /** Whether no other joined before it; for moments two nodes, or none, may think so. */
+  readonly isEldest: boolean
 }
 
 /** What a node is made of. */
@@ -58,17 +78,19 @@ export interface NodeOptions {
 /** Pauses between attempts to open a session, in milliseconds. */
 const reconnectPausesMs = [20, 50, 100, 200, 500, 1000]
 
+type Mutable<Facts> = { -readonly [Name in keyof Facts]: Facts[Name] }
+
 /** What the parts of a node share. */
-interface Life extends NodeOptions {
+interface Life extends NodeOptions, Mutable<NodeStanding> {
   readonly terms: LeaseTerms
   readonly tail: Tail
+  readonly clock: DatabaseClock
   session: Session | undefined
   /** The row that is the lease; `undefined` when there is none. */
   nodeId: string | undefined
   /** When the renewal was asked for that gave the lease; `undefined` when none has. */
   leasedAt: Instant | undefined
-  /** Whether the last look showed no other node, so that nobody waits for this one. */
-  isAlone: boolean
+  readonly listeners: ((text: string) => void)[]
   isClosing: boolean
 }
 
@@ -81,7 +103,9 @@ export function createNode(options: NodeOptions): Node {
     readPage: (afterSeq, eventsMax) => listEventsAfter(db, afterSeq, eventsMax),
     onFailure: (error) => log.error({ err: error }, 'events could not be applied; tried again'),
   })
-  const life: Life = { ...options, terms, tail, ...noLease, session: undefined, isClosing: false }
+  const clock = createDatabaseClock()
+  const shared = { terms, tail, clock, listeners: [], session: undefined, isClosing: false }
+  const life: Life = { ...options, ...shared, ...noLease }
   const watch = createWatch(terms.leaseMs)
   const confirmations = createConfirmations({
     session: () => life.session,
@@ -96,17 +120,25 @@ export function createNode(options: NodeOptions): Node {
   const isCurrent = () =>
     life.leasedAt !== undefined && isLeaseHeld(life.leasedAt, instantOf(platform), terms)
   const { whenTrue, look } = createHope(isCurrent)
+  const measures = createMeasures({ tail, clock, life, leaseLeftMs: leftOf(life), monotonicNow })
   tail.onApplied(look)
   tail.onApplied(createReport(life))
   const round = createRound(life, { watch, confirmations, onLease: look })
   return {
-    feed: createFeed({ tail, confirm: confirmations.confirm, now: platform.now }),
+    feed: createFeed({ tail, confirm: measures.timed(confirmations.confirm), now: platform.now }),
+    standing: () => life,
+    hear: (listener) => life.listeners.push(listener),
+    watched: measures.watched,
     isCurrent,
     whenCurrent: whenTrue,
     async start() {
       const first = await openSessionOf(life)
       if (!first.ok) return first
-      const stay = createStay(life, { round, onSession: watch.clear })
+      const onSession = () => {
+        watch.clear()
+        clock.clear()
+      }
+      const stay = createStay(life, { round, onSession })
       void stay(first.value)
       const isHere = await whenTrue(serverLimits.joinTimeoutMs)
       if (!isHere) throw new Error('this node could not join the others')
@@ -151,7 +183,8 @@ function createRound(
     if (!found.isRenewed) return false
     parts.watch.note(found.nodes, monotonicNow())
     learn(found.lastSeq)
-    life.isAlone = found.nodes.length === 1
+    life.nodesCount = found.nodes.length
+    life.isEldest = found.nodes.every((other) => other.nodeId >= nodeId)
     void tail.whenApplied(found.lastSeq).then(() => {
       if (life.nodeId !== nodeId) return
       life.leasedAt = askedAt
@@ -161,6 +194,7 @@ function createRound(
     return true
   }
   return async (session) => {
+    await askClock(life, session)
     if (pace.isStalled(tail.appliedSeq(), monotonicNow())) {
       learn(await findLastSeq(session.db))
       return
@@ -179,20 +213,41 @@ function createRound(
   }
 }
 
+/** Tells the time that is left of the lease. */
+function leftOf(life: Life): () => number {
+  return () =>
+    life.leasedAt === undefined
+      ? 0
+      : leaseLeftMs(life.leasedAt, instantOf(life.platform), life.terms)
+}
+
 function instantOf({ now, monotonicNow }: Platform): Instant {
   return { monotonicMs: monotonicNow(), wallMs: now() }
+}
+
+/** Asks how late it is there, from time to time. */
+async function askClock({ clock, platform }: Life, session: Session): Promise<void> {
+  const askedAtMs = platform.monotonicNow()
+  if (!clock.isDue(askedAtMs)) return
+  const databaseMs = await readClock(session.db)
+  clock.note({ askedAtMs, databaseMs, answeredAtMs: platform.monotonicNow() })
 }
 
 const noLease = {
   nodeId: undefined,
   leasedAt: undefined,
-  isAlone: false,
+  nodesCount: 0,
+  isEldest: false,
 } as const
 
 function openSessionOf(life: Life): Promise<Result<Session, SessionFault>> {
+  let appended: AppendedNotice | undefined
   return openSession(life.address, (text) => {
-    const batch = parseNotice(text)
-    if (batch !== undefined) life.tail.offer(batch)
+    const batch = parseNotice(text, appended)
+    if (batch !== undefined) return life.tail.offer(batch)
+    const instant = parseAppendedNotice(text)
+    appended = instant ?? appended
+    if (instant === undefined) for (const listener of life.listeners) listener(text)
   })
 }
 
@@ -239,52 +294,5 @@ function createStay(
       life.session = undefined
       session = await reopen()
     }
-  }
-}
-
-/** Says at once how far this node is, one statement at a time; a renewal makes up for the rest. */
-function createReport(life: Life): () => void {
-  let isReporting = false
-  const report = async () => {
-    const { session, nodeId, isAlone } = life
-    if (isReporting || session === undefined || nodeId === undefined || isAlone) return
-    isReporting = true
-    const appliedSeq = life.tail.appliedSeq()
-    try {
-      await reportApplied(session.db, { nodeId, appliedSeq })
-    } catch {
-      // The session is about to be opened anew.
-      return
-    } finally {
-      isReporting = false
-    }
-    if (life.tail.appliedSeq() > appliedSeq) void report()
-  }
-  return () => void report()
-}
-
-/** Lets many wait for something to be true, each so long as it likes. */
-function createHope(isTrue: () => boolean): {
-  readonly whenTrue: (timeoutMs: number) => Promise<boolean>
-  /** To be called whenever it may have become true. */
-  readonly look: () => void
-} {
-  const hoping = new Set<() => void>()
-  return {
-    whenTrue(timeoutMs) {
-      if (isTrue()) return Promise.resolve(true)
-      return new Promise((resolve) => {
-        const settle = () => {
-          clearTimeout(timer)
-          hoping.delete(settle)
-          resolve(isTrue())
-        }
-        const timer = setTimeout(settle, timeoutMs)
-        hoping.add(settle)
-      })
-    },
-    look() {
-      if (hoping.size > 0 && isTrue()) for (const settle of hoping) settle()
-    },
   }
 }

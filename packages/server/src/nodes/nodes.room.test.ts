@@ -9,6 +9,7 @@ import {
 import { migrate } from '../database/migrate.ts'
 import type { LogEvent } from '../events/model.ts'
 import { appendChanges, findLastSeq } from '../events/store.ts'
+import type { Histogram } from '../foundation/histogram.ts'
 import { openLog } from '../foundation/log.ts'
 import { createPlatform } from '../foundation/platform.ts'
 import type { LeaseTerms } from './model.ts'
@@ -27,6 +28,21 @@ interface TestNode extends Node {
   readonly sleepFor: (ms: number) => void
   /** Lets it apply nothing until the returned function is called. */
   readonly hold: () => () => void
+}
+
+/** The durations of events that a node shows. */
+function durationsOf(node: Node, what: 'applied' | 'confirmed'): Histogram {
+  const name = `parley_revocation_${what}_seconds`
+  const watched = node.watched.find((one) => one.name === name)
+  assert.ok(watched?.type === 'histogram')
+  return watched.histogram
+}
+
+/** A number that a node shows. */
+function numberOf(node: Node, name: string): number {
+  const watched = node.watched.find((one) => one.name === name)
+  assert.ok(watched !== undefined && watched.type !== 'histogram')
+  return Number(watched.read())
 }
 
 describe('nodes on one database', () => {
@@ -233,6 +249,47 @@ describe('nodes on one database', () => {
     }
     isDone = true
     await voiding
+  })
+
+  test('measure every event once on each of them, whether told of or read', async () => {
+    const [first, second] = await startNodes(2)
+    assert.ok(first && second)
+    await first.feed.publish(await commit(3))
+    await first.feed.publish(await commit(1500))
+    await db`
+      select pg_terminate_backend(pid) from pg_stat_activity
+      where application_name = 'parley node'`
+    await second.feed.publish(await commit(2))
+    for (const node of nodes) assert.equal(durationsOf(node, 'applied').counted.count, 1505)
+    const waits = nodes.map((node) => durationsOf(node, 'confirmed').counted.count)
+    assert.deepEqual(waits, [2, 1])
+  })
+
+  test('measure by the clock of the database how long one took that was held up', async () => {
+    const [fast, slow] = await startNodes(2)
+    assert.ok(fast && slow)
+    const release = slow.hold()
+    const published = fast.feed.publish(await commit())
+    await db`select pg_sleep(0.06)`
+    release()
+    await published
+    const [fastMs, slowMs] = [fast, slow].map((node) => durationsOf(node, 'applied').counted.sumMs)
+    assert.ok(slowMs !== undefined && slowMs >= 55 && slowMs < 1000, `${slowMs} ms`)
+    assert.ok(fastMs !== undefined && fastMs < slowMs, `${fastMs} ms`)
+    assert.ok(durationsOf(fast, 'confirmed').counted.sumMs >= 55)
+  })
+
+  test('tell how they stand', async () => {
+    const [first, second] = await startNodes(2)
+    assert.ok(first && second)
+    const { seq } = await first.feed.publish(await commit())
+    const leaseSeconds = numberOf(second, 'parley_node_lease_seconds')
+    assert.ok(leaseSeconds > 0 && leaseSeconds <= terms.leaseMs / 1000, `${leaseSeconds} s`)
+    assert.equal(numberOf(second, 'parley_nodes'), 2)
+    assert.equal(numberOf(second, 'parley_node_applied_seq'), seq)
+    assert.ok(numberOf(second, 'parley_database_clock_error_seconds') < 0.05)
+    second.sleepFor(terms.leaseMs)
+    assert.equal(numberOf(second, 'parley_node_lease_seconds'), 0)
   })
 
   test('do not start beside a server that must be alone', async () => {

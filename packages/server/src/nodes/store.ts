@@ -68,6 +68,15 @@ export async function renewNode(
   }
 }
 
+/** What the clock of the database shows, milliseconds since the Unix epoch, with fractions. */
+export async function readClock(session: Queries): Promise<number> {
+  const [row] = await session<{ readonly now_ms: number }[]>`
+    select extract(epoch from clock_timestamp())::float8 * 1000 as now_ms
+  `
+  if (row === undefined) throw new Error('a clock shows something')
+  return row.now_ms
+}
+
 /** Says how far a node has applied the log. */
 export async function reportApplied(
   session: Database,

@@ -3,11 +3,15 @@ import type { Queries } from '../database/connect.ts'
 import { appendCutOffs, eventFrom, type RevocationEventRow } from '../events/store.ts'
 import type { DataLocation, ResourcePlace, ResourceSettings, StoredResource } from './model.ts'
 
-/** Lists the resources that are not deleted, oldest first. */
+/**
+ * Lists the resources that are not deleted, oldest first; not that of canaries, which is in no
+ * subscription that anybody has.
+ */
 export async function listResources(db: Queries): Promise<readonly StoredResource[]> {
   const rows = await db<ResourceRow[]>`
     ${selectResources(db)}
     where resource.deleted_at is null
+    and subscription.deleted_at is null
     order by resource.created_at, resource.resource_id
   `
   return rows.map(resourceFrom)

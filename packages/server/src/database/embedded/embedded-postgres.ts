@@ -59,6 +59,8 @@ export interface EmbeddedPostgresOptions {
   readonly facts: PlatformFacts
   /** Folder of the package with the binaries; absent means the one npm installed. */
   readonly packageRoot?: string | undefined
+  /** Connections at the same time. Default 20. */
+  readonly connectionsMax?: number | undefined
 }
 
 /**
@@ -98,7 +100,8 @@ async function start(
   const clusterDirectory = join(dataDirectory, basename(options.clusterDirectory))
   const fallback = join(dataDirectory, 'postgres-libraries')
   const environment = childEnvironment(facts, await ensureLibraryLinks(postgresPackage, fallback))
-  const place = { dataDirectory, clusterDirectory, postgresPackage, environment }
+  const { connectionsMax = 20 } = options
+  const place = { dataDirectory, clusterDirectory, postgresPackage, environment, connectionsMax }
   const chosen = await chooseAccount({ ...place, facts })
   if (!chosen.ok) return chosen
   const account = chosen.value
@@ -113,6 +116,7 @@ interface Place {
   readonly clusterDirectory: string
   readonly postgresPackage: PostgresPackage
   readonly environment: ChildEnvironment
+  readonly connectionsMax: number
   readonly account: ChildAccount
   readonly facts: PlatformFacts
   readonly log: LauncherLog
@@ -134,7 +138,10 @@ async function startOnCluster(
   const command = {
     account,
     environment: environmentBeside(place.environment, previous.value),
-    words: [postgresPackage.postgres, ...postgresArguments(where)],
+    words: [
+      postgresPackage.postgres,
+      ...postgresArguments({ ...where, connectionsMax: place.connectionsMax }),
+    ],
     temporaryDirectory: sockets.isTemporary ? socketDirectory : undefined,
   }
   for (let attempt = 1; ; attempt++) {

@@ -7,6 +7,7 @@ import { isShortEnough } from './socket-directory.ts'
 
 describe('the command line of the embedded PostgreSQL', () => {
   const line = postgresArguments({
+    connectionsMax: 20,
     clusterDirectory: '/data/postgres',
     socketDirectory: '/a "b",c',
   })

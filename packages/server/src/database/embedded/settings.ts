@@ -30,7 +30,6 @@ const settings: Readonly<Record<string, string>> = {
   // processes and 17 MB when idle, against 9 and 19 with the defaults at 32 MB.
   shared_buffers: '64MB',
   huge_pages: 'off',
-  max_connections: '20',
   max_worker_processes: '0',
   max_parallel_workers: '0',
   max_parallel_workers_per_gather: '0',
@@ -69,10 +68,15 @@ const settings: Readonly<Record<string, string>> = {
 export function postgresArguments(where: {
   readonly clusterDirectory: string
   readonly socketDirectory: string
+  readonly connectionsMax: number
 }): readonly string[] {
   // The setting is a list, in which a quoted name may hold commas and spaces.
   const quoted = `"${where.socketDirectory.replaceAll('"', '""')}"`
-  const all = { ...settings, unix_socket_directories: quoted }
+  const all = {
+    ...settings,
+    max_connections: String(where.connectionsMax),
+    unix_socket_directories: quoted,
+  }
   const options = Object.entries(all).flatMap(([name, value]) => ['-c', `${name}=${value}`])
   return ['-D', where.clusterDirectory, ...options]
 }
