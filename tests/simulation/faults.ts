@@ -1,0 +1,112 @@
+/** What goes wrong in a simulation, and when: drawn from the seed, and over at the healing. */
+import type { Chance } from './chance.ts'
+import type { SimulatedDatabase } from './database.ts'
+import type { Place } from './fleet.ts'
+import type { Network } from './network.ts'
+import type { Timeline } from './timeline.ts'
+
+/** What faults can reach. */
+export interface FaultWorld {
+  readonly timeline: Timeline
+  readonly chance: Chance
+  readonly database: SimulatedDatabase
+  readonly network: Network
+  readonly places: readonly Place[]
+  /** Nothing goes wrong before this. */
+  readonly fromMs: number
+  /** Nor from here on: what hangs is let go, what is down comes up. */
+  readonly healedAtMs: number
+}
+
+/** The steps at which a process may die or stand still. */
+const steps = [
+  'greet',
+  'find-last',
+  'snapshot',
+  'read-log',
+  'join',
+  'renew',
+  'look',
+  'report',
+  'end-lease',
+  'leave',
+  'void',
+  'issue',
+].flatMap((name) => [`${name} asked`, `${name} answered`])
+const trapSteps = [...steps, 'notice', 'applied', 'applied', 'void answered', 'renew answered']
+
+type Fault = (world: FaultWorld, forMs: number) => void
+
+function placeOf({ chance, places }: FaultWorld): Place {
+  return chance.pick(places)
+}
+
+/** Stands still, and sleeps one time in four. */
+function standStill(world: FaultWorld, place: Place): void {
+  const { chance, timeline, healedAtMs } = world
+  const forMs = chance.happens(0.3) ? chance.between(5, 100) : chance.between(100, 2500)
+  const leftMs = healedAtMs - timeline.now()
+  if (leftMs > 0) place.machine().pause(Math.min(forMs, leftMs), chance.happens(0.25))
+}
+
+const faults: readonly (readonly [weight: number, Fault])[] = [
+  [3, (world, forMs) => placeOf(world).kill(forMs)],
+  [
+    4,
+    (world, forMs) => {
+      const place = placeOf(world)
+      place.machine().setTrap(world.chance.pick(trapSteps), () => place.kill(forMs))
+    },
+  ],
+  [4, (world) => standStill(world, placeOf(world))],
+  [
+    6,
+    (world) => {
+      const place = placeOf(world)
+      place.machine().setTrap(world.chance.pick(trapSteps), () => standStill(world, place))
+    },
+  ],
+  [2, (world) => world.network.breakAll(placeOf(world).machine())],
+  [
+    3,
+    ({ network, timeline, ...world }, forMs) => {
+      const machine = placeOf({ network, timeline, ...world }).machine()
+      network.hang(machine)
+      timeline.after(forMs, () => network.release(machine))
+    },
+  ],
+  [
+    4,
+    ({ network, timeline, ...world }, forMs) => {
+      const machine = placeOf({ network, timeline, ...world }).machine()
+      network.cutOff(machine)
+      timeline.after(forMs, () => network.letIn(machine))
+    },
+  ],
+  [2, ({ database }, forMs) => database.crash(forMs)],
+  [2, ({ database }, forMs) => database.stall(forMs)],
+  [1, (world) => placeOf(world).stop()],
+  [2, (world) => placeOf(world).machine().stepWall(world.chance.between(-5000, 5000))],
+]
+
+const drawn = faults.flatMap(([weight, fault]) => Array.from({ length: weight }, () => fault))
+
+/** Draws what goes wrong, and lets it happen. */
+export function planFaults(world: FaultWorld): void {
+  const { timeline, chance, network, fromMs, healedAtMs } = world
+  const faultCount = 1 + chance.below(10)
+  for (let number = 0; number < faultCount; number++) {
+    const atMs = chance.between(fromMs, healedAtMs)
+    const fault = chance.pick(drawn)
+    const wishedMs = chance.happens(0.3) ? chance.between(5, 200) : chance.between(100, 2500)
+    timeline.after(atMs, () => fault(world, Math.min(wishedMs, healedAtMs - atMs)))
+  }
+  if (chance.happens(0.5)) {
+    network.notices.lossProbability = chance.between(0, 0.5)
+    network.notices.delayMsMax = chance.happens(0.5) ? chance.between(0, 400) : 0
+  }
+  timeline.after(healedAtMs, () => {
+    network.notices.lossProbability = 0
+    network.notices.delayMsMax = 0
+  })
+}

@@ -1,0 +1,134 @@
+/**
+ * A simulated process on a machine of its own: its clocks, its timers, its pauses and its death.
+ *
+ * Its code runs only when one of its timers is due or when something reaches it. So a process that
+ * stands still (SIGSTOP, a long collection of garbage, a machine that sleeps) is one whose timers
+ * and arrivals are kept until it goes on, and a dead one is one that nothing reaches.
+ */
+import { createPlatform, type Platform } from '@parley/server/foundation/platform'
+import type { Timers } from '@parley/server/foundation/timers'
+import type { Chance } from './chance.ts'
+import type { Timeline } from './timeline.ts'
+import type { Trace } from './trace.ts'
+
+/** A simulated process. */
+export interface Machine {
+  readonly name: string
+  readonly platform: Platform
+  readonly timers: Timers
+  readonly isAlive: () => boolean
+  /** Hands over what reached the process: at once, when it goes on, or never. */
+  readonly enter: (call: () => void) => void
+  /** Says that a step begins; a trap that was set for it springs. */
+  readonly step: (name: string) => void
+  /** Sets a trap: the next step of that name is where something happens. */
+  readonly setTrap: (stepName: string, spring: () => void) => void
+  /** Lets the process stand still; with a machine that sleeps its monotonic clock stands, too. */
+  readonly pause: (forMs: number, isAsleep: boolean) => void
+  readonly die: () => void
+  /** Sets the wall clock forward, or back. */
+  readonly stepWall: (byMs: number) => void
+  /** For how long it has stood still so far, milliseconds of true time. */
+  readonly stoodMs: () => number
+}
+
+/** What a machine is made of. */
+export interface MachineOptions {
+  readonly name: string
+  readonly timeline: Timeline
+  readonly trace: Trace
+  readonly chance: Chance
+  /** How fast its clocks run; 1 is true. */
+  readonly rate: number
+  /** What its wall clock shows at the beginning of time. */
+  readonly wallMs: number
+}
+
+interface Waiting {
+  readonly calls: (() => void)[]
+  readonly timers: (() => void)[]
+}
+
+/** Starts a process. */
+export function createMachine(options: MachineOptions): Machine {
+  const { name, timeline, trace, chance, rate } = options
+  const kept: Waiting = { calls: [], timers: [] }
+  const traps = new Map<string, () => void>()
+  const bootMs = chance.between(1000, 1_000_000)
+  let [isAlive, isCatchingUp] = [true, false]
+  let [pausedUntilMs, stoodMs, asleepMs, steppedMs] = [0, 0, 0, 0]
+  const monotonicNow = () => bootMs + rate * (timeline.now() - asleepMs)
+  const now = () => Math.round(options.wallMs + rate * timeline.now() + steppedMs)
+  const isStanding = () => isCatchingUp || timeline.now() < pausedUntilMs
+
+  const catchUp = () => {
+    if (timeline.now() < pausedUntilMs) return
+    const [calls, timers] = [kept.calls.length, kept.timers.length]
+    const isTimer = timers > 0 && (calls === 0 || chance.happens(0.5))
+    const call = (isTimer ? kept.timers : kept.calls).shift()
+    isCatchingUp = calls + timers > 1
+    if (isAlive) call?.()
+    if (isCatchingUp) timeline.after(chance.between(0.001, 0.1), catchUp)
+  }
+  const run = (call: () => void, keeper: (() => void)[]) => {
+    if (!isAlive) return
+    if (isStanding()) keeper.push(call)
+    else call()
+  }
+  const setTimer = (dueMs: number, call: () => void): (() => void) => {
+    const ring = () => {
+      // The clock stood still while the machine slept, so this is early.
+      const leftMs = dueMs - monotonicNow()
+      if (leftMs > 1) takeBack = timeline.after(leftMs / rate, ring)
+      else run(callOnce, kept.timers)
+    }
+    // Timers of Node are due by whole milliseconds: up to one early, and late as the loop is busy.
+    const delayMs = (dueMs - monotonicNow()) / rate + chance.between(-0.5, 1)
+    let takeBack = timeline.after(delayMs, ring)
+    let isTakenBack = false
+    const callOnce = () => {
+      if (!isTakenBack) call()
+    }
+    return () => {
+      isTakenBack = true
+      takeBack()
+    }
+  }
+  return {
+    name,
+    platform: createPlatform({ now, monotonicNow, randomBytes: chance.bytes }),
+    timers: { callAfter: (delayMs, call) => setTimer(monotonicNow() + delayMs, call) },
+    isAlive: () => isAlive,
+    enter: (call) => run(call, kept.calls),
+    step(stepName) {
+      const spring = traps.get(stepName)
+      traps.delete(stepName)
+      spring?.()
+    },
+    setTrap: (stepName, spring) => void traps.set(stepName, spring),
+    pause(forMs, isAsleep) {
+      if (!isAlive || isStanding()) return
+      trace.note(name, `${isAsleep ? 'sleeps' : 'stands still'} for ${forMs.toFixed(0)} ms`)
+      pausedUntilMs = timeline.now() + forMs
+      if (isAsleep) {
+        const sinceMs = timeline.now()
+        // Nobody reads its clock before it is awake.
+        asleepMs += pausedUntilMs - sinceMs
+      }
+      timeline.after(forMs, () => {
+        stoodMs += forMs
+        if (isAlive) trace.note(name, 'goes on')
+        catchUp()
+      })
+    },
+    die() {
+      if (isAlive) trace.note(name, 'dies')
+      isAlive = false
+    },
+    stepWall(byMs) {
+      trace.note(name, `its wall clock is set by ${byMs.toFixed(0)} ms`)
+      steppedMs += byMs
+    },
+    stoodMs: () => stoodMs,
+  }
+}

@@ -1,0 +1,319 @@
+/**
+ * The simulated network between processes and the database.
+ *
+ * What is sent over one connection arrives in its order, after a while. A connection may break, so
+ * that both ends learn of it and nobody knows what became of what was under way; or hang, so that
+ * neither learns anything. A process that is cut off has all its connections hang, and opens none.
+ */
+import type { Chance } from './chance.ts'
+import type { SimulatedDatabase, Statement } from './database.ts'
+import type { Machine } from './machine.ts'
+import type { Timeline } from './timeline.ts'
+import type { Trace } from './trace.ts'
+
+/** One connection, as the process has it. */
+export interface Connection {
+  readonly ask: <Answer>(statement: Statement<Answer>) => Promise<Answer>
+  readonly isOpen: () => boolean
+  /** How many statements wait for their answer. */
+  readonly pendingCount: () => number
+  readonly close: () => void
+}
+
+/** What a process wants of a connection. */
+export interface ConnectionWish {
+  readonly machine: Machine
+  readonly timeoutMs: number
+  /** Hears every notice; absent: does not listen. */
+  readonly onNotice?: (text: string) => void
+  readonly onClose?: () => void
+}
+
+/** The network of one simulation. */
+export interface Network {
+  /** Rejects where nobody answers in time, or at all. */
+  readonly connect: (wish: ConnectionWish) => Promise<Connection>
+  /** Breaks the connections of a process, or of all. */
+  readonly breakAll: (machine?: Machine) => void
+  /** Lets the connections of a process hang from now on. */
+  readonly hang: (machine: Machine) => void
+  /** Takes back what hangs: it goes on, or breaks. */
+  readonly release: (machine: Machine) => void
+  /** Cuts a process off, until it is let in again; what hung then goes on or breaks. */
+  readonly cutOff: (machine: Machine) => void
+  readonly letIn: (machine: Machine) => void
+  /** What becomes of notices beside arriving in their order. */
+  readonly notices: { lossProbability: number; delayMsMax: number }
+}
+
+/** What a network is made of. */
+export interface NetworkOptions {
+  readonly timeline: Timeline
+  readonly trace: Trace
+  readonly chance: Chance
+  readonly database: SimulatedDatabase
+}
+
+type Way = 'there' | 'back'
+
+/** Everything about one connection, at both its ends. */
+interface Wire {
+  readonly machine: Machine
+  readonly onClose: (() => void) | undefined
+  /** Closed at the process. */
+  isClosed: boolean
+  /** Closed at the database, which then answers nothing on it. */
+  isAbandoned: boolean
+  isHung: boolean
+  /** What was sent while it hung. */
+  held: { readonly way: Way; readonly call: () => void }[]
+  readonly lastArrivalMs: Record<Way, number>
+  readonly pending: Map<number, (error: Error) => void>
+  askCount: number
+  /** What arrived at the database and waits for what came before. */
+  readonly queue: (() => void)[]
+  isBusy: boolean
+  stopListening: () => void
+}
+
+/** An error as the driver has it. */
+function errorOf(code: string): Error {
+  return Object.assign(new Error(code), { code })
+}
+
+interface Net extends NetworkOptions {
+  readonly wires: Set<Wire>
+  readonly cutOffs: Set<Machine>
+  /** Connections that could not begin. */
+  readonly atTheDoor: Map<Machine, (() => void)[]>
+  readonly notices: Network['notices']
+}
+
+/** Creates a network in which everything is well. */
+export function createNetwork(options: NetworkOptions): Network {
+  const net: Net = {
+    ...options,
+    wires: new Set(),
+    cutOffs: new Set(),
+    atTheDoor: new Map(),
+    notices: { lossProbability: 0, delayMsMax: 0 },
+  }
+  const { timeline, trace, chance } = net
+  const breakAll = (machine?: Machine) => {
+    for (const wire of [...net.wires]) {
+      if (machine === undefined || wire.machine === machine) breakWire(net, wire)
+    }
+  }
+  options.database.onCrash(() => breakAll())
+  const release = (machine: Machine) => {
+    for (const wire of [...net.wires]) {
+      if (wire.machine !== machine || !wire.isHung) continue
+      if (chance.happens(0.5)) breakWire(net, wire)
+      else flow(net, wire)
+    }
+  }
+  const hang = (machine: Machine) => {
+    for (const wire of net.wires) if (wire.machine === machine) wire.isHung = true
+  }
+  return {
+    connect: (wish) => connect(net, wish),
+    breakAll(machine) {
+      trace.note(machine?.name ?? 'network', 'its connections break')
+      breakAll(machine)
+    },
+    hang(machine) {
+      trace.note(machine.name, 'its connections hang')
+      hang(machine)
+    },
+    release(machine) {
+      trace.note(machine.name, 'its connections hang no more')
+      release(machine)
+    },
+    cutOff(machine) {
+      trace.note(machine.name, 'is cut off from the database')
+      net.cutOffs.add(machine)
+      hang(machine)
+    },
+    letIn(machine) {
+      trace.note(machine.name, 'reaches the database again')
+      net.cutOffs.delete(machine)
+      release(machine)
+      const knocking = net.atTheDoor.get(machine) ?? []
+      net.atTheDoor.delete(machine)
+      // What was sent in vain is sent once more after a while.
+      for (const knock of knocking) timeline.after(chance.between(0, 200), knock)
+    },
+    notices: net.notices,
+  }
+}
+
+function connect(net: Net, wish: ConnectionWish): Promise<Connection> {
+  const { timeline, chance, database } = net
+  const { machine } = wish
+  return new Promise((resolve, reject) => {
+    let isOver = false
+    const settle = (call: () => void) => {
+      if (isOver) return
+      isOver = true
+      stopTimer()
+      call()
+    }
+    const giveUp = () => settle(() => reject(errorOf('CONNECT_TIMEOUT')))
+    const stopTimer = machine.timers.callAfter(wish.timeoutMs, giveUp)
+    const knock = () => {
+      if (isOver) return
+      if (net.cutOffs.has(machine)) {
+        net.atTheDoor.set(machine, [...(net.atTheDoor.get(machine) ?? []), knock])
+      } else if (database.isUp()) {
+        const wire = enterWire(net, wish)
+        const arrive = () => settle(() => resolve(connectionOn(net, wire)))
+        timeline.after(chance.between(0.5, 4), () => machine.enter(arrive))
+      } else {
+        const refuse = () => settle(() => reject(errorOf('ECONNREFUSED')))
+        timeline.after(chance.between(0.1, 1), () => machine.enter(refuse))
+      }
+    }
+    timeline.after(chance.between(0.1, 1), knock)
+  })
+}
+
+function enterWire(net: Net, { machine, onNotice, onClose }: ConnectionWish): Wire {
+  const wire: Wire = {
+    machine,
+    onClose,
+    isClosed: false,
+    isAbandoned: false,
+    isHung: false,
+    held: [],
+    lastArrivalMs: { there: 0, back: 0 },
+    pending: new Map(),
+    askCount: 0,
+    queue: [],
+    isBusy: false,
+    stopListening: () => undefined,
+  }
+  net.wires.add(wire)
+  if (onNotice !== undefined) {
+    wire.stopListening = net.database.listen((text) => carryNotice(net, wire, () => onNotice(text)))
+  }
+  return wire
+}
+
+function carryNotice(net: Net, wire: Wire, tell: () => void): void {
+  const { chance, timeline, notices } = net
+  const arrive = () => {
+    if (wire.isClosed) return
+    wire.machine.step('notice')
+    tell()
+  }
+  if (chance.happens(notices.lossProbability)) return
+  const times = chance.happens(notices.lossProbability / 4) ? 2 : 1
+  for (let time = 0; time < times; time++) {
+    const delayMs = notices.delayMsMax === 0 ? 0 : chance.between(0, notices.delayMsMax)
+    const go = () => carry(net, wire, { way: 'back', call: () => wire.machine.enter(arrive) })
+    if (delayMs === 0) go()
+    else timeline.after(delayMs, go)
+  }
+}
+
+/** Brings something over a connection: after all that was sent before it. */
+function carry(net: Net, wire: Wire, sent: { readonly way: Way; readonly call: () => void }): void {
+  const { timeline, chance } = net
+  if (wire.isHung) {
+    wire.held.push(sent)
+    return
+  }
+  const delayMs = chance.happens(0.01) ? chance.between(1, 30) : chance.between(0.05, 0.4)
+  const arrivalMs = Math.max(wire.lastArrivalMs[sent.way], timeline.now() + delayMs)
+  wire.lastArrivalMs[sent.way] = arrivalMs
+  timeline.after(arrivalMs - timeline.now(), () => {
+    const isEnded = sent.way === 'there' ? wire.isAbandoned : wire.isClosed
+    if (isEnded) return
+    // What is on its way when the connection begins to hang hangs, too.
+    if (wire.isHung) wire.held.push(sent)
+    else sent.call()
+  })
+}
+
+/** Lets a connection go on that hung. */
+function flow(net: Net, wire: Wire): void {
+  wire.isHung = false
+  for (const sent of wire.held.splice(0)) carry(net, wire, sent)
+}
+
+function connectionOn(net: Net, wire: Wire): Connection {
+  const { machine } = wire
+  const close = () => {
+    if (wire.isClosed) return
+    endAtProcess(wire, 'CONNECTION_DESTROYED')
+    carry(net, wire, { way: 'there', call: () => endAtDatabase(net, wire) })
+  }
+  return {
+    isOpen: () => !wire.isClosed,
+    pendingCount: () => wire.pending.size,
+    close,
+    ask<Answer>(statement: Statement<Answer>) {
+      return new Promise<Answer>((resolve, reject) => {
+        if (wire.isClosed) return reject(errorOf('CONNECTION_ENDED'))
+        if (!machine.isAlive()) return
+        machine.step(`${statement.name} asked`)
+        if (!machine.isAlive()) return
+        wire.askCount += 1
+        const number = wire.askCount
+        wire.pending.set(number, reject)
+        const answer = (value: Answer) => {
+          if (!wire.pending.delete(number)) return
+          machine.step(`${statement.name} answered`)
+          if (machine.isAlive()) resolve(value)
+        }
+        const back = (value: Answer) =>
+          carry(net, wire, { way: 'back', call: () => machine.enter(() => answer(value)) })
+        const run = (done: () => void) =>
+          net.database.execute(statement, (value) => {
+            if (!wire.isAbandoned) back(value)
+            done()
+          })
+        carry(net, wire, { way: 'there', call: () => enqueue(wire, run) })
+      })
+    },
+  }
+}
+
+/** A connection does one statement after the other. */
+function enqueue(wire: Wire, run: (done: () => void) => void): void {
+  const next = () => {
+    const first = wire.queue.shift()
+    wire.isBusy = first !== undefined
+    first?.()
+  }
+  wire.queue.push(() => run(next))
+  if (!wire.isBusy) next()
+}
+
+/** Both ends learn of it; what was on its way there may still arrive. */
+function breakWire(net: Net, wire: Wire): void {
+  const { timeline, chance, database } = net
+  for (const { way, call } of wire.held.splice(0)) {
+    if (way === 'there' && database.isUp() && chance.happens(0.3)) call()
+  }
+  endAtDatabase(net, wire)
+  timeline.after(chance.between(0, 1), () =>
+    wire.machine.enter(() => endAtProcess(wire, 'CONNECTION_CLOSED')),
+  )
+}
+
+function endAtDatabase(net: Net, wire: Wire): void {
+  wire.isAbandoned = true
+  wire.queue.length = 0
+  wire.stopListening()
+  net.wires.delete(wire)
+}
+
+function endAtProcess(wire: Wire, code: string): void {
+  if (wire.isClosed) return
+  wire.isClosed = true
+  const { onClose } = wire
+  onClose?.()
+  for (const [, reject] of wire.pending) reject(errorOf(code))
+  wire.pending.clear()
+}
