@@ -23,6 +23,7 @@ const steps = [
   'greet',
   'find-last',
   'snapshot',
+  'read-keys',
   'read-log',
   'join',
   'renew',
@@ -93,7 +94,7 @@ const drawn = faults.flatMap(([weight, fault]) => Array.from({ length: weight },
 
 /** Draws what goes wrong, and lets it happen. */
 export function planFaults(world: FaultWorld): void {
-  const { timeline, chance, network, fromMs, healedAtMs } = world
+  const { timeline, chance, network, places, fromMs, healedAtMs } = world
   const faultCount = 1 + chance.below(10)
   for (let number = 0; number < faultCount; number++) {
     const atMs = chance.between(fromMs, healedAtMs)
@@ -106,6 +107,7 @@ export function planFaults(world: FaultWorld): void {
     network.notices.delayMsMax = chance.happens(0.5) ? chance.between(0, 400) : 0
   }
   timeline.after(healedAtMs, () => {
+    for (const place of places) place.machine().clearTraps()
     network.notices.lossProbability = 0
     network.notices.delayMsMax = 0
   })

@@ -23,6 +23,7 @@ export interface Machine {
   readonly step: (name: string) => void
   /** Sets a trap: the next step of that name is where something happens. */
   readonly setTrap: (stepName: string, spring: () => void) => void
+  readonly clearTraps: () => void
   /** Lets the process stand still; with a machine that sleeps its monotonic clock stands, too. */
   readonly pause: (forMs: number, isAsleep: boolean) => void
   readonly die: () => void
@@ -106,6 +107,7 @@ export function createMachine(options: MachineOptions): Machine {
       spring?.()
     },
     setTrap: (stepName, spring) => void traps.set(stepName, spring),
+    clearTraps: () => traps.clear(),
     pause(forMs, isAsleep) {
       if (!isAlive || isStanding()) return
       trace.note(name, `${isAsleep ? 'sleeps' : 'stands still'} for ${forMs.toFixed(0)} ms`)

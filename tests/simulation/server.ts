@@ -34,6 +34,8 @@ export interface Voided {
 export interface Server {
   readonly machine: Machine
   readonly node: Node
+  /** The last event that was handed to what follows the feed. */
+  readonly appliedSeq: () => number
   readonly useToken: (text: string) => Promise<Said>
   readonly useKey: (slot: AccessKeySlot, generation: number) => Promise<Said>
   /** `undefined` where nothing was done: the node is behind, or the database away. */
@@ -78,19 +80,21 @@ export async function startServer(world: ServerWorld): Promise<Server> {
     timers: machine.timers,
   })
   const keyGenerations = new Map<string, number>()
-  const readKey = async (slot: string) => {
-    const name = statements.nameOf('access-key', slot)
-    keyGenerations.set(slot, await pool.ask(statements.readGeneration(name)))
+  const readKeys = async () => {
+    const read = await pool.ask(statements.readKeys)
+    for (const slot of ['primary', 'secondary'] as const) keyGenerations.set(slot, read[slot])
   }
-  for (const slot of ['primary', 'secondary']) await readKey(slot)
+  await readKeys()
   const verifier = createVerifier({ keys, issuer, now, seenTokensMax: 100 })
   node.feed.follow(followCutOffs(verifier))
   // As `followResources` does: what is kept of keys is read again before the event counts.
   node.feed.follow({
-    apply: (event) => (event.kind === 'access-key' ? readKey(event.subject) : undefined),
+    apply: ({ kind }) => (kind === 'access-key' || kind === 'resource' ? readKeys() : undefined),
   })
+  let appliedSeq = startSeq
   node.feed.follow({
     apply(event) {
+      appliedSeq = event.seq
       trace.note(machine.name, `applies ${event.seq}`)
       machine.step('applied')
       world.onApplied(event)
@@ -100,7 +104,8 @@ export async function startServer(world: ServerWorld): Promise<Server> {
   for (const cutOff of await pool.ask(statements.listCutOffs)) verifier.apply(cutOff)
   await node.start()
   trace.note(machine.name, 'serves')
-  return { machine, node, ...operationsOf(world, { node, pool, verifier, keyGenerations }) }
+  const operations = operationsOf(world, { node, pool, verifier, keyGenerations })
+  return { machine, node, appliedSeq: () => appliedSeq, ...operations }
 }
 
 function nodeDatabase({ machine, network, trace }: ServerWorld, pool: Pool): NodeDatabase {

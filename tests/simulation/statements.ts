@@ -36,10 +36,16 @@ export const listCutOffs: Statement<readonly RevocationEvent[]> = reading('snaps
   log.flatMap((event) => ('generation' in event ? [event] : [])),
 )
 
-/** The lowest generation that counts of what can be cut off. */
-export function readGeneration(subject: string): Statement<number> {
-  return reading('read-generation', ({ cutOffs }) => cutOffs.get(subject) ?? 1)
-}
+/** The generations of the two access keys; none counts where the resource is gone. */
+export const readKeys: Statement<Readonly<Record<'primary' | 'secondary', number>>> = reading(
+  'read-keys',
+  ({ cutOffs }) => {
+    const isGone = cutOffs.has(nameOf('resource', resourceId))
+    const generationOf = (slot: string) =>
+      isGone ? 0 : (cutOffs.get(nameOf('access-key', slot)) ?? 1)
+    return { primary: generationOf('primary'), secondary: generationOf('secondary') }
+  },
+)
 
 export function listEventsAfter(afterSeq: number, eventsMax: number): Statement<LogPage> {
   return reading('read-log', (stored) => {
