@@ -29,7 +29,10 @@ export function createChance(seed: number): Chance {
     pick<Value>(values: readonly Value[]) {
       return values[below(values.length)] as Value
     },
-    bytes: (size) => Buffer.from(Array.from({ length: size }, () => below(256))),
+    bytes(size) {
+      const words = new Uint32Array(Math.ceil(size / 4)).map(() => next() * 4_294_967_296)
+      return Buffer.from(words.buffer, 0, size)
+    },
     forkFor(part) {
       let mixed = seed
       for (let at = 0; at < part.length; at++) mixed = mix(mixed ^ part.charCodeAt(at))

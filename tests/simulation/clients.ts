@@ -32,7 +32,7 @@ interface Clients extends ClientWorld {
 }
 
 const slots = ['primary', 'secondary'] as const
-const limits = { identities: 4, grants: 24 }
+const limits = { identities: 4, grants: 10 }
 
 /** Times after an answer at which every node is asked whether it knows. */
 const looksAfterMs = [0, 3, 20, 60, 150, 300, 500, 700, 950]
@@ -58,10 +58,10 @@ export function startClients(world: ClientWorld): void {
   }
   const isLive = (grant: Grant) => world.history.isLive({ kind: 'token', grant })
   for (let number = 0; number < 5; number++) timeline.after(fromMs - 50, () => issue(clients))
-  repeat(40, 200, () => issue(clients))
+  repeat(80, 300, () => issue(clients))
   repeat(10, 40, () => {
     const grant = chance.happens(0.8) ? chance.pick(clients.grants) : undefined
-    const isChosen = grant !== undefined && (isLive(grant) || chance.happens(0.1))
+    const isChosen = grant !== undefined && (isLive(grant) || chance.happens(0.05))
     if (isChosen) use(clients, chance.pick(places), { kind: 'token', grant })
     else useKey(clients)
   })
@@ -69,7 +69,7 @@ export function startClients(world: ClientWorld): void {
   for (let voider = 0; voider < voiderCount; voider++) repeat(60, 600, () => voidOne(clients))
   timeline.after(lastLookAtMs, () => {
     for (const place of places) {
-      for (const grant of clients.grants) use(clients, place, { kind: 'token', grant })
+      for (const grant of clients.grants.slice(-5)) use(clients, place, { kind: 'token', grant })
     }
   })
 }
@@ -204,7 +204,7 @@ function look(
   const { chance, places } = clients
   const { concerned, seq = 0 } = voided
   if (concerned.length === 0) return
-  const chosen = chance.happens(0.15) ? chance.pick(places) : undefined
+  const chosen = chance.happens(0.05) ? chance.pick(places) : undefined
   for (const place of places) {
     const server = place.server()
     const isSuspect = server !== undefined && server.node.isCurrent() && server.appliedSeq() < seq

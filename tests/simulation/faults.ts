@@ -44,10 +44,14 @@ function placeOf({ chance, places }: FaultWorld): Place {
 
 /** Stands still, and sleeps one time in four. */
 function standStill(world: FaultWorld, place: Place): void {
-  const { chance, timeline, healedAtMs } = world
+  const { chance } = world
   const forMs = chance.happens(0.3) ? chance.between(5, 100) : chance.between(100, 2500)
-  const leftMs = healedAtMs - timeline.now()
-  if (leftMs > 0) place.machine().pause(Math.min(forMs, leftMs), chance.happens(0.25))
+  place.machine().pause(leftOf(world, forMs), chance.happens(0.25))
+}
+
+/** No fault outlasts the healing. */
+function leftOf({ timeline, healedAtMs }: FaultWorld, forMs: number): number {
+  return Math.max(0, Math.min(forMs, healedAtMs - timeline.now()))
 }
 
 const faults: readonly (readonly [weight: number, Fault])[] = [
@@ -56,7 +60,8 @@ const faults: readonly (readonly [weight: number, Fault])[] = [
     4,
     (world, forMs) => {
       const place = placeOf(world)
-      place.machine().setTrap(world.chance.pick(trapSteps), () => place.kill(forMs))
+      const spring = () => place.kill(leftOf(world, forMs))
+      place.machine().setTrap(world.chance.pick(trapSteps), spring)
     },
   ],
   [4, (world) => standStill(world, placeOf(world))],
@@ -86,7 +91,7 @@ const faults: readonly (readonly [weight: number, Fault])[] = [
   ],
   [2, ({ database }, forMs) => database.crash(forMs)],
   [2, ({ database }, forMs) => database.stall(forMs)],
-  [1, (world) => placeOf(world).stop()],
+  [3, (world) => placeOf(world).stop()],
   [2, (world) => placeOf(world).machine().stepWall(world.chance.between(-5000, 5000))],
 ]
 

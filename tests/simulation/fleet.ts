@@ -97,9 +97,11 @@ function openPlace(options: FleetOptions, name: string): Place {
       trace.note(stopping.name, 'is asked to end')
       const { node } = server
       stopping.enter(() => {
-        void node.close().then(() => {
+        const end = () => {
           if (machine === stopping) kill(chance.between(20, 200))
-        })
+        }
+        // The database is closed after the node; so a process lives a little longer.
+        void node.close().then(() => timeline.after(chance.between(0, 100), end))
       })
     },
   }

@@ -35,7 +35,7 @@ export interface Network {
   readonly connect: (wish: ConnectionWish) => Promise<Connection>
   /** Breaks the connections of a process, or of all. */
   readonly breakAll: (machine?: Machine) => void
-  /** Lets the connections of a process hang from now on. */
+  /** Lets some connections of a process hang from now on. */
   readonly hang: (machine: Machine) => void
   /** Takes back what hangs: it goes on, or breaks. */
   readonly release: (machine: Machine) => void
@@ -112,8 +112,10 @@ export function createNetwork(options: NetworkOptions): Network {
       else flow(net, wire)
     }
   }
-  const hang = (machine: Machine) => {
-    for (const wire of net.wires) if (wire.machine === machine) wire.isHung = true
+  const hang = (machine: Machine, probability: number) => {
+    for (const wire of net.wires) {
+      if (wire.machine === machine && chance.happens(probability)) wire.isHung = true
+    }
   }
   return {
     connect: (wish) => connect(net, wish),
@@ -122,8 +124,8 @@ export function createNetwork(options: NetworkOptions): Network {
       breakAll(machine)
     },
     hang(machine) {
-      trace.note(machine.name, 'its connections hang')
-      hang(machine)
+      trace.note(machine.name, 'some of its connections hang')
+      hang(machine, 0.6)
     },
     release(machine) {
       trace.note(machine.name, 'its connections hang no more')
@@ -132,7 +134,7 @@ export function createNetwork(options: NetworkOptions): Network {
     cutOff(machine) {
       trace.note(machine.name, 'is cut off from the database')
       net.cutOffs.add(machine)
-      hang(machine)
+      hang(machine, 1)
     },
     letIn(machine) {
       trace.note(machine.name, 'reaches the database again')

@@ -36,6 +36,9 @@ const times = {
   tail: 600,
 }
 
+/** How many servers there are, as often as it stands here. */
+const nodeCounts = [2, 3, 3, 3, 3, 4]
+
 const slowestRate = 0.9
 /** What a loop, a timer and a look take at most beside a wait. */
 const slackMs = 40
@@ -58,7 +61,7 @@ export async function simulate(seed: number, keepsLines = false): Promise<Simula
     confirmationMsMax: leaseTerms.leaseMs / slowestRate + slackMs,
     promptMsMax: leaseTerms.leaseMs / 2,
   })
-  const count = chance.happens(0.2) ? 4 : 3
+  const count = chance.pick(nodeCounts)
   const places = startFleet({
     ...{ timeline, trace, network, history, count },
     chance: chance.forkFor('fleet'),
