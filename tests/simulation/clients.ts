@@ -207,7 +207,7 @@ function look(
   const chosen = chance.happens(0.05) ? chance.pick(places) : undefined
   for (const place of places) {
     const server = place.server()
-    const isSuspect = server !== undefined && server.node.isCurrent() && server.appliedSeq() < seq
+    const isSuspect = server?.node.isCurrent() === true && server.appliedSeq() < seq
     if (!isSuspect && place !== chosen) continue
     use(clients, place, { kind: 'token', grant: chance.pick(concerned) })
   }
