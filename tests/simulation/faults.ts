@@ -12,6 +12,11 @@ export interface FaultWorld {
   readonly database: SimulatedDatabase
   readonly network: Network
   readonly places: readonly Place[]
+  /**
+   * Whether machines may sleep in this simulation. Otherwise wall clocks may be set back: one that
+   * sleeps and has its wall clock set back by as much cannot know that it slept (decision 0012).
+   */
+  readonly isSleepy: boolean
   /** Nothing goes wrong before this. */
   readonly fromMs: number
   /** Nor from here on: what hangs is let go, what is down comes up. */
@@ -46,7 +51,7 @@ function placeOf({ chance, places }: FaultWorld): Place {
 function standStill(world: FaultWorld, place: Place): void {
   const { chance } = world
   const forMs = chance.happens(0.3) ? chance.between(5, 100) : chance.between(100, 2500)
-  place.machine().pause(leftOf(world, forMs), chance.happens(0.25))
+  place.machine().pause(leftOf(world, forMs), world.isSleepy && chance.happens(0.4))
 }
 
 /** No fault outlasts the healing. */
@@ -92,7 +97,13 @@ const faults: readonly (readonly [weight: number, Fault])[] = [
   [2, ({ database }, forMs) => database.crash(forMs)],
   [2, ({ database }, forMs) => database.stall(forMs)],
   [3, (world) => placeOf(world).stop()],
-  [2, (world) => placeOf(world).machine().stepWall(world.chance.between(-5000, 5000))],
+  [
+    2,
+    (world) => {
+      const leastMs = world.isSleepy ? 0 : -5000
+      placeOf(world).machine().stepWall(world.chance.between(leastMs, 5000))
+    },
+  ],
 ]
 
 const drawn = faults.flatMap(([weight, fault]) => Array.from({ length: weight }, () => fault))

@@ -127,8 +127,8 @@ export function createHistory(options: HistoryOptions): History {
       }
     },
     noteApplied(event, before, node) {
-      // One that could not be taken into account comes again.
-      const isNext = before === undefined || [0, 1].includes(event.seq - before.seq)
+      // What was read together with one that could not be taken into account comes again.
+      const isNext = before === undefined || event.seq <= before.seq + 1
       const stored = log[event.seq - seqBefore - 1]
       const isSame = stored !== undefined && isSameEvent(stored, event)
       if (!isNext || !isSame) violated(`${node} applied ${event.seq} after ${before?.seq}`)

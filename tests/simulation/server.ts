@@ -102,7 +102,8 @@ export async function startServer(world: ServerWorld): Promise<Server> {
     },
   })
   for (const cutOff of await pool.ask(statements.listCutOffs)) verifier.apply(cutOff)
-  await node.start()
+  const started = await node.start()
+  if (!started.ok) throw new Error(started.fault.kind)
   trace.note(machine.name, 'serves')
   const operations = operationsOf(world, { node, pool, verifier, keyGenerations })
   return { machine, node, appliedSeq: () => appliedSeq, ...operations }

@@ -51,6 +51,8 @@ describe('the simulation finds that it is broken:', () => {
       const asked = { from: 1, count: seedsMax, mutation, stopsAtFirst: true }
       const found = (await simulateSeeds(asked)).find(({ violations }) => violations.length > 0)
       assert.ok(found !== undefined, `nothing was found in ${seedsMax} seeds`)
+      const { violations } = await simulate(found.seed)
+      assert.deepEqual(violations, [], 'it was found where nothing is broken')
       context.diagnostic(`${replayOf(found.seed, mutation)}   ${found.violations[0]}`)
     })
   }

@@ -75,6 +75,7 @@ export async function simulate(seed: number, keepsLines = false): Promise<Simula
   planFaults({
     ...{ timeline, database, network, places, healedAtMs },
     chance: chance.forkFor('faults'),
+    isSleepy: chance.happens(0.5),
     fromMs: times.faultsFrom,
   })
   timeline.after(healedAtMs, () => trace.note('world', 'is healed'))
