@@ -73,7 +73,7 @@ export async function startServer(world: ServerWorld): Promise<Server> {
     error: (_: object, message: string) => trace.note(machine.name, message),
   }
   const node = createNode({
-    database: nodeDatabase(world, pool),
+    database: nodeDatabase(world),
     platform: machine.platform,
     log: log as Parameters<typeof createNode>[0]['log'],
     startSeq,
@@ -109,10 +109,8 @@ export async function startServer(world: ServerWorld): Promise<Server> {
   return { machine, node, appliedSeq: () => appliedSeq, ...operations }
 }
 
-function nodeDatabase({ machine, network, trace }: ServerWorld, pool: Pool): NodeDatabase {
+function nodeDatabase({ machine, network, trace }: ServerWorld): NodeDatabase {
   return {
-    listEventsAfter: (afterSeq, eventsMax) =>
-      pool.ask(statements.listEventsAfter(afterSeq, eventsMax)),
     async openSession(onNotice) {
       let announceEnd = () => {}
       const ended = new Promise<void>((resolve) => {
@@ -148,6 +146,8 @@ function sessionOn(connection: Connection, ended: Promise<void>): Session {
     endLease: (row) => connection.ask(statements.endLease(row)),
     deleteNode: (nodeId) => connection.ask(statements.deleteNode(nodeId)),
     findLastSeq: () => connection.ask(statements.findLastSeq),
+    listEventsAfter: (afterSeq, eventsMax) =>
+      connection.ask(statements.listEventsAfter(afterSeq, eventsMax)),
   }
 }
 

@@ -135,7 +135,7 @@ async function start(
   }
   // Before anything is read into memory: whatever changes from here on is followed.
   const startSeq = await findLastSeq(db)
-  const node = createNode({ database: nodeDatabase(address, db), platform, log, startSeq })
+  const node = createNode({ database: nodeDatabase(address), platform, log, startSeq })
   const keyWorld = { db, platform, sealer, ...signingTermsOf(settings) }
   const installation = await openInstallation(keyWorld)
   if (!installation.ok) return installation

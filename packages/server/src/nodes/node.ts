@@ -8,6 +8,7 @@ import type { Log } from '../foundation/log.ts'
 import type { Platform } from '../foundation/platform.ts'
 import { pauseFor, systemTimers, type Timers } from '../foundation/timers.ts'
 import { type Confirmations, createConfirmations } from './confirmation.ts'
+import { createHope } from './hope.ts'
 import {
   createPace,
   createWatch,
@@ -72,11 +73,11 @@ interface Life extends NodeOptions {
 
 /** Creates a node; it accepts nothing before it was started. */
 export function createNode(options: NodeOptions): Node {
-  const { database, platform, log, terms = leaseTerms, timers = systemTimers } = options
+  const { platform, log, terms = leaseTerms, timers = systemTimers } = options
   const { monotonicNow } = platform
   const tail = createTail({
     startSeq: options.startSeq,
-    readPage: database.listEventsAfter,
+    readPage: (afterSeq, eventsMax) => sessionOf(life).listEventsAfter(afterSeq, eventsMax),
     onFailure: (error) => log.error({ err: error }, 'events could not be applied; tried again'),
   })
   const life: Life = {
@@ -120,6 +121,12 @@ export function createNode(options: NodeOptions): Node {
       await leave(life)
     },
   }
+}
+
+/** The session, which what is read is read over; the next renewal asks for it again. */
+function sessionOf({ session }: Life): Session {
+  if (session === undefined) throw new Error('this node has no session at the moment')
+  return session
 }
 
 /** Where the database is away, the others find out by themselves. */
@@ -266,33 +273,4 @@ function createReport(life: Life): () => void {
     if (life.tail.appliedSeq() > appliedSeq) void report()
   }
   return () => void report()
-}
-
-/** Lets many wait for something to be true, each so long as it likes. */
-function createHope(
-  isTrue: () => boolean,
-  timers: Timers,
-): {
-  readonly whenTrue: (timeoutMs: number) => Promise<boolean>
-  /** To be called whenever it may have become true. */
-  readonly look: () => void
-} {
-  const hoping = new Set<() => void>()
-  return {
-    whenTrue(timeoutMs) {
-      if (isTrue()) return Promise.resolve(true)
-      return new Promise((resolve) => {
-        const settle = () => {
-          stopWaiting()
-          hoping.delete(settle)
-          resolve(isTrue())
-        }
-        const stopWaiting = timers.callAfter(timeoutMs, settle)
-        hoping.add(settle)
-      })
-    },
-    look() {
-      if (hoping.size > 0 && isTrue()) for (const settle of hoping) settle()
-    },
-  }
 }

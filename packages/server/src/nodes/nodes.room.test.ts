@@ -62,7 +62,7 @@ describe('nodes on one database', () => {
     const monotonicNow = () => performance.now() + aheadMs
     const platform = createPlatform({ now, monotonicNow, randomBytes })
     const startSeq = await findLastSeq(db)
-    const node = createNode({ database: nodeDatabase(address, db), platform, log, startSeq, terms })
+    const node = createNode({ database: nodeDatabase(address), platform, log, startSeq, terms })
     const applied: number[] = []
     node.feed.follow({
       apply: ({ seq }) => {
@@ -241,7 +241,7 @@ describe('nodes on one database', () => {
     await reserved`select pg_advisory_lock(1346458700)`
     const platform = createPlatform({ now: Date.now, monotonicNow: () => 0, randomBytes })
     const node = createNode({
-      database: nodeDatabase(address, db),
+      database: nodeDatabase(address),
       platform,
       log,
       startSeq: 0,

@@ -21,7 +21,9 @@ export interface Renewed {
 }
 
 /**
- * The one connection over which a node hears of events, renews its lease and watches the others.
+ * The one connection over which a node hears of events, reads the log, renews its lease and watches
+ * the others. Where it falls silent the node gives it up after two leases and opens another; so
+ * nothing that a node waits for may go over a connection that nobody watches, such as a pool's.
  *
  * It is one, so that all of it breaks at once: what was observed on a connection says nothing
  * after a restart of the database. Its commits need not be on disk when they are answered, since a
@@ -45,6 +47,7 @@ export interface Session {
   readonly deleteNode: (nodeId: string) => Promise<void>
   /** The last number of the log. */
   readonly findLastSeq: () => Promise<number>
+  readonly listEventsAfter: (afterSeq: number, eventsMax: number) => Promise<LogPage>
 }
 
 /** A server from before there were nodes works on this database, and must do so alone. */
@@ -56,7 +59,7 @@ export interface DatabaseInUse {
 /** Why there is no session. */
 export type SessionFault = ConnectFault | DatabaseInUse
 
-/** Where sessions are opened and the log is read. */
+/** Where sessions are opened. */
 export interface NodeDatabase {
   /**
    * Opens a session; when it comes back, notices arrive.
@@ -65,5 +68,4 @@ export interface NodeDatabase {
    * @faults `database-in-use` - a server of version 0.1 runs on it.
    */
   readonly openSession: (onNotice: (text: string) => void) => Promise<Result<Session, SessionFault>>
-  readonly listEventsAfter: (afterSeq: number, eventsMax: number) => Promise<LogPage>
 }

@@ -22,16 +22,9 @@ const limits = { connectTimeoutMs: 3000, statementTimeoutMs: 5000 }
 
 const channel = 'parley_event'
 
-/**
- * What a node asks, of PostgreSQL.
- *
- * @param db - the pool, for reading the log.
- */
-export function nodeDatabase(address: DatabaseAddress, db: Database): NodeDatabase {
-  return {
-    openSession: (onNotice) => openSession(address, onNotice),
-    listEventsAfter: (afterSeq, eventsMax) => listEventsAfter(db, afterSeq, eventsMax),
-  }
+/** What a node asks, of PostgreSQL. */
+export function nodeDatabase(address: DatabaseAddress): NodeDatabase {
+  return { openSession: (onNotice) => openSession(address, onNotice) }
 }
 
 /**
@@ -98,5 +91,6 @@ function statementsOn(db: Database): Omit<Session, 'ended' | 'isOpen' | 'close'>
     endLease: (node) => endLease(db, node),
     deleteNode: (nodeId) => deleteNode(db, nodeId),
     findLastSeq: () => findLastSeq(db),
+    listEventsAfter: (afterSeq, eventsMax) => listEventsAfter(db, afterSeq, eventsMax),
   }
 }
