@@ -16,6 +16,8 @@ export interface ClientWorld {
   readonly chance: Chance
   readonly places: readonly Place[]
   readonly history: History
+  /** Whether keys and resources are voided, too. */
+  readonly voidsKeys: boolean
   /** When they begin, and when they end. */
   readonly fromMs: number
   readonly untilMs: number
@@ -140,17 +142,17 @@ function issue(clients: Clients): void {
 }
 
 function causeOf(clients: Clients): Cause {
-  const { chance, identities, grants } = clients
+  const { chance, identities, grants, voidsKeys } = clients
   const isNoticeWhole = !chance.happens(0.15)
   const whole = { isNoticeWhole, isForEver: true }
   const dice = chance.between(0, 1)
   if (dice < 0.2 && grants.length > 0) {
     return { ...whole, kind: 'token', subjects: [chance.pick(grants).jti] }
   }
-  if (dice < 0.3) {
+  if (voidsKeys && dice < 0.3) {
     return { ...whole, kind: 'access-key', subjects: [chance.pick(slots)], isForEver: false }
   }
-  if (dice < 0.303) return { ...whole, kind: 'resource', subjects: [resourceId] }
+  if (voidsKeys && dice < 0.303) return { ...whole, kind: 'resource', subjects: [resourceId] }
   const index = chance.below(identities.length)
   const subject = identities[index] as string
   if (dice < 0.4) {

@@ -17,6 +17,8 @@ export interface FaultWorld {
    * sleeps and has its wall clock set back by as much cannot know that it slept (decision 0012).
    */
   readonly isSleepy: boolean
+  /** Whether connections may stay silent for ever, as when a box on the way has forgotten them. */
+  readonly hasSilence: boolean
   /** Nothing goes wrong before this. */
   readonly fromMs: number
   /** Nor from here on: what hangs is let go, what is down comes up. */
@@ -40,6 +42,11 @@ const steps = [
   'issue',
 ].flatMap((name) => [`${name} asked`, `${name} answered`])
 const trapSteps = [...steps, 'notice', 'applied', 'applied', 'void answered', 'renew answered']
+
+/** A server that only starts is left to its supervisor. */
+function isSilent({ hasSilence }: FaultWorld, place: Place): boolean {
+  return hasSilence && place.server() !== undefined
+}
 
 type Fault = (world: FaultWorld, forMs: number) => void
 
@@ -80,18 +87,20 @@ const faults: readonly (readonly [weight: number, Fault])[] = [
   [2, (world) => world.network.breakAll(placeOf(world).machine())],
   [
     3,
-    ({ network, timeline, ...world }, forMs) => {
-      const machine = placeOf({ network, timeline, ...world }).machine()
-      network.hang(machine)
-      timeline.after(forMs, () => network.release(machine))
+    (world, forMs) => {
+      const place = placeOf(world)
+      const machine = place.machine()
+      world.network.hang(machine)
+      world.timeline.after(forMs, () => world.network.release(machine, isSilent(world, place)))
     },
   ],
   [
     4,
-    ({ network, timeline, ...world }, forMs) => {
-      const machine = placeOf({ network, timeline, ...world }).machine()
-      network.cutOff(machine)
-      timeline.after(forMs, () => network.letIn(machine))
+    (world, forMs) => {
+      const place = placeOf(world)
+      const machine = place.machine()
+      world.network.cutOff(machine)
+      world.timeline.after(forMs, () => world.network.letIn(machine, isSilent(world, place)))
     },
   ],
   [2, ({ database }, forMs) => database.crash(forMs)],

@@ -37,11 +37,11 @@ export interface Network {
   readonly breakAll: (machine?: Machine) => void
   /** Lets some connections of a process hang from now on. */
   readonly hang: (machine: Machine) => void
-  /** Takes back what hangs: it goes on, or breaks. */
-  readonly release: (machine: Machine) => void
+  /** Takes back what hangs: it goes on, or breaks; or stays silent for ever, where that may be. */
+  readonly release: (machine: Machine, mayStaySilent: boolean) => void
   /** Cuts a process off, until it is let in again; what hung then goes on or breaks. */
   readonly cutOff: (machine: Machine) => void
-  readonly letIn: (machine: Machine) => void
+  readonly letIn: (machine: Machine, mayStaySilent: boolean) => void
   /** What becomes of notices beside arriving in their order. */
   readonly notices: { lossProbability: number; delayMsMax: number }
 }
@@ -105,9 +105,10 @@ export function createNetwork(options: NetworkOptions): Network {
     }
   }
   options.database.onCrash(() => breakAll())
-  const release = (machine: Machine) => {
+  const release = (machine: Machine, mayStaySilent: boolean) => {
     for (const wire of [...net.wires]) {
       if (wire.machine !== machine || !wire.isHung) continue
+      if (mayStaySilent && chance.happens(0.5)) continue
       if (chance.happens(0.5)) breakWire(net, wire)
       else flow(net, wire)
     }
@@ -127,19 +128,19 @@ export function createNetwork(options: NetworkOptions): Network {
       trace.note(machine.name, 'some of its connections hang')
       hang(machine, 0.6)
     },
-    release(machine) {
+    release(machine, mayStaySilent) {
       trace.note(machine.name, 'its connections hang no more')
-      release(machine)
+      release(machine, mayStaySilent)
     },
     cutOff(machine) {
       trace.note(machine.name, 'is cut off from the database')
       net.cutOffs.add(machine)
       hang(machine, 1)
     },
-    letIn(machine) {
+    letIn(machine, mayStaySilent) {
       trace.note(machine.name, 'reaches the database again')
       net.cutOffs.delete(machine)
-      release(machine)
+      release(machine, mayStaySilent)
       const knocking = net.atTheDoor.get(machine) ?? []
       net.atTheDoor.delete(machine)
       // What was sent in vain is sent once more after a while.

@@ -33,6 +33,8 @@ const times = {
   faultsForMax: 4000,
   /** After the healing: the longest pause before a session is opened anew, and a lease. */
   settling: 1400,
+  /** And where a connection is silent for ever: until a node gives it up. */
+  givingUp: 2300,
   tail: 600,
 }
 
@@ -52,7 +54,8 @@ export async function simulate(seed: number, keepsLines = false): Promise<Simula
   const database = createDatabase({ timeline, trace, chance: chance.forkFor('database') })
   const network = createNetwork({ timeline, trace, chance: chance.forkFor('network'), database })
   const healedAtMs = times.faultsFrom + chance.between(1000, times.faultsForMax)
-  const settledAtMs = healedAtMs + times.settling
+  const hasSilence = chance.happens(0.2)
+  const settledAtMs = healedAtMs + times.settling + (hasSilence ? times.givingUp : 0)
   const untilMs = settledAtMs + times.tail
   const history = createHistory({
     now,
@@ -70,11 +73,13 @@ export async function simulate(seed: number, keepsLines = false): Promise<Simula
     ...{ timeline, trace, history, places, untilMs },
     chance: chance.forkFor('clients'),
     fromMs: times.clientsFrom,
+    voidsKeys: !hasSilence,
     lastLookAtMs: settledAtMs + 1,
   })
   planFaults({
     ...{ timeline, database, network, places, healedAtMs },
     chance: chance.forkFor('faults'),
+    hasSilence,
     isSleepy: chance.happens(0.5),
     fromMs: times.faultsFrom,
   })
