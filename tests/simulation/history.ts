@@ -46,6 +46,8 @@ export interface HistoryOptions {
   readonly database: SimulatedDatabase
   /** From here on every node serves, and nothing is waited for. */
   readonly settledAtMs: number
+  /** Who asks from here on is not refused: a request waits for its node as long as it may. */
+  readonly currentFromMs: number
   /** How long a confirmation may take: the lease, on the slowest clock. */
   readonly confirmationMsMax: number
   /** And when all are well. */
@@ -109,7 +111,7 @@ export function createHistory(options: HistoryOptions): History {
         violated(`${asked}; event ${event.seq} was answered at ${atMs.toFixed(3)}`)
       } else if (said === 'void') {
         if (isLive(used)) violated(`${node} refused what nobody has voided`)
-      } else if (askedAtMs >= settledAtMs) {
+      } else if (askedAtMs >= (said === undefined ? settledAtMs : options.currentFromMs)) {
         violated(`${node} ${said === undefined ? 'did not answer' : 'was behind'} after healing`)
       }
     },

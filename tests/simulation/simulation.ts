@@ -4,6 +4,7 @@
  * It begins well, then things go wrong for some seconds, then they are healed, and a little later
  * every node must serve as if nothing had been.
  */
+import { serverLimits } from '@parley/server/contract/limits'
 import { leaseTerms } from '@parley/server/nodes/model'
 import { createChance } from './chance.ts'
 import { startClients } from './clients.ts'
@@ -31,8 +32,8 @@ const times = {
   clientsFrom: 250,
   faultsFrom: 350,
   faultsForMax: 4000,
-  /** After the healing: the longest pause before a session is opened anew, and a lease. */
-  settling: 1400,
+  /** From the healing on: no live token is refused for longer than a lease. */
+  settling: leaseTerms.leaseMs,
   /** And where a connection is silent for ever: until a node gives it up. */
   givingUp: 2300,
   tail: 600,
@@ -55,12 +56,14 @@ export async function simulate(seed: number, keepsLines = false): Promise<Simula
   const network = createNetwork({ timeline, trace, chance: chance.forkFor('network'), database })
   const healedAtMs = times.faultsFrom + chance.between(1000, times.faultsForMax)
   const hasSilence = chance.happens(0.2)
-  const settledAtMs = healedAtMs + times.settling + (hasSilence ? times.givingUp : 0)
+  const noticedAtMs = healedAtMs + (hasSilence ? times.givingUp : 0)
+  const settledAtMs = noticedAtMs + times.settling
   const untilMs = settledAtMs + times.tail
   const history = createHistory({
     now,
     database,
     settledAtMs,
+    currentFromMs: settledAtMs - serverLimits.currentWaitMs + slackMs,
     confirmationMsMax: leaseTerms.leaseMs / slowestRate + slackMs,
     promptMsMax: leaseTerms.leaseMs / 2,
   })
