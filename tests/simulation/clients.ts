@@ -1,12 +1,14 @@
 /** The clients of a simulation: they issue, use and void, each at its own pace. */
+
 import type { AccessKeySlot } from '@parley/protocol'
+import { resourceId } from '../vectors/press.ts'
 import type { Chance } from './chance.ts'
 import type { Place } from './fleet.ts'
 import type { History, Used } from './history.ts'
 import type { Server } from './server.ts'
 import type { Cause } from './statements.ts'
 import type { Timeline } from './timeline.ts'
-import { type Grant, idFor, resourceId, tokenFor } from './tokens.ts'
+import { type Grant, idFor, tokenFor } from './tokens.ts'
 import type { Trace } from './trace.ts'
 
 /** What clients are made of. */

@@ -58,7 +58,7 @@ export interface SimulatedDatabase {
   /** Has somebody told of every commit to the log; gives what ends that. */
   readonly listen: (onNotice: (text: string) => void) => () => void
   /** Calls back at each crash. */
-  readonly onCrash: (listener: () => void) => () => void
+  readonly onCrash: (listener: () => void) => void
   readonly crash: (downForMs: number) => void
   /** Lets commits take until then. */
   readonly stall: (forMs: number) => void
@@ -71,46 +71,79 @@ export interface DatabaseOptions {
   readonly chance: Chance
 }
 
+/** Everything that a database is at a moment. */
+interface Life extends DatabaseOptions {
+  readonly stored: Stored
+  readonly listeners: Set<(text: string) => void>
+  readonly crashListeners: Set<() => void>
+  /** Rises with each crash: what was begun before goes on no more. */
+  epoch: number
+  downUntilMs: number
+  stalledUntilMs: number
+  rowLocks: Map<string, Lock>
+  logLock: Lock
+  underWay: Commit[]
+  /** Committed, and lost in a crash. */
+  notOnDisk: Commit[]
+}
+
 /** Creates a database that knows of some events of a time before. */
 export function createDatabase(options: DatabaseOptions): SimulatedDatabase {
   const { timeline, trace, chance } = options
   const seqBefore = chance.below(1000)
-  const stored: Stored = { seqBefore, log: [], nodes: new Map(), cutOffs: new Map() }
-  const listeners = new Set<(text: string) => void>()
-  const crashListeners = new Set<() => void>()
-  let [epoch, downUntilMs, stalledUntilMs] = [0, 0, 0]
-  let rowLocks = new Map<string, Lock>()
-  let logLock = createLock()
-  let underWay: Commit[] = []
-  let notOnDisk: Commit[] = []
-  const later = (delayMs: number, call: () => void) => {
-    const begunIn = epoch
-    timeline.after(delayMs, () => {
-      if (begunIn === epoch) call()
-    })
+  const life: Life = {
+    ...options,
+    stored: { seqBefore, log: [], nodes: new Map(), cutOffs: new Map() },
+    listeners: new Set(),
+    crashListeners: new Set(),
+    ...{ epoch: 0, downUntilMs: 0, stalledUntilMs: 0 },
+    ...{ rowLocks: new Map(), logLock: createLock(), underWay: [], notOnDisk: [] },
   }
-  const commitDelayMs = (isDurable: boolean) => {
-    if (!isDurable) return chance.between(0.01, 0.1)
-    const usualMs = chance.happens(0.02) ? chance.between(5, 80) : chance.between(0.2, 2)
-    return Math.max(usualMs, stalledUntilMs - timeline.now())
+  const execution = executionOf(life)
+  return {
+    stored: life.stored,
+    isUp: () => timeline.now() >= life.downUntilMs,
+    execute: (statement, answer) =>
+      later(life, chance.between(0.02, 0.2), () => statement.run(execution, answer)),
+    listen(onNotice) {
+      life.listeners.add(onNotice)
+      return () => life.listeners.delete(onNotice)
+    },
+    onCrash: (listener) => void life.crashListeners.add(listener),
+    crash: (downForMs) => crash(life, downForMs),
+    stall(forMs) {
+      trace.note('database', `its disk stands still for ${forMs.toFixed(0)} ms`)
+      life.stalledUntilMs = timeline.now() + forMs
+    },
   }
-  const execution: Execution = {
+}
+
+function later(life: Life, delayMs: number, call: () => void): void {
+  const begunIn = life.epoch
+  life.timeline.after(delayMs, () => {
+    if (begunIn === life.epoch) call()
+  })
+}
+
+function executionOf(life: Life): Execution {
+  const { stored, chance, trace, listeners } = life
+  return {
     stored,
     chance,
     rowLock(nodeId) {
-      const lock = rowLocks.get(nodeId) ?? createLock()
-      rowLocks.set(nodeId, lock)
+      const lock = life.rowLocks.get(nodeId) ?? createLock()
+      life.rowLocks.set(nodeId, lock)
       return lock
     },
-    logLock: () => logLock,
+    logLock: () => life.logLock,
     commit(commit) {
-      underWay.push(commit)
-      later(commitDelayMs(commit.isDurable), () => {
-        underWay = underWay.filter((other) => other !== commit)
+      life.underWay.push(commit)
+      later(life, commitDelayMs(life, commit), () => {
+        life.underWay = life.underWay.filter((other) => other !== commit)
         commit.apply()
         // What is on disk has everything before it on disk.
-        if (commit.isDurable) notOnDisk = []
-        else notOnDisk.push(commit)
+        if (commit.isDurable) life.notOnDisk = []
+        else life.notOnDisk.push(commit)
         commit.done()
       })
     },
@@ -119,40 +152,27 @@ export function createDatabase(options: DatabaseOptions): SimulatedDatabase {
       for (const listener of listeners) listener(text)
     },
   }
-  return {
-    stored,
-    isUp: () => timeline.now() >= downUntilMs,
-    execute: (statement, answer) =>
-      later(chance.between(0.02, 0.2), () => statement.run(execution, answer)),
-    listen(onNotice) {
-      listeners.add(onNotice)
-      return () => listeners.delete(onNotice)
-    },
-    onCrash(listener) {
-      crashListeners.add(listener)
-      return () => crashListeners.delete(listener)
-    },
-    crash(downForMs) {
-      epoch += 1
-      downUntilMs = timeline.now() + downForMs
-      // Some of what was under way reached the disk, and everything before it.
-      const reached = underWay.slice(0, chance.below(underWay.length + 1))
-      if (reached.length === 0) {
-        const lost = notOnDisk.slice(chance.below(notOnDisk.length + 1))
-        for (const { undo } of lost.reverse()) undo?.()
-      }
-      for (const { apply } of reached) apply()
-      trace.note('database', `crashes, for ${downForMs.toFixed(0)} ms`)
-      underWay = []
-      notOnDisk = []
-      rowLocks = new Map()
-      logLock = createLock()
-      listeners.clear()
-      for (const listener of [...crashListeners]) listener()
-    },
-    stall(forMs) {
-      trace.note('database', `its disk stands still for ${forMs.toFixed(0)} ms`)
-      stalledUntilMs = timeline.now() + forMs
-    },
+}
+
+function commitDelayMs({ chance, timeline, stalledUntilMs }: Life, { isDurable }: Commit): number {
+  if (!isDurable) return chance.between(0.01, 0.1)
+  const usualMs = chance.happens(0.02) ? chance.between(5, 80) : chance.between(0.2, 2)
+  return Math.max(usualMs, stalledUntilMs - timeline.now())
+}
+
+function crash(life: Life, downForMs: number): void {
+  const { chance, trace, timeline, underWay, notOnDisk } = life
+  life.epoch += 1
+  life.downUntilMs = timeline.now() + downForMs
+  // Some of what was under way reached the disk, and everything before it.
+  const reached = underWay.slice(0, chance.below(underWay.length + 1))
+  if (reached.length === 0) {
+    const lost = notOnDisk.slice(chance.below(notOnDisk.length + 1))
+    for (const { undo } of lost.reverse()) undo?.()
   }
+  life.listeners.clear()
+  for (const { apply } of reached) apply()
+  trace.note('database', `crashes, for ${downForMs.toFixed(0)} ms`)
+  Object.assign(life, { underWay: [], notOnDisk: [], rowLocks: new Map(), logLock: createLock() })
+  for (const listener of life.crashListeners) listener()
 }

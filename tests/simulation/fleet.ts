@@ -1,12 +1,13 @@
 /** The servers of a simulation, each started again when it has died. */
+
 import type { LogEvent } from '@parley/server/events/model'
+import { issuedAtSeconds } from '../vectors/press.ts'
 import type { Chance } from './chance.ts'
 import type { History } from './history.ts'
 import { createMachine, type Machine } from './machine.ts'
 import type { Network } from './network.ts'
 import { type Server, startServer } from './server.ts'
 import type { Timeline } from './timeline.ts'
-import { issuedAtSeconds } from './tokens.ts'
 import type { Trace } from './trace.ts'
 
 /** A place where one server runs after the other. */
@@ -78,6 +79,7 @@ function openPlace(options: FleetOptions, name: string): Place {
   }
   const kill = (downForMs: number) => {
     if (!machine.isAlive()) return
+    trace.note(machine.name, 'dies')
     machine.die()
     server = undefined
     network.breakAll(machine)
@@ -94,15 +96,18 @@ function openPlace(options: FleetOptions, name: string): Place {
     stop() {
       const stopping = machine
       if (server === undefined) return
-      trace.note(stopping.name, 'is asked to end')
-      const { node } = server
-      stopping.enter(() => {
-        const end = () => {
-          if (machine === stopping) kill(chance.between(20, 200))
-        }
-        // The database is closed after the node; so a process lives a little longer.
-        void node.close().then(() => timeline.after(chance.between(0, 100), end))
-      })
+      const end = () => {
+        if (machine === stopping) kill(chance.between(20, 200))
+      }
+      stopServer(options, server, end)
     },
   }
+}
+
+function stopServer({ timeline, trace, chance }: FleetOptions, server: Server, end: () => void) {
+  const { machine, node } = server
+  trace.note(machine.name, 'is asked to end')
+  // The database is closed after the node; so a process lives a little longer.
+  const endLater = () => timeline.after(chance.between(0, 100), end)
+  machine.enter(() => void node.close().then(endLater))
 }

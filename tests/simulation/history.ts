@@ -4,12 +4,14 @@
  * A client sees the beginning and the end of what it asked, in true time. The promise speaks of
  * nothing else: what begins after a voiding was answered finds it done.
  */
+
 import type { AccessKeySlot, RevocationEvent, SubjectKind } from '@parley/protocol'
 import type { LogEvent } from '@parley/server/events/model'
+import { resourceId } from '../vectors/press.ts'
 import type { SimulatedDatabase } from './database.ts'
 import type { Said, Voided } from './server.ts'
 import { lastSeqOf, nameOf } from './statements.ts'
-import { type Grant, resourceId } from './tokens.ts'
+import type { Grant } from './tokens.ts'
 
 /** What was used: a token, or an access key of a generation. */
 export type Used =
@@ -82,6 +84,19 @@ function generationOf(event: LogEvent): string {
   return 'generation' in event ? `${event.subject}=${event.generation}` : event.resourceId
 }
 
+/** A voiding of what was used that had been answered when it was used. */
+function answeredBefore(
+  answered: ReadonlyMap<string, readonly Answered[]>,
+  used: Used,
+  askedAtMs: number,
+): Answered | undefined {
+  return subjectsOf(used).flatMap(([name, carried]) =>
+    (answered.get(name) ?? []).filter(
+      ({ event, atMs }) => carried < event.generation && atMs <= askedAtMs,
+    ),
+  )[0]
+}
+
 /** Creates a history of nothing. */
 export function createHistory(options: HistoryOptions): History {
   const { now, database, settledAtMs } = options
@@ -100,11 +115,7 @@ export function createHistory(options: HistoryOptions): History {
       count.uses += 1
       if (said === 'accepted') {
         count.acceptances += 1
-        const over = subjectsOf(used).flatMap(([name, carried]) =>
-          (answered.get(name) ?? []).filter(
-            ({ event, atMs }) => carried < event.generation && atMs <= askedAtMs,
-          ),
-        )[0]
+        const over = answeredBefore(answered, used, askedAtMs)
         if (over === undefined) return
         const { event, atMs } = over
         const asked = `${node} accepted what it was asked about at ${askedAtMs.toFixed(3)}`

@@ -52,14 +52,14 @@ interface Waiting {
 
 /** Starts a process. */
 export function createMachine(options: MachineOptions): Machine {
-  const { name, timeline, trace, chance, rate } = options
+  const { name, timeline, trace, chance, rate, wallMs } = options
   const kept: Waiting = { calls: [], timers: [] }
   const traps = new Map<string, () => void>()
   const bootMs = chance.between(1000, 1_000_000)
   let [isAlive, isCatchingUp] = [true, false]
   let [pausedUntilMs, stoodMs, asleepMs, steppedMs] = [0, 0, 0, 0]
   const monotonicNow = () => bootMs + rate * (timeline.now() - asleepMs)
-  const now = () => Math.round(options.wallMs + rate * timeline.now() + steppedMs)
+  const now = () => Math.round(wallMs + rate * timeline.now() + steppedMs)
   const isStanding = () => isCatchingUp || timeline.now() < pausedUntilMs
 
   const catchUp = () => {
@@ -76,29 +76,10 @@ export function createMachine(options: MachineOptions): Machine {
     if (isStanding()) keeper.push(call)
     else call()
   }
-  const setTimer = (dueMs: number, call: () => void): (() => void) => {
-    const ring = () => {
-      // The clock stood still while the machine slept, so this is early.
-      const leftMs = dueMs - monotonicNow()
-      if (leftMs > 1) takeBack = timeline.after(leftMs / rate, ring)
-      else run(callOnce, kept.timers)
-    }
-    // Timers of Node are due by whole milliseconds: up to one early, and late as the loop is busy.
-    const delayMs = (dueMs - monotonicNow()) / rate + chance.between(-0.5, 1)
-    let takeBack = timeline.after(delayMs, ring)
-    let isTakenBack = false
-    const callOnce = () => {
-      if (!isTakenBack) call()
-    }
-    return () => {
-      isTakenBack = true
-      takeBack()
-    }
-  }
   return {
     name,
     platform: createPlatform({ now, monotonicNow, randomBytes: chance.bytes }),
-    timers: { callAfter: (delayMs, call) => setTimer(monotonicNow() + delayMs, call) },
+    timers: timersOf(options, monotonicNow, (call) => run(call, kept.timers)),
     isAlive: () => isAlive,
     enter: (call) => run(call, kept.calls),
     step(stepName) {
@@ -112,19 +93,15 @@ export function createMachine(options: MachineOptions): Machine {
       if (!isAlive || isStanding()) return
       trace.note(name, `${isAsleep ? 'sleeps' : 'stands still'} for ${forMs.toFixed(0)} ms`)
       pausedUntilMs = timeline.now() + forMs
-      if (isAsleep) {
-        const sinceMs = timeline.now()
-        // Nobody reads its clock before it is awake.
-        asleepMs += pausedUntilMs - sinceMs
-      }
+      // Nobody reads its clock before it is awake.
+      if (isAsleep) asleepMs += forMs
       timeline.after(forMs, () => {
         stoodMs += forMs
         if (isAlive) trace.note(name, 'goes on')
         catchUp()
       })
     },
-    die() {
-      if (isAlive) trace.note(name, 'dies')
+    die: () => {
       isAlive = false
     },
     stepWall(byMs) {
@@ -132,5 +109,34 @@ export function createMachine(options: MachineOptions): Machine {
       steppedMs += byMs
     },
     stoodMs: () => stoodMs,
+  }
+}
+
+/** Timers by a clock of one's own. */
+function timersOf(
+  { timeline, chance, rate }: MachineOptions,
+  monotonicNow: () => number,
+  run: (call: () => void) => void,
+): Timers {
+  return {
+    callAfter(delayMs, call) {
+      const dueMs = monotonicNow() + delayMs
+      let isTakenBack = false
+      const callOnce = () => {
+        if (!isTakenBack) call()
+      }
+      const ring = () => {
+        // The clock stood still while the machine slept, so this is early.
+        const leftMs = dueMs - monotonicNow()
+        if (leftMs > 1) takeBack = timeline.after(leftMs / rate, ring)
+        else run(callOnce)
+      }
+      // Timers of Node are due by whole milliseconds: up to one early, and late in a busy loop.
+      let takeBack = timeline.after(delayMs / rate + chance.between(-0.5, 1), ring)
+      return () => {
+        isTakenBack = true
+        takeBack()
+      }
+    },
   }
 }

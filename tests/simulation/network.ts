@@ -5,11 +5,20 @@
  * that both ends learn of it and nobody knows what became of what was under way; or hang, so that
  * neither learns anything. A process that is cut off has all its connections hang, and opens none.
  */
-import type { Chance } from './chance.ts'
-import type { SimulatedDatabase, Statement } from './database.ts'
+import type { Statement } from './database.ts'
 import type { Machine } from './machine.ts'
-import type { Timeline } from './timeline.ts'
-import type { Trace } from './trace.ts'
+import {
+  breakWire,
+  type Carrier,
+  carry,
+  endAtDatabase,
+  endAtProcess,
+  enqueue,
+  errorOf,
+  flow,
+  type NetworkOptions,
+  type Wire,
+} from './wire.ts'
 
 /** One connection, as the process has it. */
 export interface Connection {
@@ -46,43 +55,7 @@ export interface Network {
   readonly notices: { lossProbability: number; delayMsMax: number }
 }
 
-/** What a network is made of. */
-export interface NetworkOptions {
-  readonly timeline: Timeline
-  readonly trace: Trace
-  readonly chance: Chance
-  readonly database: SimulatedDatabase
-}
-
-type Way = 'there' | 'back'
-
-/** Everything about one connection, at both its ends. */
-interface Wire {
-  readonly machine: Machine
-  readonly onClose: (() => void) | undefined
-  /** Closed at the process. */
-  isClosed: boolean
-  /** Closed at the database, which then answers nothing on it. */
-  isAbandoned: boolean
-  isHung: boolean
-  /** What was sent while it hung. */
-  held: { readonly way: Way; readonly call: () => void }[]
-  readonly lastArrivalMs: Record<Way, number>
-  readonly pending: Map<number, (error: Error) => void>
-  askCount: number
-  /** What arrived at the database and waits for what came before. */
-  readonly queue: (() => void)[]
-  isBusy: boolean
-  stopListening: () => void
-}
-
-/** An error as the driver has it. */
-function errorOf(code: string): Error {
-  return Object.assign(new Error(code), { code })
-}
-
-interface Net extends NetworkOptions {
-  readonly wires: Set<Wire>
+interface Net extends Carrier {
   readonly cutOffs: Set<Machine>
   /** Connections that could not begin. */
   readonly atTheDoor: Map<Machine, (() => void)[]>
@@ -219,31 +192,6 @@ function carryNotice(net: Net, wire: Wire, tell: () => void): void {
   }
 }
 
-/** Brings something over a connection: after all that was sent before it. */
-function carry(net: Net, wire: Wire, sent: { readonly way: Way; readonly call: () => void }): void {
-  const { timeline, chance } = net
-  if (wire.isHung) {
-    wire.held.push(sent)
-    return
-  }
-  const delayMs = chance.happens(0.01) ? chance.between(1, 30) : chance.between(0.05, 0.4)
-  const arrivalMs = Math.max(wire.lastArrivalMs[sent.way], timeline.now() + delayMs)
-  wire.lastArrivalMs[sent.way] = arrivalMs
-  timeline.after(arrivalMs - timeline.now(), () => {
-    const isEnded = sent.way === 'there' ? wire.isAbandoned : wire.isClosed
-    if (isEnded) return
-    // What is on its way when the connection begins to hang hangs, too.
-    if (wire.isHung) wire.held.push(sent)
-    else sent.call()
-  })
-}
-
-/** Lets a connection go on that hung. */
-function flow(net: Net, wire: Wire): void {
-  wire.isHung = false
-  for (const sent of wire.held.splice(0)) carry(net, wire, sent)
-}
-
 function connectionOn(net: Net, wire: Wire): Connection {
   const { machine } = wire
   const close = () => {
@@ -280,43 +228,4 @@ function connectionOn(net: Net, wire: Wire): Connection {
       })
     },
   }
-}
-
-/** A connection does one statement after the other. */
-function enqueue(wire: Wire, run: (done: () => void) => void): void {
-  const next = () => {
-    const first = wire.queue.shift()
-    wire.isBusy = first !== undefined
-    first?.()
-  }
-  wire.queue.push(() => run(next))
-  if (!wire.isBusy) next()
-}
-
-/** Both ends learn of it; what was on its way there may still arrive. */
-function breakWire(net: Net, wire: Wire): void {
-  const { timeline, chance, database } = net
-  for (const { way, call } of wire.held.splice(0)) {
-    if (way === 'there' && database.isUp() && chance.happens(0.3)) call()
-  }
-  endAtDatabase(net, wire)
-  timeline.after(chance.between(0, 1), () =>
-    wire.machine.enter(() => endAtProcess(wire, 'CONNECTION_CLOSED')),
-  )
-}
-
-function endAtDatabase(net: Net, wire: Wire): void {
-  wire.isAbandoned = true
-  wire.queue.length = 0
-  wire.stopListening()
-  net.wires.delete(wire)
-}
-
-function endAtProcess(wire: Wire, code: string): void {
-  if (wire.isClosed) return
-  wire.isClosed = true
-  const { onClose } = wire
-  onClose?.()
-  for (const [, reject] of wire.pending) reject(errorOf(code))
-  wire.pending.clear()
 }

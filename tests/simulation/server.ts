@@ -6,6 +6,7 @@
  * handlers of the server do: is this node current, then the verdict in the same turn; the commit,
  * then the feed, then the answer.
  */
+
 import { type AccessKeySlot, fail, ok } from '@parley/protocol'
 import { serverLimits } from '@parley/server/contract/limits'
 import type { LogEvent } from '@parley/server/events/model'
@@ -13,11 +14,12 @@ import { createNode, type Node } from '@parley/server/nodes/node'
 import type { NodeDatabase, Session } from '@parley/server/nodes/port'
 import { followCutOffs } from '@parley/server/tokens/cut-offs'
 import { createVerifier, type SyncVerifier } from '@parley/verifier/node'
+import { issuer } from '../vectors/press.ts'
 import type { Machine } from './machine.ts'
 import type { Connection, Network } from './network.ts'
 import { createPool, type Pool } from './pool.ts'
 import * as statements from './statements.ts'
-import { type Grant, issuer, keys } from './tokens.ts'
+import { type Grant, keys } from './tokens.ts'
 import type { Trace } from './trace.ts'
 
 /** What a server says of a token or an access key. */

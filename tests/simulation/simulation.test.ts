@@ -12,7 +12,7 @@ const [count, from] = [PARLEY_SIMULATION_SEEDS, PARLEY_SIMULATION_FROM].map(Numb
 ]
 
 /** Seeds within which a broken rule is found; most need fewer than a hundred. */
-const seedsMax = 6000
+const seedsMax = 500
 
 function replayOf(seed: number, mutation = ''): string {
   return `node tests/dist/simulation/replay.js ${seed} ${mutation}`.trim()

@@ -2,13 +2,15 @@
  * The statements of the simulated database. Each stands for the SQL of a `store.ts`, and does in
  * two steps what PostgreSQL does in two: what is read first, and what is true at the commit.
  */
+
 import { deletedGeneration, type RevocationEvent, type SubjectKind } from '@parley/protocol'
 import type { LogEvent } from '@parley/server/events/model'
 import type { LogPage } from '@parley/server/events/store'
 import type { NodeRow } from '@parley/server/nodes/model'
 import type { NodePosition, Renewed } from '@parley/server/nodes/port'
+import { resourceId } from '../vectors/press.ts'
 import type { Execution, Statement, Stored } from './database.ts'
-import { type Grant, idFor, resourceId } from './tokens.ts'
+import { type Grant, idFor } from './tokens.ts'
 
 /** The last number of the log. */
 export function lastSeqOf({ seqBefore, log }: Stored): number {

@@ -3,8 +3,6 @@ import type { AccessKeySlot } from '@parley/protocol'
 import type { Jwks } from '@parley/verifier'
 import { claimsWith, press, resourceId, testKeys } from '../vectors/press.ts'
 
-export { issuedAtSeconds, issuer, resourceId } from '../vectors/press.ts'
-
 /** What a token is issued for. */
 export interface Grant {
   readonly identityId: string

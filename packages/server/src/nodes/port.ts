@@ -42,7 +42,7 @@ export interface Session {
   readonly renewNode: (node: NodePosition) => Promise<Renewed>
   /** Says how far a node has applied the log. */
   readonly reportApplied: (node: NodePosition) => Promise<void>
-  /** Ends a lease, durably, and says whether it did; not if it was renewed since the row was read. */
+  /** Ends a lease, durably, and says whether it did: not if it was renewed since it was read. */
   readonly endLease: (row: NodeRow) => Promise<boolean>
   readonly deleteNode: (nodeId: string) => Promise<void>
   /** The last number of the log. */
