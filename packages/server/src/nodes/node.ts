@@ -53,8 +53,11 @@ export interface NodeOptions {
   readonly timers?: Timers
 }
 
-/** Pauses between attempts to open a session, in milliseconds. */
-const reconnectPausesMs = [20, 50, 100, 200, 500, 1000]
+/**
+ * Pauses between attempts to open a session, in milliseconds. With a longer one at the end, a node
+ * would refuse for more than a lease after the database has come back.
+ */
+const reconnectPausesMs = [20, 50, 100, 200, 400]
 
 /** What the parts of a node share. */
 interface Life extends NodeOptions {
