@@ -52,8 +52,9 @@ export interface HistoryOptions {
   readonly currentFromMs: number
   /** How long a confirmation may take: the lease, on the slowest clock. */
   readonly confirmationMsMax: number
-  /** And when all are well. */
+  /** And when all are well: from when the rows of the dead are gone. */
   readonly promptMsMax: number
+  readonly promptFromMs: number
 }
 
 interface Answered {
@@ -133,8 +134,8 @@ export function createHistory(options: HistoryOptions): History {
         const name = nameOf(event.kind, event.subject)
         answered.set(name, [...(answered.get(name) ?? []), { event, atMs }])
       }
-      const isSettled = atMs - confirmedInMs > settledAtMs
-      const mostMs = isSettled ? options.promptMsMax : options.confirmationMsMax
+      const isPrompt = atMs - confirmedInMs > options.promptFromMs
+      const mostMs = isPrompt ? options.promptMsMax : options.confirmationMsMax
       if (confirmedInMs > mostMs) {
         violated(`${node} took ${confirmedInMs.toFixed(0)} ms to confirm, ${mostMs} at most`)
       }

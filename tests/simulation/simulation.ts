@@ -36,7 +36,9 @@ const times = {
   settling: leaseTerms.leaseMs,
   /** And where a connection is silent for ever: until a node gives it up. */
   givingUp: 2300,
-  tail: 600,
+  /** From there on: a session was opened, and whoever is silent was watched for a lease. */
+  takingOut: 600,
+  tail: 1000,
 }
 
 /** How many servers there are, as often as it stands here. */
@@ -66,6 +68,7 @@ export async function simulate(seed: number, keepsLines = false): Promise<Simula
     currentFromMs: settledAtMs - serverLimits.currentWaitMs + slackMs,
     confirmationMsMax: leaseTerms.leaseMs / slowestRate + slackMs,
     promptMsMax: leaseTerms.leaseMs / 2,
+    promptFromMs: settledAtMs + times.takingOut,
   })
   const count = chance.pick(nodeCounts)
   const places = startFleet({
