@@ -1,3 +1,5 @@
+import type { Timers } from '../foundation/timers.ts'
+
 /** Something that many wait for. */
 export interface Hope {
   readonly whenTrue: (timeoutMs: number) => Promise<boolean>
@@ -6,18 +8,18 @@ export interface Hope {
 }
 
 /** Lets many wait for something to be true, each so long as it likes. */
-export function createHope(isTrue: () => boolean): Hope {
+export function createHope(isTrue: () => boolean, timers: Timers): Hope {
   const hoping = new Set<() => void>()
   return {
     whenTrue(timeoutMs) {
       if (isTrue()) return Promise.resolve(true)
       return new Promise((resolve) => {
         const settle = () => {
-          clearTimeout(timer)
+          stopWaiting()
           hoping.delete(settle)
           resolve(isTrue())
         }
-        const timer = setTimeout(settle, timeoutMs)
+        const stopWaiting = timers.callAfter(timeoutMs, settle)
         hoping.add(settle)
       })
     },

@@ -1,15 +1,13 @@
-import { setTimeout as delay } from 'node:timers/promises'
 import { ok, type Result } from '@parley/protocol'
 import { serverLimits } from '../contract/limits.ts'
 import { isDatabaseUnavailable } from '../database/availability.ts'
-import type { Database, DatabaseAddress } from '../database/connect.ts'
 import { createFeed, type Feed } from '../events/feed.ts'
 import { type AppendedNotice, parseAppendedNotice, parseNotice } from '../events/model.ts'
-import { findLastSeq, listEventsAfter } from '../events/store.ts'
 import { createTail, type Tail } from '../events/tail.ts'
 import type { Log } from '../foundation/log.ts'
 import type { Watched } from '../foundation/metrics.ts'
 import type { Platform } from '../foundation/platform.ts'
+import { pauseFor, systemTimers, type Timers } from '../foundation/timers.ts'
 import { type Confirmations, createConfirmations } from './confirmation.ts'
 import { createDatabaseClock, type DatabaseClock } from './database-clock.ts'
 import { createHope } from './hope.ts'
@@ -24,9 +22,8 @@ import {
   leaseTerms,
   type Watch,
 } from './model.ts'
+import type { NodeDatabase, Session, SessionFault } from './port.ts'
 import { createReport } from './report.ts'
-import { openSession, type Session, type SessionFault } from './session.ts'
-import { deleteNode, insertNode, readClock, renewNode } from './store.ts'
 
 /** This process among those that share a database. */
 export interface Node {
@@ -64,25 +61,29 @@ export interface NodeStanding {
 
 /** What a node is made of. */
 export interface NodeOptions {
-  readonly address: DatabaseAddress
-  /** The pool, for reading the log. */
-  readonly db: Database
+  readonly database: NodeDatabase
   readonly platform: Platform
-  readonly log: Log
+  readonly log: Pick<Log, 'warn' | 'error'>
   /** Everything in memory was read after the log had reached this number. */
   readonly startSeq: number
   /** Default: `leaseTerms`. */
   readonly terms?: LeaseTerms
+  /** Default: those of this process. */
+  readonly timers?: Timers
 }
 
-/** Pauses between attempts to open a session, in milliseconds. */
-const reconnectPausesMs = [20, 50, 100, 200, 500, 1000]
+/**
+ * Pauses between attempts to open a session, in milliseconds. With a longer one at the end, a node
+ * would refuse for more than a lease after the database has come back.
+ */
+const reconnectPausesMs = [20, 50, 100, 200, 400]
 
 type Mutable<Facts> = { -readonly [Name in keyof Facts]: Facts[Name] }
 
 /** What the parts of a node share. */
 interface Life extends NodeOptions, Mutable<NodeStanding> {
   readonly terms: LeaseTerms
+  readonly timers: Timers
   readonly tail: Tail
   readonly clock: DatabaseClock
   session: Session | undefined
@@ -96,16 +97,20 @@ interface Life extends NodeOptions, Mutable<NodeStanding> {
 
 /** Creates a node; it accepts nothing before it was started. */
 export function createNode(options: NodeOptions): Node {
-  const { db, platform, log, terms = leaseTerms } = options
+  const { platform, log, terms = leaseTerms, timers = systemTimers } = options
   const { monotonicNow } = platform
   const tail = createTail({
     startSeq: options.startSeq,
-    readPage: (afterSeq, eventsMax) => listEventsAfter(db, afterSeq, eventsMax),
+    readPage: (afterSeq, eventsMax) => sessionOf(life).listEventsAfter(afterSeq, eventsMax),
     onFailure: (error) => log.error({ err: error }, 'events could not be applied; tried again'),
   })
   const clock = createDatabaseClock()
-  const shared = { terms, tail, clock, listeners: [], session: undefined, isClosing: false }
-  const life: Life = { ...options, ...shared, ...noLease }
+  const life: Life = {
+    ...{ ...options, terms, timers, tail, clock, ...noLease },
+    listeners: [],
+    session: undefined,
+    isClosing: false,
+  }
   const watch = createWatch(terms.leaseMs)
   const confirmations = createConfirmations({
     session: () => life.session,
@@ -113,13 +118,14 @@ export function createNode(options: NodeOptions): Node {
     appliedSeq: tail.appliedSeq,
     watch,
     monotonicNow,
+    timers,
     leaseMs: terms.leaseMs,
     onFailure: (error) => log.error({ err: error }, 'the table of nodes could not be read'),
     onEnded: (nodeId) => log.warn({ nodeId }, 'a node was silent for a lease and is out'),
   })
   const isCurrent = () =>
     life.leasedAt !== undefined && isLeaseHeld(life.leasedAt, instantOf(platform), terms)
-  const { whenTrue, look } = createHope(isCurrent)
+  const { whenTrue, look } = createHope(isCurrent, timers)
   const measures = createMeasures({ tail, clock, life, leaseLeftMs: leftOf(life), monotonicNow })
   tail.onApplied(look)
   tail.onApplied(createReport(life))
@@ -151,13 +157,19 @@ export function createNode(options: NodeOptions): Node {
   }
 }
 
+/** The session, which what is read is read over; the next renewal asks for it again. */
+function sessionOf({ session }: Life): Session {
+  if (session === undefined) throw new Error('this node has no session at the moment')
+  return session
+}
+
 /** Where the database is away, the others find out by themselves. */
 async function leave(life: Life): Promise<void> {
   const { session, nodeId } = life
   Object.assign(life, noLease)
   if (session === undefined) return
   const isLeaving = session.isOpen() && nodeId !== undefined
-  if (isLeaving) await deleteNode(session.db, nodeId).catch(() => undefined)
+  if (isLeaving) await session.deleteNode(nodeId).catch(() => undefined)
   await session.close()
 }
 
@@ -179,7 +191,7 @@ function createRound(
   }
   const renew = async (session: Session, nodeId: string): Promise<boolean> => {
     const askedAt = instantOf(life.platform)
-    const found = await renewNode(session.db, { nodeId, appliedSeq: tail.appliedSeq() })
+    const found = await session.renewNode({ nodeId, appliedSeq: tail.appliedSeq() })
     if (!found.isRenewed) return false
     parts.watch.note(found.nodes, monotonicNow())
     learn(found.lastSeq)
@@ -196,7 +208,7 @@ function createRound(
   return async (session) => {
     await askClock(life, session)
     if (pace.isStalled(tail.appliedSeq(), monotonicNow())) {
-      learn(await findLastSeq(session.db))
+      learn(await session.findLastSeq())
       return
     }
     const { nodeId } = life
@@ -206,7 +218,7 @@ function createRound(
     }
     Object.assign(life, noLease)
     const joined = life.platform.newGuid()
-    await insertNode(session.db, { nodeId: joined, appliedSeq: tail.appliedSeq() })
+    await session.insertNode({ nodeId: joined, appliedSeq: tail.appliedSeq() })
     if (life.isClosing) return
     life.nodeId = joined
     await renew(session, joined)
@@ -229,7 +241,7 @@ function instantOf({ now, monotonicNow }: Platform): Instant {
 async function askClock({ clock, platform }: Life, session: Session): Promise<void> {
   const askedAtMs = platform.monotonicNow()
   if (!clock.isDue(askedAtMs)) return
-  const databaseMs = await readClock(session.db)
+  const databaseMs = await session.readClock()
   clock.note({ askedAtMs, databaseMs, answeredAtMs: platform.monotonicNow() })
 }
 
@@ -242,7 +254,7 @@ const noLease = {
 
 function openSessionOf(life: Life): Promise<Result<Session, SessionFault>> {
   let appended: AppendedNotice | undefined
-  return openSession(life.address, (text) => {
+  return life.database.openSession((text) => {
     const batch = parseNotice(text, appended)
     if (batch !== undefined) return life.tail.offer(batch)
     const instant = parseAppendedNotice(text)
@@ -259,25 +271,27 @@ function createStay(
     readonly onSession: () => void
   },
 ): (first: Session) => Promise<void> {
-  const { terms, log } = life
+  const { terms, timers, log } = life
   const renewWhileOpen = async (session: Session) => {
     while (session.isOpen() && !life.isClosing) {
       // Where a connection hangs, the answer would come when nobody can use it any more.
-      const hung = setTimeout(() => void session.close(), 2 * terms.leaseMs)
-      const next = delay(terms.renewalMs)
+      const giveUp = () => void session.close()
+      const stopWaiting = timers.callAfter(2 * terms.leaseMs, giveUp)
+      const next = pauseFor(timers, terms.renewalMs)
       try {
         await acts.round(session)
       } catch (error) {
         if (isDatabaseUnavailable(error)) await session.close()
         else log.error({ err: error }, 'a lease could not be renewed')
       }
-      clearTimeout(hung)
+      stopWaiting()
       await Promise.race([next, session.ended])
     }
   }
   const reopen = async (): Promise<Session | undefined> => {
     for (let attempt = 0; !life.isClosing; attempt++) {
-      await delay(reconnectPausesMs[Math.min(attempt, reconnectPausesMs.length - 1)])
+      const pauseMs = reconnectPausesMs[Math.min(attempt, reconnectPausesMs.length - 1)]
+      await pauseFor(timers, pauseMs ?? 0)
       const opened = await openSessionOf(life).catch(() => undefined)
       if (opened?.ok === true) return opened.value
     }

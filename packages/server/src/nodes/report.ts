@@ -1,6 +1,5 @@
 import type { Tail } from '../events/tail.ts'
-import type { Session } from './session.ts'
-import { reportApplied } from './store.ts'
+import type { Session } from './port.ts'
 
 /** What a report is made of. */
 export interface Reporting {
@@ -21,7 +20,7 @@ export function createReport(life: Reporting): () => void {
     isReporting = true
     const appliedSeq = life.tail.appliedSeq()
     try {
-      await reportApplied(session.db, { nodeId, appliedSeq })
+      await session.reportApplied({ nodeId, appliedSeq })
     } catch {
       // The session is about to be opened anew.
       return

@@ -14,6 +14,7 @@ import { openLog } from '../foundation/log.ts'
 import type { Watched } from '../foundation/metrics.ts'
 import { createPlatform } from '../foundation/platform.ts'
 import { createNode } from '../nodes/node.ts'
+import { nodeDatabase } from '../nodes/session.ts'
 import { listResources } from '../resources/store.ts'
 import { findSubscription, listSubscriptions } from '../resources/subscriptions.ts'
 import { followCutOffs } from '../tokens/cut-offs.ts'
@@ -80,7 +81,7 @@ describe('a canary', () => {
     const monotonicNow = () => performance.now() + aheadMs
     const platform = createPlatform({ now: Date.now, monotonicNow, randomBytes })
     const startSeq = await findLastSeq(db)
-    const node = createNode({ address, db, platform, log, startSeq })
+    const node = createNode({ database: nodeDatabase(address), platform, log, startSeq })
     const { jwk } = broken.isStrange === true ? stranger : pair
     const verifier = createVerifier({ keys: { keys: [jwk] }, issuer, now: Date.now })
     if (broken.isDeaf !== true) node.feed.follow(followCutOffs(verifier))
