@@ -28,20 +28,20 @@ export const mutations: Readonly<Record<string, Mutation>> = {
   'lease-without-end': {
     rule: 'a node accepts only while its lease holds',
     module: model,
-    find: 'return now.monotonicMs - askedAt.monotonicMs < heldMs &&',
-    replace: 'return true ||',
+    find: 'return leaseLeftMs(askedAt, now, terms) > 0',
+    replace: 'return true',
   },
   'no-margin': {
     rule: 'a node holds its lease to be shorter than others do',
     module: model,
-    find: 'const heldMs = leaseMs - marginMs;',
-    replace: 'const heldMs = leaseMs + 50;',
+    find: 'leaseMs - marginMs - passedMs',
+    replace: 'leaseMs + 50 - passedMs',
   },
   'sleeps-unnoticed': {
     rule: 'a lease is counted on the wall clock, too',
     module: model,
-    find: ' && now.wallMs - askedAt.wallMs < heldMs',
-    replace: '',
+    find: ', now.wallMs - askedAt.wallMs)',
+    replace: ')',
   },
   'lease-before-catching-up': {
     rule: 'a lease begins when what its renewal told was applied',
