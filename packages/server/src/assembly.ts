@@ -32,6 +32,8 @@ import { purgeSteps } from './purge-steps.ts'
 import { createResourceDirectory, type ResourceDirectory } from './resources/directory.ts'
 import { type Purger, startPurger } from './resources/purge.ts'
 import { purgeNumbers } from './resources/purge-numbers.ts'
+import { credentialKeyOf } from './revocations/credential-model.ts'
+import { createCredentialCheck } from './revocations/credentials.ts'
 import { createRevocationStreams, type RevocationStreams } from './revocations/streams.ts'
 import { followCutOffs, loadCutOffs } from './tokens/cut-offs.ts'
 import type { SigningKeyRing } from './tokens/signing-key-ring.ts'
@@ -85,8 +87,8 @@ export async function assemble(world: AssemblyWorld): Promise<Assembly> {
   await loadCutOffs(db, verifier, platform.now())
   const metrics = createMetrics()
   const { isCurrent } = node
-  const { monotonicNow } = platform
-  const streams = createRevocationStreams({ db, feed, openings, ring, isCurrent, monotonicNow })
+  const streams = createRevocationStreams({ ...platform, db, feed, openings, ring, isCurrent })
+  const credentialKey = credentialKeyOf(customIdKey)
   const purger = openPurger(world, { metrics, feed })
   const checkBearer = bearerCheckOf(world)
   const { overlaps, controlPlane } = controlPlaneOf(world, { feed, resources })
@@ -109,6 +111,7 @@ export async function assemble(world: AssemblyWorld): Promise<Assembly> {
       endpointFor: controlPlane.endpointFor,
       controlPlane,
       streams,
+      credentialKey,
     }),
     pipeline: pipelineOf(world, { metrics, keyRing, resources, checkBearer }),
     metrics,
@@ -146,7 +149,7 @@ function pipelineOf(
     readonly checkBearer: CheckBearer
   },
 ): Pipeline {
-  const { settings, platform, node, log, installation } = world
+  const { settings, platform, node, log, installation, db } = world
   const { domain, publicHosts, showsRefusalReasons } = settings
   const { metrics, ...known } = parts
   return createPipeline({
@@ -161,6 +164,11 @@ function pipelineOf(
       publicHosts,
       decoyKeys: decoyKeys(platform),
       isAdminToken: installation.isAdminToken,
+      checkCredential: createCredentialCheck({
+        db,
+        feed: node.feed,
+        key: credentialKeyOf(installation.customIdKey),
+      }),
     }),
     showsRefusalReasons,
   })

@@ -22,6 +22,7 @@ import { keyOperations } from './keys/operations.ts'
 import type { Node } from './nodes/node.ts'
 import type { ResourceDirectory } from './resources/directory.ts'
 import { purgeOperations } from './resources/purge-operations.ts'
+import { credentialOperations } from './revocations/credential-operations.ts'
 import { followingOperations } from './revocations/following-operations.ts'
 import { revocationOperations } from './revocations/operations.ts'
 import type { RevocationStreams } from './revocations/streams.ts'
@@ -57,6 +58,7 @@ export interface OperationWorld {
   readonly endpointFor: (name: string) => string
   readonly controlPlane: ControlPlane
   readonly streams: Pick<RevocationStreams, 'open'>
+  readonly credentialKey: Buffer
 }
 
 /** Builds every room and concatenates their tables. */
@@ -83,6 +85,7 @@ export function operationsOf(world: OperationWorld): readonly Operation[] {
     ...revocationOperations({ db, feed, now, findResource }),
     ...targetOperations({ db, feed, now, findResource, verifier: world.verifier }),
     ...followingOperations(world),
+    ...credentialOperations({ ...world, findResource }),
     ...auditOperations({ db, endpoint }),
     ...exchangeOperations({ ...world, issueToken }),
     ...assignmentOperations({ ...world, findResource }),
@@ -112,6 +115,7 @@ export function describeOperations(): readonly Operation[] {
     endpointFor: absent,
     controlPlane: absent as unknown as ControlPlane,
     streams: { open: absent },
+    credentialKey: Buffer.alloc(0),
   })
 }
 

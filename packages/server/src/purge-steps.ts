@@ -6,7 +6,13 @@
 import { assignmentPurge } from './exchanges/purge.ts'
 import { identityPurge } from './identities/purge.ts'
 import type { PurgeStep } from './resources/purge.ts'
+import { credentialPurge } from './revocations/credential-store.ts'
 import { tokenPurge } from './tokens/purge.ts'
 
 /** The steps of every room. Access keys have none: two rows at most, gone with their resource. */
-export const purgeSteps: readonly PurgeStep[] = [tokenPurge, assignmentPurge, identityPurge]
+export const purgeSteps: readonly PurgeStep[] = [
+  tokenPurge,
+  assignmentPurge,
+  credentialPurge,
+  identityPurge,
+]

@@ -19,7 +19,12 @@ export interface FollowOptions {
   readonly verifier: FollowingVerifier
   /** Origin of the server, as in the connection string; http on loopback hosts only. */
   readonly endpoint: string
-  /** An access key of the resource, base64. This or `authorize` is needed. */
+  /**
+   * A credential of a verifier, `parley_verifier_...`: it can follow and nothing else. This,
+   * `accessKey` or `authorize` is needed.
+   */
+  readonly credential?: string
+  /** An access key of the resource, base64. */
   readonly accessKey?: string
   /** Gives the headers of each request instead, for example `authorization: Bearer ...`. */
   readonly authorize?: Authorize
@@ -75,10 +80,18 @@ export function checkFollowOptions(options: FollowOptions): FollowSettings {
   return { verifier, endpoint, authorize, maxStalenessMs, refusesWhenStale, fetch, now, random }
 }
 
-function authorizeOf({ accessKey, authorize }: FollowOptions, now: () => number): Authorize {
-  if (accessKey !== undefined && authorize === undefined) return signByAccessKey(accessKey, now)
-  if (accessKey === undefined && authorize !== undefined) return authorize
-  throw new TypeError('accessKey, authorize: expected one of them')
+function authorizeOf(options: FollowOptions, now: () => number): Authorize {
+  const { credential, accessKey, authorize } = options
+  const given = [credential, accessKey, authorize].filter((one) => one !== undefined)
+  if (given.length !== 1) {
+    throw new TypeError('credential, accessKey, authorize: expected one of them')
+  }
+  if (authorize !== undefined) return authorize
+  if (accessKey !== undefined) return signByAccessKey(accessKey, now)
+  if (typeof credential !== 'string' || !/^parley_verifier_[A-Za-z0-9_-]{86}$/.test(credential)) {
+    throw new TypeError('credential: expected parley_verifier_ and 86 characters')
+  }
+  return () => ({ authorization: `Bearer ${credential}` })
 }
 
 const pauseMsFirst = 50

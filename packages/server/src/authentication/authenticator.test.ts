@@ -53,6 +53,7 @@ function serverOf(count: number, changes: Partial<AuthenticationWorld & Resource
     decoyKeys: slots.map((slot) => keyOf(999_999, slot)),
     checkBearer: async () => fail('bearer-issuer-unknown'),
     isAdminToken: (text) => text === 'the-admin-token',
+    checkCredential: async () => fail('credential-unknown'),
     ...changes,
   }
   return { keyRing, resources, authenticate: createAuthenticator(world) }

@@ -9,10 +9,12 @@ import type { Access, Caller, ResourceCaller } from '../contract/operation.ts'
 import type { KeyRing } from '../keys/key-ring.ts'
 import type { ActiveAccessKey } from '../keys/model.ts'
 import type { ResourceDirectory } from '../resources/directory.ts'
+import type { CheckCredential } from '../revocations/credentials.ts'
 import { authenticateAccessKey } from './access-key.ts'
 import type { IsAdminToken } from './admin-token.ts'
 import { authenticateBearer, type CheckBearer } from './bearer.ts'
 import { type Place, placeOf } from './place.ts'
+import { authenticateVerifier, isVerifierCredential } from './verifier-credential.ts'
 
 /** A request as far as it says who calls. */
 export interface Arrival {
@@ -49,6 +51,7 @@ export interface AuthenticationWorld {
   readonly decoyKeys: readonly ActiveAccessKey[]
   readonly checkBearer: CheckBearer
   readonly isAdminToken: IsAdminToken
+  readonly checkCredential: CheckCredential
 }
 
 const bearerPattern = /^bearer +([\x21-\x7e]+)$/i
@@ -63,11 +66,16 @@ export function createAuthenticator(world: AuthenticationWorld): Authenticate {
    * spread its requests over connections.
    */
   const lastSigners = new WeakMap<object, ActiveAccessKey>()
-  return (arrival, access) => {
+  return (arrival, asked) => {
+    // Whoever may do anything with a resource may follow it.
+    const access = asked === 'follower' ? 'resource' : asked
     const place = placeOf(arrival.headers.host ?? '', places)
     const token = bearerPattern.exec(arrival.headers.authorization ?? '')?.[1]
     if (token !== undefined) {
       const { params, nowMs } = arrival
+      if (asked === 'follower' && isVerifierCredential(token)) {
+        return authenticateVerifier({ token, place, nowMs }, world)
+      }
       return authenticateBearer(
         { token, access, place, params, nowMs },
         { ...world, resources: resources.list() },

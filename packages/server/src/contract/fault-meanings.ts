@@ -194,7 +194,7 @@ export const refusalMeanings: Readonly<Record<RefusalReason, string>> = {
   'content-hash-differs': '`x-ms-content-sha256` is not the hash of the body that arrived.',
   'signature-differs': 'No access key of this server makes this signature for this request.',
   'key-superseded': 'The access key was regenerated while the request was being answered.',
-  'local-auth-disabled': 'The resource takes no access keys (`disableLocalAuth`).',
+  'local-auth-disabled': 'The resource takes no secrets of its own (`disableLocalAuth`).',
   'subscription-disabled': 'The subscription of the resource is cancelled.',
   'resource-deleted': 'The resource was deleted while the request was being answered.',
   'host-unknown': 'The host name is not that of a resource.',
@@ -210,4 +210,7 @@ export const refusalMeanings: Readonly<Record<RefusalReason, string>> = {
   'bearer-not-assigned': 'No assignment of the resource covers the person and its application.',
   'bearer-permission-missing': 'The bearer permits nothing that the exchange could give.',
   'admin-token-differs': 'The bearer is neither a JWT nor the admin token.',
+  'credential-unknown': 'No such credential of a verifier, or it was deleted or rotated.',
+  'credential-expired': 'The credential of the verifier is over.',
+  'credential-not-waited-for': 'Voidings are not made to wait by that credential of a verifier.',
 }

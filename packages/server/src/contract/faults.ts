@@ -38,6 +38,9 @@ export type RefusalReason =
   | 'bearer-not-assigned'
   | 'bearer-permission-missing'
   | 'admin-token-differs'
+  | 'credential-unknown'
+  | 'credential-expired'
+  | 'credential-not-waited-for'
 
 /** Everything that an operation or the pipeline may answer instead of its reply. */
 export type Fault =

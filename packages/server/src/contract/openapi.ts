@@ -101,6 +101,7 @@ function securityOf(access: Operation['access']): readonly JsonObject[] {
     case 'public':
       return []
     case 'resource':
+    case 'follower':
       return [{ AccessKey: [] }, { Bearer: [] }]
     default:
       return [{ Bearer: [] }]

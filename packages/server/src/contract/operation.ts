@@ -29,11 +29,12 @@ export interface Operation {
  * - `public`: anybody.
  * - `resource`: the owner of a resource, by an access key of it, or by a bearer of a trusted issuer
  *   with the role of an owner or contributor there.
+ * - `follower`: the same, or a verifier by a credential of that resource.
  * - `entra-user`: a person, by a bearer of a trusted issuer that is the person's own.
  * - `administrator`: who may change what stands at the operation's place in the control plane.
  * - `reader`: who may look at it.
  */
-export type Access = 'public' | 'resource' | 'entra-user' | 'administrator' | 'reader'
+export type Access = 'public' | 'resource' | 'follower' | 'entra-user' | 'administrator' | 'reader'
 
 /** What a handler gives: the reply's body, or the fault to answer instead. */
 export type Handled = Result<unknown, Fault> | Promise<Result<unknown, Fault>>
@@ -140,6 +141,19 @@ export interface ResourceCaller {
   readonly accessKey: AccessKeyGeneration | undefined
   /** Who it is, for the audit log: `access-key/primary.1`, or `bearer/<issuer>/<subject>`. */
   readonly actor: string
+  /** The credential that a verifier came with; absent for owners. */
+  readonly credential?: CallerCredential
+}
+
+/** What of a verifier's credential says how far it reaches. */
+export interface CallerCredential {
+  readonly credentialId: string
+  /** Milliseconds since the Unix epoch; `undefined`: until it is deleted. */
+  readonly expiresAtMs: number | undefined
+  /** Of the secret that it came with, which may have been replaced since. */
+  readonly secretHash: Buffer
+  /** Whether voidings may be made to wait by it. */
+  readonly mayBeWaitedFor: boolean
 }
 
 /** A caller that may do what it asks for in the control plane. */
@@ -233,6 +247,13 @@ export function resourceOperation<Schema extends TObject>(
   operation: TypedOperation<Schema, ResourceCall<Static<Schema>>>,
 ): Operation {
   return withoutTypes(operation, 'resource')
+}
+
+/** Defines an operation for whoever may follow the cut-offs of a resource, that takes JSON. */
+export function followerOperation<Schema extends TObject>(
+  operation: TypedOperation<Schema, ResourceCall<Static<Schema>>>,
+): Operation {
+  return withoutTypes(operation, 'follower')
 }
 
 /** Defines an operation of the control plane that takes JSON; `access` says who may call it. */

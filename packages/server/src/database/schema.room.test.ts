@@ -22,7 +22,7 @@ const globalTables = [
 ]
 
 /** Tables whose rows outlive their resource, and the migration says why. */
-const outliving = ['resource_purge', 'revocation_event']
+const outliving = ['resource_purge', 'revocation_event', 'revocation_follower']
 
 describe('the tables', () => {
   let temporary: TemporaryPostgres
@@ -96,6 +96,8 @@ describe('the tables', () => {
         'identity',
         'resource_purge',
         'revocation_event',
+        'revocation_follower',
+        'verifier_credential',
       ],
     )
     for (const { name, firstOfKey, cascades } of confined) {

@@ -30,6 +30,8 @@ export interface ChangeEvent {
   /** The resource that changed, appeared or went; for signing keys `everyResource`. */
   readonly resourceId: string
   readonly seq: number
+  /** What of the resource it is about; absent: the resource as a whole. */
+  readonly part?: string
 }
 
 /** An entry of the log. */
@@ -64,9 +66,10 @@ export interface LogLine {
 
 /** The event of a line. */
 export function eventOfLine(line: LogLine): LogEvent {
-  const { kind, resourceId, seq } = line
+  const { kind, resourceId, subject, seq } = line
   if (kind === 'resource-changed' || kind === 'signing-keys-changed') {
-    return { kind, resourceId, seq }
+    const part = subject === resourceId ? {} : { part: subject }
+    return { kind, resourceId, seq, ...part }
   }
   return { ...line, kind: kind as SubjectKind }
 }

@@ -5,10 +5,20 @@
  * generation that it carries of each. The event that would void such a token closes it. A change of
  * a resource closes all that is open in it, since it may have ended what no cut-off names (keys
  * taken out of use, a subscription disabled, an overlap of keys that is over): whoever is still
- * welcome comes again at once.
+ * welcome comes again at once. A change of a part of it closes only what depends on that part.
  */
-import type { CarriedGeneration, VoidingSubject } from '@parley/protocol'
+import type { CarriedGeneration } from '@parley/protocol'
 import { isCutOffEvent, type LogEvent } from './model.ts'
+
+/** A part of a resource that a change may be about, such as a verifier's credential. */
+export interface PartOfResource {
+  readonly kind: 'part'
+  readonly resourceId: string
+  readonly subject: string
+}
+
+/** What something that is open depends on. */
+export type HeldSubject = CarriedGeneration | PartOfResource
 
 /** What is held open in this process. */
 export interface Openings {
@@ -20,14 +30,14 @@ export interface Openings {
    * @param close - closes it; called at most once, and must not throw.
    * @returns lets it go; harmless after it was closed.
    */
-  readonly hold: (subjects: readonly CarriedGeneration[], close: () => void) => () => void
+  readonly hold: (subjects: readonly HeldSubject[], close: () => void) => () => void
   /** Closes what an event ends. Call it when whoever comes again is judged by the new state. */
   readonly apply: (event: LogEvent) => void
   readonly closeAll: () => void
 }
 
 interface Opening {
-  readonly subjects: readonly CarriedGeneration[]
+  readonly subjects: readonly HeldSubject[]
   readonly close: () => void
 }
 
@@ -67,7 +77,11 @@ export function createOpenings(): Openings {
           if (isCutOff(opening, name, event.generation)) close(opening)
         }
       } else if (event.kind === 'resource-changed') {
-        const name = nameOf({ kind: 'resource', resourceId, subject: resourceId })
+        const { part } = event
+        const name =
+          part === undefined
+            ? nameOf({ kind: 'resource', resourceId, subject: resourceId })
+            : nameOf({ kind: 'part', resourceId, subject: part })
         for (const opening of [...(bySubject.get(name) ?? [])]) close(opening)
       }
     },
@@ -77,10 +91,21 @@ export function createOpenings(): Openings {
   }
 }
 
-function nameOf({ kind, resourceId, subject }: VoidingSubject): string {
+function nameOf({
+  kind,
+  resourceId,
+  subject,
+}: {
+  readonly kind: string
+  readonly resourceId: string
+  readonly subject: string
+}): string {
   return `${kind}/${resourceId}/${subject}`
 }
 
 function isCutOff({ subjects }: Opening, name: string, generation: number): boolean {
-  return subjects.some((subject) => nameOf(subject) === name && subject.carried < generation)
+  return subjects.some(
+    (subject) =>
+      subject.kind !== 'part' && nameOf(subject) === name && subject.carried < generation,
+  )
 }

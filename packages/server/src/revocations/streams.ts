@@ -18,6 +18,7 @@ import { isCutOffEvent, type LogEvent } from '../events/model.ts'
 import type { Openings } from '../events/openings.ts'
 import type { Follower } from '../events/tail.ts'
 import type { SigningKeyRing } from '../tokens/signing-key-ring.ts'
+import { findCredential } from './credential-store.ts'
 import { listMissedCutOffs, type Missed } from './following-store.ts'
 import { printCutOff, printHeartbeat, printKeys, subjectsOfCaller } from './stream-messages.ts'
 
@@ -51,6 +52,8 @@ export interface StreamWorld {
   readonly isCurrent: () => boolean
   /** The node's own clock, milliseconds. */
   readonly monotonicNow: () => number
+  /** The wall clock, milliseconds; credentials end by it. */
+  readonly now: () => number
 }
 
 /** One stream. */
@@ -64,6 +67,8 @@ interface Member {
   stream: ReplyStream | undefined
   isOver: boolean
   readonly openedAtMs: number
+  /** By the wall clock; infinite where the credential does not end by itself. */
+  readonly endsAtMs: number
   letGo: () => void
 }
 
@@ -139,7 +144,14 @@ async function open(hub: Hub, asked: StreamAsk): Promise<Result<StreamedReply, F
   const member = enter(hub, caller)
   const eventsMax = serverLimits.resumedCutOffsMax + 1
   try {
-    const missed = await listMissedCutOffs(hub.db, { resourceId, afterSeq, eventsMax })
+    const [missed, isWelcome] = await Promise.all([
+      listMissedCutOffs(hub.db, { resourceId, afterSeq, eventsMax }),
+      isStillWelcome(hub.db, caller),
+    ])
+    if (!isWelcome) {
+      leave(hub, member)
+      return fail({ kind: 'caller-refused', reason: 'credential-unknown' })
+    }
     const isWhole = afterSeq >= missed.firstSeq - 1 && missed.events.length < eventsMax
     if (!isWhole || afterSeq > missed.lastSeq) {
       leave(hub, member)
@@ -152,6 +164,17 @@ async function open(hub: Hub, asked: StreamAsk): Promise<Result<StreamedReply, F
   }
 }
 
+/**
+ * Asked when the stream is held: a credential that is deleted after this closes it, and one that was
+ * deleted before is seen here.
+ */
+async function isStillWelcome(db: Database, caller: ResourceCaller): Promise<boolean> {
+  const { resourceId, credential } = caller
+  if (credential === undefined) return true
+  const stored = await findCredential(db, resourceId, credential.credentialId)
+  return stored?.secretHash.equals(credential.secretHash) === true
+}
+
 function enter(hub: Hub, caller: ResourceCaller): Member {
   const { resourceId } = caller
   const member: Member = {
@@ -161,6 +184,7 @@ function enter(hub: Hub, caller: ResourceCaller): Member {
     stream: undefined,
     isOver: false,
     openedAtMs: hub.monotonicNow(),
+    endsAtMs: caller.credential?.expiresAtMs ?? Number.POSITIVE_INFINITY,
     letGo: () => undefined,
   }
   member.letGo = hub.openings.hold(subjectsOfCaller(caller), () => end(hub, member))
@@ -279,7 +303,8 @@ function beat(hub: Hub): void {
   for (const channel of hub.channels.values()) {
     if (isCurrent) channel.writtenSeq = Math.max(channel.writtenSeq, hub.seenSeq)
     for (const member of [...channel.members]) {
-      if (nowMs - member.openedAtMs >= serverLimits.streamMsMax) end(hub, member)
+      const isOld = nowMs - member.openedAtMs >= serverLimits.streamMsMax
+      if (isOld || hub.now() >= member.endsAtMs) end(hub, member)
       else if (!isCurrent || member.stream === undefined) continue
       else if (member.position > hub.seenSeq) beatOne(hub, member)
       else {
