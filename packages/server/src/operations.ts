@@ -22,6 +22,7 @@ import { keyOperations } from './keys/operations.ts'
 import type { Node } from './nodes/node.ts'
 import type { ResourceDirectory } from './resources/directory.ts'
 import { purgeOperations } from './resources/purge-operations.ts'
+import { acknowledgingOperations } from './revocations/acknowledging-operations.ts'
 import { credentialOperations } from './revocations/credential-operations.ts'
 import { followingOperations } from './revocations/following-operations.ts'
 import { revocationOperations } from './revocations/operations.ts'
@@ -85,6 +86,7 @@ export function operationsOf(world: OperationWorld): readonly Operation[] {
     ...revocationOperations({ db, feed, now, findResource }),
     ...targetOperations({ db, feed, now, findResource, verifier: world.verifier }),
     ...followingOperations(world),
+    ...acknowledgingOperations(world),
     ...credentialOperations({ ...world, findResource }),
     ...auditOperations({ db, endpoint }),
     ...exchangeOperations({ ...world, issueToken }),

@@ -29,6 +29,7 @@ import { type AppOptions, serveApp } from './http/app.ts'
 import { bindListener, type Listener } from './http/listener.ts'
 import { routesOf } from './http/routes.ts'
 import { startKeyWork } from './keys/recurring.ts'
+import { withFollowers } from './nodes/followers.ts'
 import { createNode, type Node } from './nodes/node.ts'
 import { deleteOldPurges } from './resources/purge-store.ts'
 import { deletePurgedSubscriptions } from './resources/subscriptions.ts'
@@ -134,7 +135,8 @@ async function start(
   }
   // Before anything is read into memory: whatever changes from here on is followed.
   const startSeq = await findLastSeq(db)
-  const node = createNode({ address, db, platform, log, startSeq })
+  const own = createNode({ address, db, platform, log, startSeq })
+  const node = withFollowers(own, { db, platform, log })
   const keyWorld = { db, platform, sealer, ...signingTermsOf(settings) }
   const installation = await openInstallation(keyWorld)
   if (!installation.ok) return installation

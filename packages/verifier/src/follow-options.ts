@@ -2,14 +2,14 @@ import type { CutOff } from '@parley/protocol'
 import { type Authorize, signByAccessKey } from './access-key-signature.ts'
 import type { Jwks } from './keys.ts'
 import type { CutOffSnapshot } from './lock.ts'
-import { systemFetch, systemNow, systemRandom } from './platform.ts'
+import { systemFetch, systemMonotonicNow, systemNow, systemRandom } from './platform.ts'
 import { safeUrl } from './safe-url.ts'
 
 /** A verifier as far as following concerns it; both entries make such. */
 export interface FollowingVerifier {
   replaceKeys(keys: Jwks): void
   apply(cutOff: CutOff): void
-  trustUntil(atMs: number): void
+  trustUntil(atMs: number, monotonicMs?: number): void
   beginSnapshot(): CutOffSnapshot
 }
 
@@ -35,12 +35,20 @@ export interface FollowOptions {
   readonly maxStalenessMs?: number
   /** Whether tokens are refused (`stale`) while the server is not heard; default `refuse`. */
   readonly whenStale?: 'refuse' | 'allow'
+  /**
+   * Whether voidings wait for this verifier: when one was answered, it accepts nothing more that
+   * was voided. It then also needs a lease of the server, of `maxStalenessMs` and two seconds at
+   * most, and refuses without. Default false. Not together with `whenStale: 'allow'`.
+   */
+  readonly acknowledge?: boolean
   /** Ends following, as `close` does. */
   readonly signal?: AbortSignal
   /** How to fetch; it must hand over bodies as they come. Default the platform's own. */
   readonly fetch?: typeof fetch
   /** The wall clock of the verifier, milliseconds. Default: that of the platform. */
   readonly now?: () => number
+  /** The verifier's clock that never goes back, milliseconds. Default: that of the platform. */
+  readonly monotonicNow?: () => number
   /** Chance, 0..1, for the pauses before it connects again. Default: that of the platform. */
   readonly random?: () => number
 }
@@ -54,6 +62,7 @@ export interface FollowSettings {
   readonly refusesWhenStale: boolean
   readonly fetch: typeof fetch
   readonly now: () => number
+  readonly monotonicNow: () => number
   readonly random: () => number
 }
 
@@ -68,6 +77,7 @@ const stalenessMsMax = 3_600_000
 export function checkFollowOptions(options: FollowOptions): FollowSettings {
   const { verifier, maxStalenessMs = stalenessMsMin, whenStale = 'refuse' } = options
   const { fetch = systemFetch, now = systemNow, random = systemRandom } = options
+  const { monotonicNow = systemMonotonicNow, acknowledge = false } = options
   const endpoint = safeUrl(options.endpoint, 'endpoint')
   if (!(maxStalenessMs >= stalenessMsMin && maxStalenessMs <= stalenessMsMax)) {
     throw new TypeError(`maxStalenessMs: expected ${stalenessMsMin}..${stalenessMsMax}`)
@@ -75,9 +85,14 @@ export function checkFollowOptions(options: FollowOptions): FollowSettings {
   if (whenStale !== 'refuse' && whenStale !== 'allow') {
     throw new TypeError('whenStale: expected refuse or allow')
   }
+  if (acknowledge && whenStale === 'allow') {
+    throw new TypeError('acknowledge: expected a verifier that refuses when it is stale')
+  }
   const authorize = authorizeOf(options, now)
   const refusesWhenStale = whenStale === 'refuse'
-  return { verifier, endpoint, authorize, maxStalenessMs, refusesWhenStale, fetch, now, random }
+  const clocks = { now, monotonicNow }
+  const rest = { maxStalenessMs, refusesWhenStale, fetch, random }
+  return { verifier, endpoint, authorize, ...clocks, ...rest }
 }
 
 function authorizeOf(options: FollowOptions, now: () => number): Authorize {

@@ -212,5 +212,4 @@ export const refusalMeanings: Readonly<Record<RefusalReason, string>> = {
   'admin-token-differs': 'The bearer is neither a JWT nor the admin token.',
   'credential-unknown': 'No such credential of a verifier, or it was deleted or rotated.',
   'credential-expired': 'The credential of the verifier is over.',
-  'credential-not-waited-for': 'Voidings are not made to wait by that credential of a verifier.',
 }

@@ -40,7 +40,6 @@ export type RefusalReason =
   | 'admin-token-differs'
   | 'credential-unknown'
   | 'credential-expired'
-  | 'credential-not-waited-for'
 
 /** Everything that an operation or the pipeline may answer instead of its reply. */
 export type Fault =
