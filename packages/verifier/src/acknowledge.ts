@@ -156,7 +156,11 @@ export function leave(way: Way): void {
   lease.followerId = undefined
   const timeout = new AbortController()
   const timer = setTimeout(() => timeout.abort(), lease.leaseMs)
-  const asked = { path: `followers/${followerId}`, method: 'DELETE', signal: timeout.signal } as const
+  const asked = {
+    path: `followers/${followerId}`,
+    method: 'DELETE',
+    signal: timeout.signal,
+  } as const
   void ask(way, asked)
     .catch(() => undefined)
     .finally(() => clearTimeout(timer))

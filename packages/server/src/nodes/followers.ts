@@ -10,6 +10,7 @@
  * Only cut-offs of its own resource wait for a follower, and at most the longest wait there is.
  */
 import { serverLimits } from '../contract/limits.ts'
+import { isDatabaseUnavailable } from '../database/availability.ts'
 import type { Database } from '../database/connect.ts'
 import { isCutOffEvent, type LogEvent } from '../events/model.ts'
 import type { Log } from '../foundation/log.ts'
@@ -79,7 +80,7 @@ export function createFollowerWait(options: FollowerWaitOptions): FollowerWait {
       for (const followerId of room.seen.keys()) {
         if (!present.has(followerId)) room.seen.delete(followerId)
       }
-      await endSilent(room, rows)
+      await endSilent(room, rows, room.monotonicNow())
     },
   }
 }
@@ -112,7 +113,8 @@ async function keepLooking(room: Room): Promise<void> {
     // A look counts for those who were waiting when it was asked for.
     const asked = [...room.waiting]
     const settledCount = await look(room, asked).catch((error: unknown) => {
-      room.log.error({ err: error }, 'the table of followers could not be read')
+      const isAway = isDatabaseUnavailable(error)
+      if (!isAway) room.log.error({ err: error }, 'the table of followers could not be read')
       return 0
     })
     fruitless = settledCount > 0 ? 0 : fruitless + 1
@@ -128,6 +130,8 @@ async function look(room: Room, asked: readonly Waiter[]): Promise<number> {
   const resourceIds = [...new Set(asked.flatMap(({ seqs }) => [...seqs.keys()]))]
   const rows = await listFollowers(room.db, resourceIds)
   const nowMs = room.monotonicNow()
+  // Before anybody is answered, so that the next voiding does not wait for the same silence.
+  await endSilent(room, rows, nowMs)
   let settledCount = 0
   for (const waiter of asked) {
     waiter.readAtMs ??= nowMs
@@ -138,13 +142,11 @@ async function look(room: Room, asked: readonly Waiter[]): Promise<number> {
     waiter.settle()
     settledCount += 1
   }
-  await endSilent(room, rows)
   return settledCount
 }
 
 /** Takes out rows that have stood still for their whole wait, so that nobody waits for them again. */
-async function endSilent(room: Room, rows: readonly FollowerRow[]): Promise<void> {
-  const nowMs = room.monotonicNow()
+async function endSilent(room: Room, rows: readonly FollowerRow[], nowMs: number): Promise<void> {
   const silent = rows.filter(({ followerId, renewals, waitMs }) => {
     const known = room.seen.get(followerId)
     if (known?.renewals === renewals) return nowMs - known.sinceMs >= waitMs
@@ -154,7 +156,8 @@ async function endSilent(room: Room, rows: readonly FollowerRow[]): Promise<void
   if (silent.length === 0) return
   const endedCount = await endFollowers(room.db, silent)
   for (const { followerId } of silent) room.seen.delete(followerId)
-  if (endedCount > 0) room.log.warn({ endedCount }, 'followers were silent and are waited for no more')
+  if (endedCount > 0)
+    room.log.warn({ endedCount }, 'followers were silent and are waited for no more')
 }
 
 /** A node whose voidings wait for followers too. */

@@ -73,8 +73,7 @@ export function acknowledgingOperations({ db, platform }: AcknowledgingRoom): re
         const [followerId, seq] = [followerIdOf(call), parsePosition(query['seq'], 'seq')]
         if (!seq.ok) return seq
         const { resourceId } = caller
-        const lastSeq =
-          followerId && (await gather.ask({ resourceId, followerId, seq: seq.value }))
+        const lastSeq = followerId && (await gather.ask({ resourceId, followerId, seq: seq.value }))
         return typeof lastSeq === 'number' ? ok({ seq: lastSeq }) : followerUnknown
       },
     }),
