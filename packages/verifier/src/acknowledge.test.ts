@@ -35,9 +35,12 @@ async function stage(context: TestContext) {
     const { pathname, search } = new URL(String(input))
     if (pathname.endsWith('snapshot')) return Response.json(page)
     if (pathname.endsWith('events')) {
-      return new Response(
-        new ReadableStream({ start: (controller) => void (speaker = controller) }),
-      )
+      const body = new ReadableStream<Uint8Array>({
+        start: (controller) => {
+          speaker = controller
+        },
+      })
+      return new Response(body)
     }
     return new Promise((resolve, reject) => {
       init?.signal?.addEventListener('abort', () => reject(init.signal?.reason))
