@@ -20,6 +20,8 @@ import { identityOperations } from './identities/operations.ts'
 import type { KeyRing } from './keys/key-ring.ts'
 import { keyOperations } from './keys/operations.ts'
 import type { Node } from './nodes/node.ts'
+import type { CorsDefaults } from './resources/cors.ts'
+import { corsOperations } from './resources/cors-operations.ts'
 import type { ResourceDirectory } from './resources/directory.ts'
 import { purgeOperations } from './resources/purge-operations.ts'
 import { followingOperations } from './revocations/following-operations.ts'
@@ -57,6 +59,7 @@ export interface OperationWorld {
   readonly endpointFor: (name: string) => string
   readonly controlPlane: ControlPlane
   readonly streams: Pick<RevocationStreams, 'open'>
+  readonly corsDefaults: CorsDefaults
 }
 
 /** Builds every room and concatenates their tables. */
@@ -84,6 +87,7 @@ export function operationsOf(world: OperationWorld): readonly Operation[] {
     ...targetOperations({ db, feed, now, findResource, verifier: world.verifier }),
     ...followingOperations(world),
     ...auditOperations({ db, endpoint }),
+    ...corsOperations({ ...world, findResource }),
     ...exchangeOperations({ ...world, issueToken }),
     ...assignmentOperations({ ...world, findResource }),
     ...keyOperations(world),
@@ -112,6 +116,7 @@ export function describeOperations(): readonly Operation[] {
     endpointFor: absent,
     controlPlane: absent as unknown as ControlPlane,
     streams: { open: absent },
+    corsDefaults: { userOrigins: [], ownerOrigins: [] },
   })
 }
 

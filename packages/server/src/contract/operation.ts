@@ -23,8 +23,16 @@ export interface Operation {
   readonly versions: ServiceVersions | 'unversioned'
   readonly body?: BodyContract
   readonly reply: ReplyContract
+  /** Whose browsers may call it from pages of other origins. Absent: as `access` says. */
+  readonly browsers?: BrowserAudience
   readonly handle: (call: Call) => Handled
 }
+
+/**
+ * Whose pages may call an operation, as a resource sets it: those of its users, who come with access
+ * tokens, or those of its owner. What anybody may read anywhere is for `anybody`.
+ */
+export type BrowserAudience = 'users' | 'owners' | 'anybody'
 
 /**
  * Who may call an operation.

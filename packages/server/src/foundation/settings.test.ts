@@ -16,6 +16,7 @@ const defaults: Settings = {
   masterKeyFormer: undefined,
   issuer: undefined,
   publicHosts: [],
+  corsOrigins: ['*'],
   domain: undefined,
   tlsCertificate: undefined,
   tlsKey: undefined,
@@ -55,6 +56,12 @@ const taken: readonly (readonly [name: string, value: string, set: Partial<Setti
   ['PARLEY_PUBLIC_HOSTS', 'Parley.Example', { publicHosts: ['parley.example'] }],
   ['PARLEY_PUBLIC_HOSTS', ' a.b:8443 ,, c ', { publicHosts: ['a.b:8443', 'c'] }],
   ['PARLEY_PUBLIC_HOSTS', ' , ', { publicHosts: [] }],
+  ['PARLEY_CORS_ORIGINS', 'off', { corsOrigins: [] }],
+  [
+    'PARLEY_CORS_ORIGINS',
+    'https://A.example:443, http://localhost:5173',
+    { corsOrigins: ['https://a.example', 'http://localhost:5173'] },
+  ],
   ['PARLEY_DOMAIN', 'Parley.Example', { domain: 'parley.example' }],
   ['PARLEY_DOMAIN', 'a-b.example:8443', { domain: 'a-b.example:8443' }],
   ['PARLEY_SIGNING_ALGORITHM', 'ES256', { signingAlgorithm: 'ES256' }],
@@ -77,6 +84,7 @@ const taken: readonly (readonly [name: string, value: string, set: Partial<Setti
 const aPort = 'a whole number, 0..65535'
 const anIssuer = 'an http(s) URL without a slash at its end'
 const hostNames = 'host names separated by commas'
+const origins = '"*" alone, or at most 64 origins such as https://app.example'
 const refused: readonly (readonly [name: string, value: string, expected: string])[] = [
   ['PARLEY_HTTPS_PORT', '65536', aPort],
   ['PARLEY_HTTPS_PORT', '-1', aPort],
@@ -100,6 +108,8 @@ const refused: readonly (readonly [name: string, value: string, expected: string
   ['PARLEY_PUBLIC_HOSTS', 'a.example,b_c', hostNames],
   ['PARLEY_PUBLIC_HOSTS', 'a.example:', hostNames],
   ['PARLEY_PUBLIC_HOSTS', 'a.example:123456', hostNames],
+  ['PARLEY_CORS_ORIGINS', '*,https://a.example', origins],
+  ['PARLEY_CORS_ORIGINS', 'a.example', origins],
   ['PARLEY_SIGNING_ALGORITHM', 'HS256', 'one of ES256, RS256'],
   ['PARLEY_SIGNING_ALGORITHM', 'es256', 'one of ES256, RS256'],
   [

@@ -1,6 +1,7 @@
 import { resolve } from 'node:path'
 import { fail, ok, type Result } from '@parley/protocol'
 import { type LogLevel, logLevels } from './log.ts'
+import { parseOriginList } from './origin.ts'
 import { parseTrustedIssuers, type TrustedIssuer } from './trusted-issuer.ts'
 
 /**
@@ -23,6 +24,8 @@ export interface Settings {
   readonly publicHosts: readonly string[]
   /** Lower case, with port if any. */
   readonly domain: string | undefined
+  /** Origins whose pages may call with access tokens, where a resource has none set. */
+  readonly corsOrigins: readonly string[]
   readonly tlsCertificate: string | undefined
   readonly tlsKey: string | undefined
   readonly signingAlgorithm: SigningAlgorithm
@@ -97,6 +100,11 @@ export const settingRows = [
     'PARLEY_DOMAIN',
     undefined,
     'Domain, with port if not 443, below which each resource has its host name: `<name>.<domain>`.',
+  ),
+  row(
+    'PARLEY_CORS_ORIGINS',
+    '*',
+    'Origins whose web pages may call with access tokens; `*` for all, `off` for none.',
   ),
   row(
     'PARLEY_TLS_CERTIFICATE',
@@ -201,11 +209,12 @@ function settingsFrom(read: (name: SettingName) => string | undefined): Settings
     masterKeyFormer: read('PARLEY_MASTER_KEY_FORMER'),
     issuer: issuerFrom(read('PARLEY_ISSUER')),
     publicHosts: hostsFrom(read('PARLEY_PUBLIC_HOSTS') ?? ''),
+    corsOrigins: parsed('PARLEY_CORS_ORIGINS', parseOriginList, read),
     domain: domainFrom(read('PARLEY_DOMAIN')),
     tlsCertificate,
     tlsKey,
     signingAlgorithm: oneOf('PARLEY_SIGNING_ALGORITHM', ['ES256', 'RS256'], read),
-    trustedIssuers: trustedIssuersFrom(read('PARLEY_TRUSTED_ISSUERS') ?? ''),
+    trustedIssuers: parsed('PARLEY_TRUSTED_ISSUERS', parseTrustedIssuers, read),
     signingKeyDays: daysFrom('PARLEY_SIGNING_KEY_DAYS', read),
     logLevel: oneOf('PARLEY_LOG_LEVEL', logLevels, read),
     showsRefusalReasons: oneOf('PARLEY_REFUSAL_REASONS', ['on', 'off'], read) === 'on',
@@ -263,10 +272,15 @@ function issuerFrom(text: string | undefined): string | undefined {
   return text
 }
 
-function trustedIssuersFrom(text: string): readonly TrustedIssuer[] {
-  const issuers = parseTrustedIssuers(text)
-  if (!issuers.ok) throw new Invalid('PARLEY_TRUSTED_ISSUERS', issuers.fault)
-  return issuers.value
+/** Reads what has a form of its own; the fault says what it must be. */
+function parsed<Value>(
+  name: SettingName,
+  parse: (text: string) => Result<Value, string>,
+  read: Read,
+): Value {
+  const result = parse(read(name) ?? '')
+  if (!result.ok) throw new Invalid(name, result.fault)
+  return result.value
 }
 
 function domainFrom(text: string | undefined): string | undefined {
