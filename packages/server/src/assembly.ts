@@ -23,6 +23,7 @@ import type { Sealer } from './foundation/seal.ts'
 import type { Settings } from './foundation/settings.ts'
 import { type Cors, type CorsWorld, createCors } from './http/cors.ts'
 import { createPipeline, type Pipeline } from './http/pipeline.ts'
+import { limitRates } from './http/rates.ts'
 import { followResources } from './keys/following.ts'
 import { createKeyRing, type KeyRing } from './keys/key-ring.ts'
 import { type ActiveAccessKey, activeAccessKey } from './keys/model.ts'
@@ -95,26 +96,29 @@ export async function assemble(world: AssemblyWorld): Promise<Assembly> {
   const cors = createCors({ ...hostsOf(settings), resources, defaults: corsDefaults })
   const { overlaps, controlPlane } = controlPlaneOf(world, { feed, resources })
   return {
-    operations: operationsOf({
-      db,
-      platform,
-      sealer,
-      feed,
-      node,
-      verifier,
-      ring,
-      rotation,
-      customIdKey,
-      issuer,
-      endpoint,
-      keyRing,
-      resources,
-      checkBearer,
-      endpointFor: controlPlane.endpointFor,
-      controlPlane,
-      streams,
-      corsDefaults,
-    }),
+    operations: limitRates(
+      operationsOf({
+        db,
+        platform,
+        sealer,
+        feed,
+        node,
+        verifier,
+        ring,
+        rotation,
+        customIdKey,
+        issuer,
+        endpoint,
+        keyRing,
+        resources,
+        checkBearer,
+        endpointFor: controlPlane.endpointFor,
+        controlPlane,
+        streams,
+        corsDefaults,
+      }),
+      { ...settings, ...node, monotonicNow },
+    ),
     pipeline: pipelineOf(world, { metrics, keyRing, resources, checkBearer, verifier, cors }),
     cors,
     metrics,

@@ -1,5 +1,6 @@
 import type { AccessKeyGeneration, Result, Scope } from '@parley/protocol'
 import type { Static, TObject, TSchema } from '@sinclair/typebox'
+import type { RateName } from '../foundation/rates.ts'
 import type { Fault } from './faults.ts'
 import type { UserCaller } from './user-operation.ts'
 import type { ApiVersion, IdentityVersion, ServiceVersions } from './versions.ts'
@@ -25,12 +26,14 @@ export interface Operation {
   readonly reply: ReplyContract
   /** Whose browsers may call it from pages of other origins. Absent: as `access` says. */
   readonly browsers?: BrowserAudience
+  /** How often it may be called, where the server limits that. Absent: as often as one likes. */
+  readonly rate?: RateName | ((call: Call) => RateName)
   readonly handle: (call: Call) => Handled
 }
 
 /**
- * Whose pages may call an operation, as a resource sets it: those of its users, who come with access
- * tokens, or those of its owner. What anybody may read anywhere is for `anybody`.
+ * Whose pages may call an operation, as a resource sets it: those of its users, who come with
+ * access tokens, or those of its owner. What anybody may read anywhere is for `anybody`.
  */
 export type BrowserAudience = 'users' | 'owners' | 'anybody'
 

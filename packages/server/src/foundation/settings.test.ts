@@ -3,6 +3,7 @@ import { resolve } from 'node:path'
 import { describe, test } from 'node:test'
 import { fail, ok } from '@parley/protocol'
 import { logLevels } from './log.ts'
+import { publishedRates, type RateName } from './rates.ts'
 import { readSettings, type Settings, settingRows } from './settings.ts'
 
 const defaults: Settings = {
@@ -17,6 +18,7 @@ const defaults: Settings = {
   issuer: undefined,
   publicHosts: [],
   corsOrigins: ['*'],
+  rates: new Map(),
   domain: undefined,
   tlsCertificate: undefined,
   tlsKey: undefined,
@@ -36,6 +38,10 @@ const trustedIssuer = {
   roles: [],
 }
 
+const published: Settings['rates'] = new Map(
+  (Object.keys(publishedRates) as RateName[]).map((name) => [name, publishedRates[name]]),
+)
+
 const taken: readonly (readonly [name: string, value: string, set: Partial<Settings>])[] = [
   ['PARLEY_DATA_DIR', '/data', { dataDir: '/data' }],
   ['PARLEY_DATA_DIR', 'here', { dataDir: resolve('here') }],
@@ -47,8 +53,13 @@ const taken: readonly (readonly [name: string, value: string, set: Partial<Setti
   ['PARLEY_HTTP_PORT', 'off', { httpPort: undefined }],
   ['PARLEY_MANAGEMENT_PORT', '9', { managementPort: 9 }],
   ['PARLEY_MANAGEMENT_PORT', 'off', { managementPort: undefined }],
-  ['PARLEY_DATABASE_URL', 'postgres://a/b', { databaseUrl: 'postgres://a/b' }],
-  ['PARLEY_DATABASE_URL', 'postgresql://a/b', { databaseUrl: 'postgresql://a/b' }],
+  ['PARLEY_DATABASE_URL', 'postgres://a/b', { databaseUrl: 'postgres://a/b', rates: published }],
+  [
+    'PARLEY_DATABASE_URL',
+    'postgresql://a/b',
+    { databaseUrl: 'postgresql://a/b', rates: published },
+  ],
+  ['PARLEY_RATE_LIMITS', 'published', { rates: published }],
   ['PARLEY_MASTER_KEY', 'judged where it is used', { masterKey: 'judged where it is used' }],
   ['PARLEY_MASTER_KEY_FORMER', 'judged there too', { masterKeyFormer: 'judged there too' }],
   ['PARLEY_ISSUER', 'https://parley.example', { issuer: 'https://parley.example' }],

@@ -2,6 +2,7 @@ import { resolve } from 'node:path'
 import { fail, ok, type Result } from '@parley/protocol'
 import { type LogLevel, logLevels } from './log.ts'
 import { parseOriginList } from './origin.ts'
+import { parseRates, type Rates } from './rates.ts'
 import { parseTrustedIssuers, type TrustedIssuer } from './trusted-issuer.ts'
 
 /**
@@ -26,6 +27,8 @@ export interface Settings {
   readonly domain: string | undefined
   /** Origins whose pages may call with access tokens, where a resource has none set. */
   readonly corsOrigins: readonly string[]
+  /** How often what may be asked for. */
+  readonly rates: Rates
   readonly tlsCertificate: string | undefined
   readonly tlsKey: string | undefined
   readonly signingAlgorithm: SigningAlgorithm
@@ -105,6 +108,11 @@ export const settingRows = [
     'PARLEY_CORS_ORIGINS',
     '*',
     'Origins whose web pages may call with access tokens; `*` for all, `off` for none.',
+  ),
+  row(
+    'PARLEY_RATE_LIMITS',
+    undefined,
+    '`off`, `published`, a factor, or JSON by rate; absent: `published` where a database is named.',
   ),
   row(
     'PARLEY_TLS_CERTIFICATE',
@@ -198,6 +206,7 @@ function settingsFrom(read: (name: SettingName) => string | undefined): Settings
   if ((tlsCertificate === undefined) !== (tlsKey === undefined)) {
     throw new Invalid('PARLEY_TLS_KEY', 'set exactly when PARLEY_TLS_CERTIFICATE is')
   }
+  const ratesAbsent = read('PARLEY_DATABASE_URL') === undefined ? 'off' : 'published'
   return {
     dataDir: resolve(read('PARLEY_DATA_DIR') ?? ''),
     host: read('PARLEY_HOST') ?? '',
@@ -210,6 +219,7 @@ function settingsFrom(read: (name: SettingName) => string | undefined): Settings
     issuer: issuerFrom(read('PARLEY_ISSUER')),
     publicHosts: hostsFrom(read('PARLEY_PUBLIC_HOSTS') ?? ''),
     corsOrigins: parsed('PARLEY_CORS_ORIGINS', parseOriginList, read),
+    rates: parsed('PARLEY_RATE_LIMITS', (text) => parseRates(text || ratesAbsent), read),
     domain: domainFrom(read('PARLEY_DOMAIN')),
     tlsCertificate,
     tlsKey,
