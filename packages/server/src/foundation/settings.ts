@@ -1,5 +1,6 @@
 import { resolve } from 'node:path'
 import { fail, ok, type Result } from '@parley/protocol'
+import { parseDatabaseUrl, parseDomain, parseHosts, parseIssuer } from './addresses.ts'
 import { type LogLevel, logLevels } from './log.ts'
 import { parseOriginList } from './origin.ts'
 import { parseRates, type Rates } from './rates.ts'
@@ -213,14 +214,14 @@ function settingsFrom(read: (name: SettingName) => string | undefined): Settings
     httpsPort: portFrom('PARLEY_HTTPS_PORT', read),
     httpPort: optionalPortFrom('PARLEY_HTTP_PORT', read),
     managementPort: optionalPortFrom('PARLEY_MANAGEMENT_PORT', read),
-    databaseUrl: databaseUrlFrom(read('PARLEY_DATABASE_URL')),
+    databaseUrl: ifGiven('PARLEY_DATABASE_URL', parseDatabaseUrl, read),
     masterKey: read('PARLEY_MASTER_KEY'),
     masterKeyFormer: read('PARLEY_MASTER_KEY_FORMER'),
-    issuer: issuerFrom(read('PARLEY_ISSUER')),
-    publicHosts: hostsFrom(read('PARLEY_PUBLIC_HOSTS') ?? ''),
+    issuer: ifGiven('PARLEY_ISSUER', parseIssuer, read),
+    publicHosts: parsed('PARLEY_PUBLIC_HOSTS', parseHosts, read),
     corsOrigins: parsed('PARLEY_CORS_ORIGINS', parseOriginList, read),
     rates: parsed('PARLEY_RATE_LIMITS', (text) => parseRates(text || ratesAbsent), read),
-    domain: domainFrom(read('PARLEY_DOMAIN')),
+    domain: ifGiven('PARLEY_DOMAIN', parseDomain, read),
     tlsCertificate,
     tlsKey,
     signingAlgorithm: oneOf('PARLEY_SIGNING_ALGORITHM', ['ES256', 'RS256'], read),
@@ -269,19 +270,6 @@ function oneOf<const Choice extends string>(
   return choice
 }
 
-function databaseUrlFrom(text: string | undefined): string | undefined {
-  if (text === undefined || /^postgres(ql)?:\/\//.test(text)) return text
-  throw new Invalid('PARLEY_DATABASE_URL', 'a URL that starts with postgres://')
-}
-
-function issuerFrom(text: string | undefined): string | undefined {
-  if (text === undefined) return undefined
-  const isIssuer =
-    URL.canParse(text) && /^https?:\/\/[\x21-\x7e]+$/.test(text) && !/[?#"\\]|\/$/.test(text)
-  if (!isIssuer) throw new Invalid('PARLEY_ISSUER', 'an http(s) URL without a slash at its end')
-  return text
-}
-
 /** Reads what has a form of its own; the fault says what it must be. */
 function parsed<Value>(
   name: SettingName,
@@ -293,20 +281,10 @@ function parsed<Value>(
   return result.value
 }
 
-function domainFrom(text: string | undefined): string | undefined {
-  if (text === undefined) return undefined
-  const domain = text.toLowerCase()
-  if (
-    /^([a-z0-9]([a-z0-9-]*[a-z0-9])?\.)*[a-z0-9]([a-z0-9-]*[a-z0-9])?(:[0-9]{1,5})?$/.test(domain)
-  ) {
-    return domain
-  }
-  throw new Invalid('PARLEY_DOMAIN', 'a domain name, with port if any')
-}
-
-function hostsFrom(text: string): readonly string[] {
-  const hosts = text.split(',').map((host) => host.trim().toLowerCase())
-  const named = hosts.filter((host) => host !== '')
-  if (named.every((host) => /^[a-z0-9.-]+(:[0-9]{1,5})?$/.test(host))) return named
-  throw new Invalid('PARLEY_PUBLIC_HOSTS', 'host names separated by commas')
+function ifGiven<Value>(
+  name: SettingName,
+  parse: (text: string) => Result<Value, string>,
+  read: Read,
+): Value | undefined {
+  return read(name) === undefined ? undefined : parsed(name, parse, read)
 }
