@@ -98,6 +98,7 @@ function authenticatorOf(count: number): {
     checkBearer: async () => ({ ok: false, fault: 'bearer-issuer-unknown' }),
     isAdminToken: () => false,
     checkCredential: async () => ({ ok: false, fault: 'credential-unknown' }) as const,
+    verifier: { verify: () => ({ ok: false, reason: 'malformed' }) },
   })
   return { authenticate, keys }
 }

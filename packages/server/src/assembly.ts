@@ -21,7 +21,9 @@ import { createOneAtATime } from './foundation/one-at-a-time.ts'
 import type { Platform } from './foundation/platform.ts'
 import type { Sealer } from './foundation/seal.ts'
 import type { Settings } from './foundation/settings.ts'
+import { type Cors, type CorsWorld, createCors } from './http/cors.ts'
 import { createPipeline, type Pipeline } from './http/pipeline.ts'
+import { limitRates } from './http/rates.ts'
 import { followResources } from './keys/following.ts'
 import { createKeyRing, type KeyRing } from './keys/key-ring.ts'
 import { type ActiveAccessKey, activeAccessKey } from './keys/model.ts'
@@ -59,6 +61,7 @@ export interface AssemblyWorld {
 /** The rooms, and what they share. */
 export interface Assembly {
   readonly pipeline: Pipeline
+  readonly cors: Cors
   readonly operations: readonly Operation[]
   readonly metrics: Metrics
   readonly keyRing: KeyRing
@@ -87,33 +90,41 @@ export async function assemble(world: AssemblyWorld): Promise<Assembly> {
   await loadCutOffs(db, verifier, platform.now())
   const metrics = createMetrics()
   const { isCurrent } = node
+  const { monotonicNow } = platform
   const streams = createRevocationStreams({ ...platform, db, feed, openings, ring, isCurrent })
   const credentialKey = credentialKeyOf(customIdKey)
   const purger = openPurger(world, { metrics, feed })
   const checkBearer = bearerCheckOf(world)
+  const corsDefaults = { userOrigins: settings.corsOrigins, ownerOrigins: [] }
+  const cors = createCors({ ...hostsOf(settings), resources, defaults: corsDefaults })
   const { overlaps, controlPlane } = controlPlaneOf(world, { feed, resources })
   return {
-    operations: operationsOf({
-      db,
-      platform,
-      sealer,
-      feed,
-      node,
-      verifier,
-      ring,
-      rotation,
-      customIdKey,
-      issuer,
-      endpoint,
-      keyRing,
-      resources,
-      checkBearer,
-      endpointFor: controlPlane.endpointFor,
-      controlPlane,
-      streams,
-      credentialKey,
-    }),
-    pipeline: pipelineOf(world, { metrics, keyRing, resources, checkBearer }),
+    operations: limitRates(
+      operationsOf({
+        db,
+        platform,
+        sealer,
+        feed,
+        node,
+        verifier,
+        ring,
+        rotation,
+        customIdKey,
+        issuer,
+        endpoint,
+        keyRing,
+        resources,
+        checkBearer,
+        endpointFor: controlPlane.endpointFor,
+        controlPlane,
+        streams,
+        credentialKey,
+        corsDefaults,
+      }),
+      { ...settings, ...node, monotonicNow },
+    ),
+    pipeline: pipelineOf(world, { metrics, keyRing, resources, checkBearer, verifier, cors }),
+    cors,
     metrics,
     keyRing,
     overlaps,
@@ -147,11 +158,13 @@ function pipelineOf(
     readonly keyRing: KeyRing
     readonly resources: ResourceDirectory
     readonly checkBearer: CheckBearer
+    readonly verifier: SyncVerifier
+    readonly cors: Cors
   },
 ): Pipeline {
   const { settings, platform, node, log, installation, db } = world
-  const { domain, publicHosts, showsRefusalReasons } = settings
-  const { metrics, ...known } = parts
+  const { showsRefusalReasons } = settings
+  const { metrics, cors, ...known } = parts
   return createPipeline({
     platform,
     node,
@@ -160,8 +173,7 @@ function pipelineOf(
     metrics,
     authenticate: createAuthenticator({
       ...known,
-      domain: domain?.replace(/:[0-9]+$/, ''),
-      publicHosts,
+      ...hostsOf(settings),
       decoyKeys: decoyKeys(platform),
       isAdminToken: installation.isAdminToken,
       checkCredential: createCredentialCheck({
@@ -171,7 +183,13 @@ function pipelineOf(
       }),
     }),
     showsRefusalReasons,
+    cors,
   })
+}
+
+/** By what a host name is judged; no name in a request's `Host` is compared with a port. */
+function hostsOf({ domain, publicHosts }: Settings): Pick<CorsWorld, 'domain' | 'publicHosts'> {
+  return { domain: domain?.replace(/:[0-9]+$/, ''), publicHosts }
 }
 
 /** The verifier of this process, told of signing keys and cut-offs as they change. */

@@ -43,6 +43,7 @@ describe('the operations', () => {
       'CommunicationIdentity_Update',
       'Parley_FollowRevocations',
       'Parley_GetConfiguration',
+      'Parley_GetCors',
       'Parley_GetKeys',
       'Parley_GetRevocationSnapshot',
       'Parley_Introspect',
@@ -54,6 +55,7 @@ describe('the operations', () => {
       'Parley_ListTokens',
       'Parley_Revoke',
       'Parley_RotateSigningKeys',
+      'Parley_SetCors',
     ])
   })
 

@@ -20,6 +20,8 @@ import { identityOperations } from './identities/operations.ts'
 import type { KeyRing } from './keys/key-ring.ts'
 import { keyOperations } from './keys/operations.ts'
 import type { Node } from './nodes/node.ts'
+import type { CorsDefaults } from './resources/cors.ts'
+import { corsOperations } from './resources/cors-operations.ts'
 import type { ResourceDirectory } from './resources/directory.ts'
 import { purgeOperations } from './resources/purge-operations.ts'
 import { acknowledgingOperations } from './revocations/acknowledging-operations.ts'
@@ -60,6 +62,7 @@ export interface OperationWorld {
   readonly controlPlane: ControlPlane
   readonly streams: Pick<RevocationStreams, 'open'>
   readonly credentialKey: Buffer
+  readonly corsDefaults: CorsDefaults
 }
 
 /** Builds every room and concatenates their tables. */
@@ -89,6 +92,7 @@ export function operationsOf(world: OperationWorld): readonly Operation[] {
     ...acknowledgingOperations(world),
     ...credentialOperations({ ...world, findResource }),
     ...auditOperations({ db, endpoint }),
+    ...corsOperations({ ...world, findResource }),
     ...exchangeOperations({ ...world, issueToken }),
     ...assignmentOperations({ ...world, findResource }),
     ...keyOperations(world),
@@ -118,6 +122,7 @@ export function describeOperations(): readonly Operation[] {
     controlPlane: absent as unknown as ControlPlane,
     streams: { open: absent },
     credentialKey: Buffer.alloc(0),
+    corsDefaults: { userOrigins: [], ownerOrigins: [] },
   })
 }
 

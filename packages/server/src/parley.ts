@@ -213,7 +213,7 @@ async function serve(opened: Opened): Promise<Result<Started, StartFault>> {
   const { feed } = node
   const rotation = createSigningKeyRotation({ db, feed, platform, sealer, ring, ...terms })
   const assembly = await assemble({ ...opened, db, endpoint, ring, rotation })
-  const { pipeline, operations, metrics, controlPlane, purger, streams } = assembly
+  const { pipeline, cors, operations, metrics, controlPlane, purger, streams } = assembly
   closers.push(() => purger.stop())
   closers.push(() => node.close())
   const joined = await node.start()
@@ -225,7 +225,7 @@ async function serve(opened: Opened): Promise<Result<Started, StartFault>> {
   })
   closers.push(() => houseKeeping.stop())
   closers.push(await startKeyWork({ ...assembly, db, log: log.log }))
-  await serveOnAll(bound, { routes: routesOf(operations), pipeline })
+  await serveOnAll(bound, { routes: routesOf(operations), pipeline, cors })
   let isStopping = false
   const isReady = async () => !isStopping && node.isCurrent() && isDatabaseAnswering(db)
   const { managementPort: port } = settings
@@ -262,7 +262,7 @@ async function serve(opened: Opened): Promise<Result<Started, StartFault>> {
 
 async function serveOnAll(
   { https, http }: BoundListeners,
-  served: Pick<AppOptions, 'routes' | 'pipeline'>,
+  served: Pick<AppOptions, 'routes' | 'pipeline' | 'cors'>,
 ): Promise<void> {
   for (const listener of [https, http]) {
     if (listener === undefined) continue

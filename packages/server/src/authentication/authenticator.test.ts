@@ -54,6 +54,7 @@ function serverOf(count: number, changes: Partial<AuthenticationWorld & Resource
     checkBearer: async () => fail('bearer-issuer-unknown'),
     isAdminToken: (text) => text === 'the-admin-token',
     checkCredential: async () => fail('credential-unknown'),
+    verifier: { verify: () => ({ ok: false, reason: 'malformed' }) },
     ...changes,
   }
   return { keyRing, resources, authenticate: createAuthenticator(world) }

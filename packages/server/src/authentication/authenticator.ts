@@ -3,7 +3,8 @@
  */
 
 import type { IncomingHttpHeaders } from 'node:http'
-import { fail, isGuid, ok, type Result } from '@parley/protocol'
+import { fail, isGuid, ok, type Result, type Scope } from '@parley/protocol'
+import type { SyncVerifier } from '@parley/verifier/node'
 import type { Fault, RefusalReason } from '../contract/faults.ts'
 import type { Access, Caller, ResourceCaller } from '../contract/operation.ts'
 import type { KeyRing } from '../keys/key-ring.ts'
@@ -11,6 +12,7 @@ import type { ActiveAccessKey } from '../keys/model.ts'
 import type { ResourceDirectory } from '../resources/directory.ts'
 import type { CheckCredential } from '../revocations/credentials.ts'
 import { authenticateAccessKey } from './access-key.ts'
+import { authenticateUser } from './access-token.ts'
 import type { IsAdminToken } from './admin-token.ts'
 import { authenticateBearer, type CheckBearer } from './bearer.ts'
 import { type Place, placeOf } from './place.ts'
@@ -33,12 +35,15 @@ export interface Arrival {
 /**
  * Decides who calls.
  *
- * @returns at once for an access key; later for a bearer, whose issuer may have to be asked.
- * @faults `caller-refused`, `caller-not-allowed`, `issuer-unreachable`.
+ * @param scopes - of operations for users: those that open it.
+ * @returns at once for an access key or an access token; later for a bearer of another issuer, who
+ *   may have to be asked.
+ * @faults `caller-refused`, `caller-not-allowed`, `user-not-allowed`, `issuer-unreachable`.
  */
 export type Authenticate = (
   arrival: Arrival,
   access: Exclude<Access, 'public'>,
+  scopes?: readonly Scope[],
 ) => Result<Caller, Fault> | Promise<Result<Caller, Fault>>
 
 /** What callers are judged by. */
@@ -52,6 +57,7 @@ export interface AuthenticationWorld {
   readonly checkBearer: CheckBearer
   readonly isAdminToken: IsAdminToken
   readonly checkCredential: CheckCredential
+  readonly verifier: Pick<SyncVerifier, 'verify'>
 }
 
 const bearerPattern = /^bearer +([\x21-\x7e]+)$/i
@@ -66,12 +72,13 @@ export function createAuthenticator(world: AuthenticationWorld): Authenticate {
    * spread its requests over connections.
    */
   const lastSigners = new WeakMap<object, ActiveAccessKey>()
-  return (arrival, asked) => {
+  return (arrival, asked, scopes) => {
     // Whoever may do anything with a resource may follow it.
     const access = asked === 'follower' ? 'resource' : asked
     const place = placeOf(arrival.headers.host ?? '', places)
     const token = bearerPattern.exec(arrival.headers.authorization ?? '')?.[1]
     if (token !== undefined) {
+      if (access === 'user') return authenticateUser({ token, place, scopes }, world)
       const { params, nowMs } = arrival
       if (asked === 'follower' && isVerifierCredential(token)) {
         return authenticateVerifier({ token, place, nowMs }, world)

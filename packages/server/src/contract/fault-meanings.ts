@@ -39,6 +39,12 @@ export const faultMeanings: { readonly [Kind in Fault['kind']]: FaultMeaning<Kin
     when: 'The caller could not be authenticated, for any of the reasons below.',
     example: { kind: 'caller-refused', reason: 'signature-differs' },
   },
+  'user-not-allowed': {
+    when:
+      'The access token is live and its scope, or the part that its holder has in the thread, ' +
+      'does not allow this.',
+    example: { kind: 'user-not-allowed', reason: 'scope' },
+  },
   'media-type-unknown': {
     when: 'The body has a `Content-Type` that the operation does not take, or none.',
     example: { kind: 'media-type-unknown', accepted: ['application/json'] },
@@ -156,6 +162,12 @@ export const faultMeanings: { readonly [Kind in Fault['kind']]: FaultMeaning<Kin
       '`Retry-After` says when to come again.',
     example: { kind: 'issuer-unreachable', reason: 'bearer-issuer-unreachable' },
   },
+  'rate-exceeded': {
+    when:
+      'More was asked for than a limit allows (`PARLEY_RATE_LIMITS`), and nothing was changed; ' +
+      '`Retry-After` says when there is room again.',
+    example: { kind: 'rate-exceeded', retryAfterSeconds: 3 },
+  },
   'server-busy': {
     when:
       'The server has not started yet, too much is waiting, or the database cannot be reached; ' +
@@ -212,4 +224,8 @@ export const refusalMeanings: Readonly<Record<RefusalReason, string>> = {
   'admin-token-differs': 'The bearer is neither a JWT nor the admin token.',
   'credential-unknown': 'No such credential of a verifier, or it was deleted or rotated.',
   'credential-expired': 'The credential of the verifier is over.',
+  'access-token-invalid': 'The bearer is no access token of this server.',
+  'access-token-expired': 'The access token is expired.',
+  'access-token-void': 'The access token was revoked, or what it depends on was.',
+  'access-token-elsewhere': 'The access token is of another resource than the host name.',
 }

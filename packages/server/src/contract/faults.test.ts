@@ -39,6 +39,14 @@ const table: { readonly [Kind in Fault['kind']]: readonly [FaultOf<Kind>, Wire] 
     { kind: 'caller-refused', reason: 'signature-differs' },
     [401, 'Denied', 'Denied by the resource provider.'],
   ],
+  'user-not-allowed': [
+    { kind: 'user-not-allowed', reason: 'scope' },
+    [403, 'Forbidden', 'User is not allowed to perform specified action.'],
+  ],
+  'rate-exceeded': [
+    { kind: 'rate-exceeded', retryAfterSeconds: 7 },
+    [429, 'TooManyRequests', 'Too many requests; Retry-After says when to come again.'],
+  ],
   'issuer-unreachable': [
     { kind: 'issuer-unreachable', reason: 'bearer-issuer-unreachable' },
     [503, 'ServiceUnavailable', 'The server is currently unable to handle the request.'],
@@ -206,6 +214,7 @@ const headersOf: Readonly<Partial<Record<Fault['kind'], Readonly<Record<string, 
   'method-unknown': { allow: 'GET, DELETE' },
   'content-encoding-unknown': { 'accept-encoding': 'identity' },
   'caller-refused': { 'www-authenticate': 'HMAC-SHA256' },
+  'rate-exceeded': { 'retry-after': '7' },
   'issuer-unreachable': { 'retry-after': '1' },
   'server-busy': { 'retry-after': '1' },
   'node-behind': { 'retry-after': '1' },
@@ -258,6 +267,19 @@ describe('a fault of the control plane', () => {
       assert.deepEqual([reply.status, reply.body.error.code], [status, code])
     })
   }
+})
+
+describe('a fault of chat', () => {
+  test('caller-refused is told as 401 Unauthorized, to come with a bearer', () => {
+    const reply = replyToFault({ kind: 'caller-refused', reason: 'access-token-void' }, 'chat')
+    const headers = { 'www-authenticate': 'Bearer' }
+    assert.deepEqual(reply, replyOf([401, 'Unauthorized', 'Request is not authorized.'], headers))
+  })
+
+  test('version-unknown is told as by the identity service', () => {
+    const fault = { kind: 'version-unknown', uri: 'u', version: 'v' } as const
+    assert.deepEqual(replyToFault(fault, 'chat'), replyToFault(fault))
+  })
 })
 
 describe('an invalid body on the wire', () => {

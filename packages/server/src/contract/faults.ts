@@ -40,6 +40,13 @@ export type RefusalReason =
   | 'admin-token-differs'
   | 'credential-unknown'
   | 'credential-expired'
+  | 'access-token-invalid'
+  | 'access-token-expired'
+  | 'access-token-void'
+  | 'access-token-elsewhere'
+
+/** Why a user may not do what it asks for: the token's scope, no member, not its own message. */
+export type UserRefusalReason = 'scope' | 'membership' | 'ownership'
 
 /** Everything that an operation or the pipeline may answer instead of its reply. */
 export type Fault =
@@ -50,6 +57,7 @@ export type Fault =
   | { readonly kind: 'version-missing' }
   | { readonly kind: 'version-unknown'; readonly uri: string; readonly version: string }
   | { readonly kind: 'caller-refused'; readonly reason: RefusalReason }
+  | { readonly kind: 'user-not-allowed'; readonly reason: UserRefusalReason }
   | { readonly kind: 'issuer-unreachable'; readonly reason: 'bearer-issuer-unreachable' }
   | { readonly kind: 'media-type-unknown'; readonly accepted: readonly string[] }
   | { readonly kind: 'content-encoding-unknown' }
@@ -67,6 +75,7 @@ export type Fault =
   | { readonly kind: 'user-differs' }
   | { readonly kind: 'events-forgotten' }
   | { readonly kind: 'operation-not-served'; readonly what: string }
+  | { readonly kind: 'rate-exceeded'; readonly retryAfterSeconds: number }
   | { readonly kind: 'server-busy' }
   | { readonly kind: 'node-behind' }
   | { readonly kind: 'server-stopping' }
@@ -141,6 +150,8 @@ function rowFor(fault: Fault): FaultRow {
         ...row(401, 'Denied', 'Denied by the resource provider.'),
         headers: { 'www-authenticate': 'HMAC-SHA256' },
       }
+    case 'user-not-allowed':
+      return row(403, 'Forbidden', 'User is not allowed to perform specified action.')
     case 'header-invalid':
       return {
         ...row(400, 'InvalidHeader', `${fault.header} must be ${fault.expected}.`),
@@ -158,6 +169,11 @@ function rowFor(fault: Fault): FaultRow {
       return row(410, 'EventsForgotten', 'What follows this number is no longer at hand.')
     case 'operation-not-served':
       return row(501, 'NotImplemented', `This server does not serve ${fault.what}.`)
+    case 'rate-exceeded':
+      return {
+        ...row(429, 'TooManyRequests', 'Too many requests; Retry-After says when to come again.'),
+        headers: { 'retry-after': String(fault.retryAfterSeconds) },
+      }
     case 'issuer-unreachable':
     case 'server-busy':
     case 'node-behind':

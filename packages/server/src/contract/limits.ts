@@ -25,6 +25,8 @@ export const serverLimits = {
   candidateResourcesMax: 64,
   /** Characters of `x-ms-client-request-id` that are echoed. */
   clientRequestIdCharactersMax: 128,
+  /** Counts of requests that are remembered, for limits of rates. */
+  rateCountsMax: 100_000,
   /** Seconds after which a refused caller may come again (`Retry-After`). */
   retryAfterSeconds: 1,
   /** How long a start waits for its first lease, in milliseconds. */

@@ -74,9 +74,10 @@ const resourceNameMessage =
 const resourceGroupMessage =
   'A resource group is named by 1 to 90 letters, digits, and -_.(), without a dot at the end.'
 
-/** Says a fault of every service as the control plane says it. */
+/** Says a fault of every service as the service at hand says it. */
 export function inMannerOfService(row: FaultRow, fault: Fault, service: Service): FaultRow {
   if (service === 'identity') return row
+  if (service === 'chat') return inMannerOfChat(row, fault)
   switch (fault.kind) {
     case 'version-missing':
       return { ...row, code: 'MissingApiVersionParameter', message: versionMissingMessage }
@@ -100,6 +101,13 @@ export function inMannerOfService(row: FaultRow, fault: Fault, service: Service)
     default:
       return row
   }
+}
+
+/** @source ACS Chat, `CommunicationErrorResponse` examples: 401 `Unauthorized`. */
+function inMannerOfChat(row: FaultRow, { kind }: Fault): FaultRow {
+  if (kind !== 'caller-refused') return row
+  const [code, message] = ['Unauthorized', 'Request is not authorized.']
+  return { ...row, code, message, headers: { 'www-authenticate': 'Bearer' } }
 }
 
 const versionMissingMessage =

@@ -30,7 +30,9 @@ export interface ServiceVersion {
  */
 export function printOpenApi(operations: readonly Operation[], space: OpenApiSpace): JsonObject {
   const paths: Record<string, Record<string, Json>> = {}
-  for (const operation of operations.filter((one) => isInSpace(one, space))) {
+  const shown = operations.filter((one) => isInSpace(one, space))
+  const hasUsers = shown.some(({ access }) => access === 'user')
+  for (const operation of shown) {
     const { path, method } = operation
     const methods = paths[path] ?? {}
     methods[method.toLowerCase()] = printOperation(operation, space)
@@ -40,7 +42,7 @@ export function printOpenApi(operations: readonly Operation[], space: OpenApiSpa
     openapi: '3.1.0',
     info: printInfo(space),
     paths,
-    components: printComponents(space),
+    components: printComponents(space, hasUsers),
   }
 }
 
@@ -66,17 +68,18 @@ const titles: Readonly<Record<Service, string>> = {
   identity: 'Parley: identities and access tokens',
   management: 'Parley: resources and their access keys',
   subscription: 'Parley: subscriptions',
+  chat: 'Parley: chat',
 }
 
 function printOperation(operation: Operation, space: OpenApiSpace): JsonObject {
-  const { id, summary, access, path, body, reply } = operation
+  const { id, summary, path, body, reply } = operation
   const isVersioned = space !== 'unversioned'
   const version = isVersioned ? space.version : undefined
   const requestBody = body === undefined ? undefined : printBody(body, version)
   return {
     operationId: id,
     summary,
-    security: securityOf(access),
+    security: securityOf(operation),
     parameters: [
       ...pathParameters(path),
       ...(isVersioned ? [reference('parameters', 'ApiVersion')] : []),
@@ -96,13 +99,15 @@ function printOperation(operation: Operation, space: OpenApiSpace): JsonObject {
   }
 }
 
-function securityOf(access: Operation['access']): readonly JsonObject[] {
+function securityOf({ access, scopes = [] }: Operation): readonly JsonObject[] {
   switch (access) {
     case 'public':
       return []
     case 'resource':
     case 'follower':
       return [{ AccessKey: [] }, { Bearer: [] }]
+    case 'user':
+      return [{ AccessToken: [...scopes] }]
     default:
       return [{ Bearer: [] }]
   }
@@ -167,7 +172,7 @@ function printHeaders(headers: Readonly<Record<string, string>>): JsonObject {
   )
 }
 
-function printComponents(space: OpenApiSpace): JsonObject {
+function printComponents(space: OpenApiSpace, hasUsers: boolean): JsonObject {
   const isVersioned = space !== 'unversioned'
   return {
     parameters: {
@@ -177,7 +182,11 @@ function printComponents(space: OpenApiSpace): JsonObject {
     headers: { RequestId: requestId, ...(isVersioned ? { Versions: supportedVersions } : {}) },
     responses: { Fault: fault },
     schemas: { ErrorEnvelope: errorEnvelope, Error: error },
-    securitySchemes: { AccessKey: accessKey, Bearer: bearer },
+    securitySchemes: {
+      AccessKey: accessKey,
+      Bearer: bearer,
+      ...(hasUsers ? { AccessToken: accessToken } : {}),
+    },
   }
 }
 
@@ -240,6 +249,13 @@ const bearer = {
   description:
     'A token of an issuer in `PARLEY_TRUSTED_ISSUERS` with a role that allows the operation; in ' +
     'the control plane also the admin token of `parley.env`.',
+}
+
+const accessToken = {
+  type: 'http',
+  scheme: 'bearer',
+  bearerFormat: 'JWT',
+  description: 'An access token of this server that is live and has one of the scopes listed.',
 }
 
 function jsonContent(schema: JsonObject): JsonObject {

@@ -1,6 +1,10 @@
-import type { AccessKeyGeneration, Result } from '@parley/protocol'
+import type { AccessKeyGeneration, Result, Scope } from '@parley/protocol'
 import type { Static, TObject, TSchema } from '@sinclair/typebox'
+import type { RateName } from '../foundation/rates.ts'
+import type { BrowserAudience } from './browser-audience.ts'
+import type { CallerCredential } from './caller-credential.ts'
 import type { Fault } from './faults.ts'
+import type { UserCaller } from './user-operation.ts'
 import type { ApiVersion, IdentityVersion, ServiceVersions } from './versions.ts'
 
 /**
@@ -16,10 +20,16 @@ export interface Operation {
   /** Template as in OpenAPI; `{name}` stands for one segment, other characters for themselves. */
   readonly path: string
   readonly access: Access
+  /** Of operations for users: the scopes of access tokens any of which opens it. */
+  readonly scopes?: readonly Scope[]
   /** The api-versions it exists in; `unversioned` operations take no `api-version`. */
   readonly versions: ServiceVersions | 'unversioned'
   readonly body?: BodyContract
   readonly reply: ReplyContract
+  /** Whose browsers may call it from pages of other origins. Absent: as `access` says. */
+  readonly browsers?: BrowserAudience
+  /** How often it may be called, where the server limits that. Absent: as often as one likes. */
+  readonly rate?: RateName | ((call: Call) => RateName)
   readonly handle: (call: Call) => Handled
 }
 
@@ -30,11 +40,19 @@ export interface Operation {
  * - `resource`: the owner of a resource, by an access key of it, or by a bearer of a trusted issuer
  *   with the role of an owner or contributor there.
  * - `follower`: the same, or a verifier by a credential of that resource.
+ * - `user`: the holder of an access token with one of the scopes of the operation.
  * - `entra-user`: a person, by a bearer of a trusted issuer that is the person's own.
  * - `administrator`: who may change what stands at the operation's place in the control plane.
  * - `reader`: who may look at it.
  */
-export type Access = 'public' | 'resource' | 'follower' | 'entra-user' | 'administrator' | 'reader'
+export type Access =
+  | 'public'
+  | 'resource'
+  | 'follower'
+  | 'user'
+  | 'entra-user'
+  | 'administrator'
+  | 'reader'
 
 /** What a handler gives: the reply's body, or the fault to answer instead. */
 export type Handled = Result<unknown, Fault> | Promise<Result<unknown, Fault>>
@@ -107,14 +125,17 @@ export class PrintedJson {
   }
 }
 
-/** A reply whose status is not that of the contract, but one of its `otherStatuses`. */
+/** A reply with a status of its own, one of the contract's `otherStatuses`, or with headers. */
 export class Replied {
   readonly status: number
   /** Absent: no body. */
   readonly body: unknown
-  constructor(status: number, body?: unknown) {
+  /** Headers of this reply alone. */
+  readonly headers: Readonly<Record<string, string>> | undefined
+  constructor(status: number, body?: unknown, headers?: Readonly<Record<string, string>>) {
     this.status = status
     this.body = body
+    this.headers = headers
   }
 }
 
@@ -143,17 +164,6 @@ export interface ResourceCaller {
   readonly actor: string
   /** The credential that a verifier came with; absent for owners. */
   readonly credential?: CallerCredential
-}
-
-/** What of a verifier's credential says how far it reaches. */
-export interface CallerCredential {
-  readonly credentialId: string
-  /** Milliseconds since the Unix epoch; `undefined`: until it is deleted. */
-  readonly expiresAtMs: number | undefined
-  /** Of the secret that it came with, which may have been replaced since. */
-  readonly secretHash: Buffer
-  /** Whether voidings may be made to wait by it. */
-  readonly mayBeWaitedFor: boolean
 }
 
 /** A caller that may do what it asks for in the control plane. */
@@ -186,7 +196,7 @@ export interface EntraToken {
 }
 
 /** Somebody who is known. */
-export type Caller = ResourceCaller | AdministratorCaller | EntraUserCaller
+export type Caller = ResourceCaller | AdministratorCaller | EntraUserCaller | UserCaller
 
 /** One call as a handler sees it. */
 export interface Call {
@@ -227,7 +237,7 @@ export interface EntraUserCall<Body> extends Omit<Call, 'caller' | 'body'> {
 }
 
 /** An operation before its handler was typed away. */
-interface TypedOperation<Schema extends TObject, TypedCall>
+export interface TypedOperation<Schema extends TObject, TypedCall>
   extends Omit<Operation, 'access' | 'handle' | 'body'> {
   readonly body?: Omit<BodyContract, 'schemas'> & {
     readonly schema: Schema
@@ -244,16 +254,11 @@ interface TypedOperation<Schema extends TObject, TypedCall>
  * of the schema; what the pipeline hands it was checked against that.
  */
 export function resourceOperation<Schema extends TObject>(
-  operation: TypedOperation<Schema, ResourceCall<Static<Schema>>>,
+  operation: TypedOperation<Schema, ResourceCall<Static<Schema>>> & {
+    readonly access?: 'follower'
+  },
 ): Operation {
-  return withoutTypes(operation, 'resource')
-}
-
-/** Defines an operation for whoever may follow the cut-offs of a resource, that takes JSON. */
-export function followerOperation<Schema extends TObject>(
-  operation: TypedOperation<Schema, ResourceCall<Static<Schema>>>,
-): Operation {
-  return withoutTypes(operation, 'follower')
+  return withoutTypes(operation, operation.access ?? 'resource')
 }
 
 /** Defines an operation of the control plane that takes JSON; `access` says who may call it. */
@@ -271,7 +276,8 @@ export function entraUserOperation<Schema extends TObject>(
   return withoutTypes(operation, 'entra-user')
 }
 
-function withoutTypes<Schema extends TObject, TypedCall>(
+/** Types the body and the caller away; what the pipeline hands over was checked before. */
+export function withoutTypes<Schema extends TObject, TypedCall>(
   operation: TypedOperation<Schema, TypedCall>,
   access: Access,
 ): Operation {

@@ -47,11 +47,25 @@ export const subscriptionVersions = [
   '2022-12-01',
 ] as const
 
+/**
+ * The stable api-versions of chat.
+ *
+ * @source ACS Chat; those that the stable SDKs send.
+ */
+export const chatVersions = [
+  '2021-03-07',
+  '2021-09-07',
+  '2023-11-07',
+  '2024-03-07',
+  '2025-03-15',
+] as const
+
 /** The api-versions of every service; the same name in two of them means two things. */
 export const apiVersions = {
   identity: identityVersions,
   management: managementVersions,
   subscription: subscriptionVersions,
+  chat: chatVersions,
 } as const
 
 /** A service with api-versions, and a manner of answering, of its own. */
@@ -71,6 +85,7 @@ export type ServiceVersions =
   | VersionRange
   | ({ readonly service: 'management' } & Ends<(typeof managementVersions)[number]>)
   | ({ readonly service: 'subscription' } & Ends<(typeof subscriptionVersions)[number]>)
+  | ({ readonly service: 'chat' } & Ends<(typeof chatVersions)[number]>)
 
 interface Ends<Version> {
   readonly since: Version

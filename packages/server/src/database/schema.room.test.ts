@@ -22,7 +22,13 @@ const globalTables = [
 ]
 
 /** Tables whose rows outlive their resource, and the migration says why. */
-const outliving = ['resource_purge', 'revocation_event', 'revocation_follower']
+const outliving = [
+  'resource_purge',
+  'revocation_event',
+  'revocation_follower',
+  'usage_hour',
+  'usage_record',
+]
 
 describe('the tables', () => {
   let temporary: TemporaryPostgres
@@ -98,6 +104,8 @@ describe('the tables', () => {
         'revocation_event',
         'revocation_follower',
         'verifier_credential',
+        'usage_hour',
+        'usage_record',
       ],
     )
     for (const { name, firstOfKey, cascades } of confined) {

@@ -15,6 +15,7 @@ import type { Metrics } from '../foundation/metrics.ts'
 import type { Platform } from '../foundation/platform.ts'
 import { createTurn } from '../foundation/turn.ts'
 import type { Node } from '../nodes/node.ts'
+import type { Cors } from './cors.ts'
 import type { Exchange } from './exchange.ts'
 import { type PrintedReply, printExchangeReply, writeReply } from './reply.ts'
 import { type ChosenOperation, chooseOperation } from './routes.ts'
@@ -31,6 +32,7 @@ export interface PipelineWorld {
   readonly node: Pick<Node, 'isCurrent' | 'whenCurrent'>
   /** Whether a 401 names its reason in a header. */
   readonly showsRefusalReasons: boolean
+  readonly cors: Pick<Cors, 'narrow'>
 }
 
 /** Takes requests and answers each exactly once. */
@@ -169,7 +171,7 @@ function readCurrent(
   chosen: ChosenOperation,
 ): Admitted | Promise<Admitted> {
   const nowMs = world.platform.now()
-  const { access } = chosen.operation
+  const { access, scopes } = chosen.operation
   if (access === 'public') return readInput(walk, chosen, nowMs)
   const { request, body, params } = walk.exchange
   const { method = '', url: pathAndQuery = '', headers, socket: connection } = request
@@ -177,9 +179,10 @@ function readCurrent(
   const admit = (caller: Result<Caller, Fault>) => {
     if (!caller.ok) return caller
     walk.caller = caller.value
+    world.cors.narrow(walk.exchange, caller.value)
     return readInput(walk, chosen, nowMs)
   }
-  const caller = world.authenticate(arrival, access)
+  const caller = world.authenticate(arrival, access, scopes)
   return caller instanceof Promise ? caller.then(admit) : admit(caller)
 }
 
@@ -248,7 +251,7 @@ function printReply(world: PipelineWorld, walk: Walk, isStopping: boolean): Prin
   return printExchangeReply(exchange, {
     status: fault?.status ?? replied?.status ?? contract?.status ?? 200,
     body: fault?.body ?? (isStreamed ? undefined : replied === undefined ? value : replied.body),
-    headers: fault?.headers ?? (isStreamed ? streamHeaders : undefined),
+    headers: fault?.headers ?? replied?.headers ?? (isStreamed ? streamHeaders : undefined),
     requestId,
     contract,
     closesConnection: isStopping,

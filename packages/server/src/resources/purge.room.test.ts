@@ -20,7 +20,13 @@ const now = new Date(nowMs)
 const later = new Date(nowMs + 3_600_000)
 
 /** Tables with a resource's id in which rows stay on purpose; the migration says why. */
-const outliving = ['audit_entry', 'resource_purge', 'revocation_event']
+const outliving = [
+  'audit_entry',
+  'resource_purge',
+  'revocation_event',
+  'usage_hour',
+  'usage_record',
+]
 /** Tables of a resource that have a few rows at most, which go with its row. */
 const small = ['access_key', 'resource']
 

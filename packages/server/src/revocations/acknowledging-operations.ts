@@ -2,7 +2,7 @@ import { fail, isGuid, ok, type Result } from '@parley/protocol'
 import { Type } from '@sinclair/typebox'
 import type { Fault } from '../contract/faults.ts'
 import { serverLimits } from '../contract/limits.ts'
-import { followerOperation, type Operation, type ResourceCall } from '../contract/operation.ts'
+import { type Operation, type ResourceCall, resourceOperation } from '../contract/operation.ts'
 import type { Database } from '../database/connect.ts'
 import { createGather } from '../foundation/gather.ts'
 import type { Platform } from '../foundation/platform.ts'
@@ -40,7 +40,8 @@ export function acknowledgingOperations({ db, platform }: AcknowledgingRoom): re
     waitingMax: serverLimits.asksWaitingMax,
   })
   return [
-    followerOperation({
+    resourceOperation({
+      access: 'follower',
       id: 'Parley_EnterFollower',
       summary: 'Enters a verifier that voidings wait for (`leaseMs`, `seq` in the query).',
       method: 'POST',
@@ -53,7 +54,8 @@ export function acknowledgingOperations({ db, platform }: AcknowledgingRoom): re
       },
       handle: (call) => enter({ db, platform }, call),
     }),
-    followerOperation({
+    resourceOperation({
+      access: 'follower',
       id: 'Parley_Acknowledge',
       summary: 'Says how far a follower is (`seq` in the query), which renews its lease.',
       method: 'POST',
@@ -77,7 +79,8 @@ export function acknowledgingOperations({ db, platform }: AcknowledgingRoom): re
         return typeof lastSeq === 'number' ? ok({ seq: lastSeq }) : followerUnknown
       },
     }),
-    followerOperation({
+    resourceOperation({
+      access: 'follower',
       id: 'Parley_LeaveFollower',
       summary: 'Takes out a follower that accepts nothing any more.',
       method: 'DELETE',

@@ -1,6 +1,6 @@
 import { timingSafeEqual } from 'node:crypto'
 import { fail, ok, type Result } from '@parley/protocol'
-import type { CallerCredential } from '../contract/operation.ts'
+import type { CallerCredential } from '../contract/caller-credential.ts'
 import type { Database } from '../database/connect.ts'
 import type { Follower } from '../events/tail.ts'
 import { hashCredential, parseCredential } from './credential-model.ts'

@@ -2,7 +2,7 @@ import { ok, type Result } from '@parley/protocol'
 import { Type } from '@sinclair/typebox'
 import type { Fault } from '../contract/faults.ts'
 import { serverLimits } from '../contract/limits.ts'
-import { followerOperation, type Operation, type ResourceCall } from '../contract/operation.ts'
+import { type Operation, type ResourceCall, resourceOperation } from '../contract/operation.ts'
 import type { Database } from '../database/connect.ts'
 import { readSnapshotPage } from './following-store.ts'
 import { parsePosition } from './position.ts'
@@ -48,7 +48,8 @@ const eventSchema = Type.Object(
 export function followingOperations({ db, streams }: FollowingRoom): readonly Operation[] {
   const noStore = { 'cache-control': 'no-store' }
   return [
-    followerOperation({
+    resourceOperation({
+      access: 'follower',
       id: 'Parley_GetRevocationSnapshot',
       summary:
         'Gets the cut-offs that still void a token, a page at a time (`after` in the query).',
@@ -69,7 +70,8 @@ export function followingOperations({ db, streams }: FollowingRoom): readonly Op
         return ok({ ...page, resourceId, identities: packedIdentities, tokens: packedTokens })
       },
     }),
-    followerOperation({
+    resourceOperation({
+      access: 'follower',
       id: 'Parley_FollowRevocations',
       summary: 'Streams cut-offs as they happen, after a number (`after`, or `Last-Event-ID`).',
       method: 'GET',
