@@ -5,6 +5,7 @@ export type { FollowingVerifier, FollowOptions } from './follow-options.ts'
 export type { FollowFault } from './follow-way.ts'
 export type { Jwk, Jwks, KeySetFault } from './keys.ts'
 export type { CutOffSnapshot } from './lock.ts'
+export { createOpenings, type Openings, type OpeningVerifier } from './openings.ts'
 export type { VerifierOptions } from './options.ts'
 export type {
   Accepted,
