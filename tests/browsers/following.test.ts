@@ -78,7 +78,10 @@ function serve(): Server {
     if (own !== undefined) {
       response.writeHead(200, { 'content-type': own[0] }).end(own[1])
     } else if (file !== '' && existsSync(path)) {
-      const text = readFileSync(path, 'utf8').replaceAll("'@parley/protocol'", "'/protocol/index.js'")
+      const text = readFileSync(path, 'utf8').replaceAll(
+        "'@parley/protocol'",
+        "'/protocol/index.js'",
+      )
       response.writeHead(200, { 'content-type': 'text/javascript' }).end(text)
     } else response.writeHead(404).end()
   })
@@ -141,10 +144,10 @@ describe('a follower in Chromium', { skip }, () => {
       const act = await openActor(actor)
       await act('begin', await beginning(tenant))
       assert.equal(await act('ready'), 'ready')
-      assert.deepEqual([await act('judge', dead.token), await act('judge', live.token)], [
-        'void',
-        'ok',
-      ])
+      assert.deepEqual(
+        [await act('judge', dead.token), await act('judge', live.token)],
+        ['void', 'ok'],
+      )
       await postRevoke(tenant, live.id)
       const startedAt = performance.now()
       while ((await act('judge', live.token)) !== 'void') {
