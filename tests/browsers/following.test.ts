@@ -155,7 +155,7 @@ describe('a follower in Chromium', { skip }, () => {
       }
     })
 
-    test(`has learned of it when it was answered, where it is waited for, as a ${actor}`, async () => {
+    test(`knows of it when it was answered, if it is waited for, as a ${actor}`, async () => {
       const tenant = await world.createTenant()
       const act = await openActor(actor)
       await act('begin', await beginning(tenant, true))

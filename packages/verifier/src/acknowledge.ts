@@ -2,17 +2,17 @@
  * Acknowledging: a follower that voidings wait for, by the rules that hold for nodes of the server.
  *
  * It tells how far it has applied the cut-offs, at once after it applied one and several times in
- * each lease. Every such request renews its lease: counted from before it was sent, by both clocks,
- * and only once all that the answer tells of has been applied. So whoever holds a lease a wait after
- * a revocation asked for it after that, and knows of it. Silent, it is waited for once, and its own
- * clocks have made it refuse by then.
+ * each lease. Every such request renews its lease: counted from before it was sent, by both
+ * clocks, and only once all that the answer tells of has been applied. So whoever holds a lease a
+ * wait after a revocation asked for it after that, and knows of it. Silent, it is waited for once,
+ * and its own clocks have made it refuse by then.
  */
 import { ask, type FollowFault, isFresh, refreshTrust, type Way } from './follow-way.ts'
 
 /** What a follower that is waited for knows of its lease. */
 export interface Lease {
   readonly leaseMs: number
-  /** The name under which it is waited for; `undefined` before it was entered, or when it is out. */
+  /** Its name; `undefined` before it was entered, or when it was taken out. */
   followerId: string | undefined
   /** When it is over. */
   until: Instant

@@ -44,7 +44,7 @@ export function trust(way: Way, untilMs: number): void {
   if (leftMs > 0) way.ageing = setTimeout(() => growStale(way), leftMs)
 }
 
-/** Tells the verifier what counts now: what was heard lately, and only under a lease if there is one. */
+/** Tells the verifier what counts now: what was heard lately, and under a lease if it has one. */
 export function refreshTrust(way: Way): void {
   const { lease, heardUntilMs } = way
   way.freshUntilMs = Math.min(heardUntilMs, lease?.until.wallMs ?? heardUntilMs)

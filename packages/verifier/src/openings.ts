@@ -2,10 +2,10 @@
  * What is held open under a token: sockets, streams, calls. Whoever opens one holds it here, and it
  * is closed when its token is void, expired, or signed by a key that is gone.
  *
- * A registry is a verifier itself, so that following tells it everything that the verifier is told;
- * it passes that on and then judges again what it may concern: of a cut-off those that depend on
- * its subject, of a snapshot or another key set all of them. In Node that is done before the cut-off
- * counts as applied, so a follower that is waited for has closed its sockets before the answer.
+ * A registry is a verifier itself, so that following tells it everything that the verifier is
+ * told; it passes that on and then judges again what it may concern: of a cut-off those that depend
+ * on its subject, of a snapshot or another key set all of them. In Node that is done before the
+ * cut-off counts as applied, so a follower that is waited for has closed its sockets by the answer.
  *
  * A token that is only `stale` keeps what it opened: the server may be heard again in a moment.
  * Where that is too much, judge the token again for each message.

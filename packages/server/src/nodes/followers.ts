@@ -26,7 +26,7 @@ export function waitMsFor(leaseMs: number): number {
   return Math.ceil(leaseMs * waitFactor)
 }
 
-/** Pauses between looks at the table, in milliseconds: an answer crosses a network and comes back. */
+/** Pauses between looks at the table, in milliseconds; an answer has to cross a network. */
 const pausesMs = [0, 0, 1, 1, 2, 2, 4, 8, 15, 25]
 
 /** Waits for followers. */
@@ -145,7 +145,7 @@ async function look(room: Room, asked: readonly Waiter[]): Promise<number> {
   return settledCount
 }
 
-/** Takes out rows that have stood still for their whole wait, so that nobody waits for them again. */
+/** Takes out rows that have stood still for their whole wait; nobody waits for them again. */
 async function endSilent(room: Room, rows: readonly FollowerRow[], nowMs: number): Promise<void> {
   const silent = rows.filter(({ followerId, renewals, waitMs }) => {
     const known = room.seen.get(followerId)

@@ -26,6 +26,12 @@ interface Asked extends Acknowledgement {
 }
 
 const path = '/parley/revocations/followers'
+const enteredSchema = Type.Object({ id: Type.String(), leaseMs: Type.Integer() })
+const toldSchema = Type.Object({
+  seq: Type.Integer({
+    description: 'The last cut-off of the resource: the lease begins when it is applied.',
+  }),
+})
 const noStore = { 'cache-control': 'no-store' }
 
 /**
@@ -50,7 +56,7 @@ export function acknowledgingOperations({ db, platform }: AcknowledgingRoom): re
       reply: {
         status: 201,
         headers: noStore,
-        schema: Type.Object({ id: Type.String(), leaseMs: Type.Integer() }),
+        schema: enteredSchema,
       },
       handle: (call) => enter({ db, platform }, call),
     }),
@@ -64,11 +70,7 @@ export function acknowledgingOperations({ db, platform }: AcknowledgingRoom): re
       reply: {
         status: 200,
         headers: noStore,
-        schema: Type.Object({
-          seq: Type.Integer({
-            description: 'The last cut-off of the resource: the lease begins when it is applied.',
-          }),
-        }),
+        schema: toldSchema,
       },
       handle: async (call) => {
         const { caller, query } = call

@@ -13,14 +13,11 @@ import { fail, ok, type Result, type RevocationEvent } from '@parley/protocol'
 import type { Fault } from '../contract/faults.ts'
 import { serverLimits } from '../contract/limits.ts'
 import { type ReplyStream, type ResourceCaller, StreamedReply } from '../contract/operation.ts'
-import type { Database } from '../database/connect.ts'
 import { isCutOffEvent, type LogEvent } from '../events/model.ts'
-import type { Openings } from '../events/openings.ts'
 import type { Follower } from '../events/tail.ts'
-import type { SigningKeyRing } from '../tokens/signing-key-ring.ts'
-import { findCredential } from './credential-store.ts'
 import { listMissedCutOffs, type Missed } from './following-store.ts'
 import { printCutOff, printHeartbeat, printKeys, subjectsOfCaller } from './stream-messages.ts'
+import { isStillWelcome, type StreamWorld } from './stream-world.ts'
 
 /** The streams of this node. */
 export interface RevocationStreams {
@@ -40,20 +37,6 @@ export interface RevocationStreams {
 export interface StreamAsk {
   readonly caller: ResourceCaller
   readonly afterSeq: number
-}
-
-/** What streams are made of. */
-export interface StreamWorld {
-  readonly db: Database
-  readonly feed: { readonly follow: (follower: Follower) => void }
-  readonly openings: Openings
-  readonly ring: Pick<SigningKeyRing, 'published' | 'follow'>
-  /** Whether this node may promise anything at this moment. */
-  readonly isCurrent: () => boolean
-  /** The node's own clock, milliseconds. */
-  readonly monotonicNow: () => number
-  /** The wall clock, milliseconds; credentials end by it. */
-  readonly now: () => number
 }
 
 /** One stream. */
@@ -162,17 +145,6 @@ async function open(hub: Hub, asked: StreamAsk): Promise<Result<StreamedReply, F
     leave(hub, member)
     throw error
   }
-}
-
-/**
- * Asked when the stream is held: a credential that is deleted after this closes it, and one that was
- * deleted before is seen here.
- */
-async function isStillWelcome(db: Database, caller: ResourceCaller): Promise<boolean> {
-  const { resourceId, credential } = caller
-  if (credential === undefined) return true
-  const stored = await findCredential(db, resourceId, credential.credentialId)
-  return stored?.secretHash.equals(credential.secretHash) === true
 }
 
 function enter(hub: Hub, caller: ResourceCaller): Member {
