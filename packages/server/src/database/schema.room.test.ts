@@ -103,9 +103,9 @@ describe('the tables', () => {
         'resource_purge',
         'revocation_event',
         'revocation_follower',
-        'verifier_credential',
         'usage_hour',
         'usage_record',
+        'verifier_credential',
       ],
     )
     for (const { name, firstOfKey, cascades } of confined) {
