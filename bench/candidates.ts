@@ -97,6 +97,7 @@ function authenticatorOf(count: number): {
     ...{ keyRing, resources, domain: undefined, publicHosts: [], decoyKeys: [] },
     checkBearer: async () => ({ ok: false, fault: 'bearer-issuer-unknown' }),
     isAdminToken: () => false,
+    checkCredential: async () => ({ ok: false, fault: 'credential-unknown' }) as const,
     verifier: { verify: () => ({ ok: false, reason: 'malformed' }) },
   })
   return { authenticate, keys }

@@ -6,6 +6,7 @@ import { parseArgs } from 'node:util'
 import { measureCandidates } from './candidates.ts'
 import { measureCorridor } from './corridor.ts'
 import { measureCreate } from './create.ts'
+import { measureFollowers } from './followers.ts'
 import { measureFootprint } from './footprint.ts'
 import { type Bench, type Claim, type Series, startLoad } from './harness.ts'
 import { measureIntrospect } from './introspect.ts'
@@ -31,6 +32,7 @@ const scripts: Readonly<Record<string, (bench: Bench) => Promise<Claim[]>>> = {
   create: measureCreate,
   introspect: measureIntrospect,
   corridor: measureCorridor,
+  followers: measureFollowers,
   footprint: measureFootprint,
   candidates: measureCandidates,
   regenerate: measureRegenerate,

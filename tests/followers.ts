@@ -51,6 +51,7 @@ export async function follow(
   options: { readonly tenant: Tenant; readonly key?: Buffer } & Partial<FollowOptions>,
 ): Promise<FollowingVerifier> {
   const { tenant, key = tenant.primaryKey, ...rest } = options
+  const isSigned = rest.credential === undefined && rest.authorize === undefined
   const keys = await fetchJwks({ url: `${world.origin}/.well-known/jwks.json` })
   assert.ok(keys.ok, JSON.stringify(keys))
   const issuer = world.parley.endpoint.slice(0, -1)
@@ -58,7 +59,8 @@ export async function follow(
   const line = layLine()
   const { fetch } = line
   const following = followRevocations({
-    ...{ verifier, endpoint: world.origin, accessKey: key.toString('base64') },
+    ...{ verifier, endpoint: world.origin },
+    ...(isSigned ? { accessKey: key.toString('base64') } : {}),
     ...{ now: world.now, fetch, maxStalenessMs: 10_000, ...rest },
   })
   context.after(following.close)

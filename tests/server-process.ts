@@ -116,6 +116,7 @@ function settingsOf({ dataDir, settings }: LaunchOptions): Record<string, string
     PARLEY_MANAGEMENT_PORT: '0',
     PARLEY_LOG_LEVEL: 'warn',
     PARLEY_CANARY: 'off',
+    PARLEY_RATE_LIMITS: 'off',
     ...settings,
   }
 }

@@ -293,6 +293,27 @@ describe('two nodes on one database', () => {
     assert.equal((await allocate(other.origin, ann.token)).status, 401)
   })
 
+  test('close where a step-down has taken chat, and only there', async () => {
+    const [one, other] = nodes
+    const [ann, ben] = [await holder(tenant), await holder(tenant)]
+    const clients = [await connectChat(one.origin, ann), await connectChat(other.origin, ann)]
+    const bystander = await connectChat(one.origin, ben)
+    const { status } = await one.adoptTenant(tenant).call({
+      method: 'POST',
+      path: '/parley/stepDowns',
+      body: {
+        targets: [
+          { identity: ann.id, scopes: ['voip'] },
+          { identity: ben.id, scopes: ['chat'] },
+        ],
+      },
+    })
+    assert.equal(status, 200)
+    for (const client of clients) assert.equal(await client.closed, 1000)
+    await tell(one, { recipients: [ben.id] }, messageOf(ann.id, 'still here'))
+    assert.equal((await bystander.next()).body['messageBody'], 'still here')
+  })
+
   test('take the passes and the places of each other', async () => {
     const [one, other] = nodes
     const ann = await holder(tenant)

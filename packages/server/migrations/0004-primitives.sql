@@ -65,6 +65,37 @@ alter table identity
   add check (live_from_generation between 1 and generation);
 
 -- (corridor: followers that are waited for)
+-- Secrets by which a verifier elsewhere may read the cut-offs of its resource, and nothing else. Of
+-- the secret there is a keyed hash. A deleted one is told of in the log as a change of its resource
+-- with the credential as its subject: servers of the version before read the resource again, close
+-- all that is open in it, and know no credential anyway.
+create table verifier_credential (
+  resource_id uuid not null references resource on delete cascade,
+  credential_id uuid not null,
+  name text not null check (length(name) <= 64),
+  secret_hash bytea not null check (length(secret_hash) = 32),
+  may_be_waited_for boolean not null,
+  created_at timestamptz not null,
+  rotated_at timestamptz,
+  expires_at timestamptz,
+  primary key (resource_id, credential_id)
+);
+
+-- Verifiers elsewhere that a voiding of their resource waits for, as it does for nodes. No instant
+-- stands here, as none does of nodes. A row outlives its resource and its credential on purpose: the
+-- deletion of either waits for the very verifiers that came by it, and a follower that is told
+-- nothing more holds what is left of its lease. Rows are taken out by the follower at its end, or by
+-- whoever saw them stand still for their wait.
+create table revocation_follower (
+  resource_id uuid not null,
+  follower_id uuid not null,
+  renewals bigint not null check (renewals > 0),
+  -- Every cut-off of the resource up to this one is known there.
+  applied_seq bigint not null check (applied_seq >= 0),
+  -- For so long it is waited for, on the clock of who waits.
+  wait_ms integer not null check (wait_ms between 1 and 10000),
+  primary key (resource_id, follower_id)
+) with (fillfactor = 20);
 
 -- What was used, hour by hour, and nothing about who used it.
 --

@@ -24,7 +24,9 @@ import { createOneAtATime } from './foundation/one-at-a-time.ts'
 import type { Platform } from './foundation/platform.ts'
 import type { Sealer } from './foundation/seal.ts'
 import type { Settings } from './foundation/settings.ts'
+import { type Cors, type CorsWorld, createCors } from './http/cors.ts'
 import { createPipeline, type Pipeline } from './http/pipeline.ts'
+import { limitRates } from './http/rates.ts'
 import { followResources } from './keys/following.ts'
 import { createKeyRing, type KeyRing } from './keys/key-ring.ts'
 import { type ActiveAccessKey, activeAccessKey } from './keys/model.ts'
@@ -36,6 +38,8 @@ import { createResourceDirectory, type ResourceDirectory } from './resources/dir
 import { type Purger, startPurger } from './resources/purge.ts'
 import { purgeNumbers } from './resources/purge-numbers.ts'
 import { type Canary, startCanary } from './revocations/canary.ts'
+import { credentialKeyOf } from './revocations/credential-model.ts'
+import { createCredentialCheck } from './revocations/credentials.ts'
 import { createRevocationStreams, type RevocationStreams } from './revocations/streams.ts'
 import { followCutOffs, loadCutOffs } from './tokens/cut-offs.ts'
 import type { SigningKeyRing } from './tokens/signing-key-ring.ts'
@@ -62,6 +66,7 @@ export interface AssemblyWorld {
 /** The rooms, and what they share. */
 export interface Assembly {
   readonly pipeline: Pipeline
+  readonly cors: Cors
   readonly operations: readonly Operation[]
   readonly metrics: Metrics
   readonly keyRing: KeyRing
@@ -97,35 +102,44 @@ export async function assemble(world: AssemblyWorld): Promise<Assembly> {
   metrics.watch(node.watched)
   const { isCurrent } = node
   const { monotonicNow } = platform
-  const streams = createRevocationStreams({ db, feed, openings, ring, isCurrent, monotonicNow })
+  const streams = createRevocationStreams({ ...platform, db, feed, openings, ring, isCurrent })
+  const credentialKey = credentialKeyOf(customIdKey)
   const purger = openPurger(world, { metrics, feed })
   const checkBearer = bearerCheckOf(world)
   const realtime = realtimeOf(world, { openings, verifier, resources })
   metrics.watch(realtime.numbers)
+  const corsDefaults = { userOrigins: settings.corsOrigins, ownerOrigins: [] }
+  const cors = createCors({ ...hostsOf(settings), resources, defaults: corsDefaults })
   const { overlaps, controlPlane } = controlPlaneOf(world, { feed, resources })
   return {
-    operations: operationsOf({
-      db,
-      platform,
-      sealer,
-      feed,
-      node,
-      verifier,
-      ring,
-      rotation,
-      customIdKey,
-      issuer,
-      endpoint,
-      keyRing,
-      resources,
-      checkBearer,
-      endpointFor: controlPlane.endpointFor,
-      controlPlane,
-      streams,
-      realtime,
-      publish: publishNotices,
-    }),
-    pipeline: pipelineOf(world, { metrics, keyRing, resources, checkBearer, verifier }),
+    operations: limitRates(
+      operationsOf({
+        db,
+        platform,
+        sealer,
+        feed,
+        node,
+        verifier,
+        ring,
+        rotation,
+        customIdKey,
+        issuer,
+        endpoint,
+        keyRing,
+        resources,
+        checkBearer,
+        endpointFor: controlPlane.endpointFor,
+        controlPlane,
+        streams,
+        realtime,
+        publish: publishNotices,
+        credentialKey,
+        corsDefaults,
+      }),
+      { ...settings, nodeCount: () => node.standing().nodesCount, monotonicNow },
+    ),
+    pipeline: pipelineOf(world, { metrics, keyRing, resources, checkBearer, verifier, cors }),
+    cors,
     metrics,
     keyRing,
     overlaps,
@@ -184,11 +198,12 @@ function pipelineOf(
     readonly resources: ResourceDirectory
     readonly checkBearer: CheckBearer
     readonly verifier: SyncVerifier
+    readonly cors: Cors
   },
 ): Pipeline {
-  const { settings, platform, node, log, installation } = world
-  const { domain, publicHosts, showsRefusalReasons } = settings
-  const { metrics, ...known } = parts
+  const { settings, platform, node, log, installation, db } = world
+  const { showsRefusalReasons } = settings
+  const { metrics, cors, ...known } = parts
   return createPipeline({
     platform,
     node,
@@ -197,13 +212,23 @@ function pipelineOf(
     metrics,
     authenticate: createAuthenticator({
       ...known,
-      domain: domain?.replace(/:[0-9]+$/, ''),
-      publicHosts,
+      ...hostsOf(settings),
       decoyKeys: decoyKeys(platform),
       isAdminToken: installation.isAdminToken,
+      checkCredential: createCredentialCheck({
+        db,
+        feed: node.feed,
+        key: credentialKeyOf(installation.customIdKey),
+      }),
     }),
     showsRefusalReasons,
+    cors,
   })
+}
+
+/** By what a host name is judged; no name in a request's `Host` is compared with a port. */
+function hostsOf({ domain, publicHosts }: Settings): Pick<CorsWorld, 'domain' | 'publicHosts'> {
+  return { domain: domain?.replace(/:[0-9]+$/, ''), publicHosts }
 }
 
 /** The verifier of this process, told of signing keys and cut-offs as they change. */

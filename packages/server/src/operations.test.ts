@@ -43,11 +43,17 @@ describe('the operations', () => {
       'CommunicationIdentity_Update',
       'Parley_AllocateRealtimeConnection',
       'Parley_BeginSocket',
+      'Parley_Acknowledge',
+      'Parley_CreateVerifierCredential',
+      'Parley_DeleteVerifierCredential',
+      'Parley_EnterFollower',
       'Parley_FollowRevocations',
       'Parley_GetConfiguration',
+      'Parley_GetCors',
       'Parley_GetKeys',
       'Parley_GetRevocationSnapshot',
       'Parley_Introspect',
+      'Parley_LeaveFollower',
       'Parley_ListAccessKeys',
       'Parley_ListAuditEntries',
       'Parley_ListIdentityTokens',
@@ -61,6 +67,11 @@ describe('the operations', () => {
       'Parley_RotateSigningKeys',
       'Parley_StepDown',
       'Parley_UnregisterFromNotifications',
+      'Parley_ListVerifierCredentials',
+      'Parley_Revoke',
+      'Parley_RotateSigningKeys',
+      'Parley_RotateVerifierCredential',
+      'Parley_SetCors',
     ])
   })
 
@@ -144,7 +155,9 @@ describe('the operations', () => {
       'CommunicationServices_RegenerateKey',
       'EntraIdToken_Exchange',
       'Parley_AllocateRealtimeConnection',
+      'Parley_CreateVerifierCredential',
       'Parley_Introspect',
+      'Parley_RotateVerifierCredential',
       'TeamsExtensionToken_Exchange',
     ])
   })

@@ -23,8 +23,12 @@ import { identityOperations } from './identities/operations.ts'
 import type { KeyRing } from './keys/key-ring.ts'
 import { keyOperations } from './keys/operations.ts'
 import type { Node } from './nodes/node.ts'
+import type { CorsDefaults } from './resources/cors.ts'
+import { corsOperations } from './resources/cors-operations.ts'
 import type { ResourceDirectory } from './resources/directory.ts'
 import { purgeOperations } from './resources/purge-operations.ts'
+import { acknowledgingOperations } from './revocations/acknowledging-operations.ts'
+import { credentialOperations } from './revocations/credential-operations.ts'
 import { followingOperations } from './revocations/following-operations.ts'
 import { revocationOperations } from './revocations/operations.ts'
 import { stepDownOperations } from './revocations/step-down-operations.ts'
@@ -64,6 +68,8 @@ export interface OperationWorld {
   readonly streams: Pick<RevocationStreams, 'open'>
   readonly realtime: Pick<Realtime, 'operations'>
   readonly publish: PublishNotices
+  readonly credentialKey: Buffer
+  readonly corsDefaults: CorsDefaults
 }
 
 /** Builds every room and concatenates their tables. */
@@ -91,7 +97,10 @@ export function operationsOf(world: OperationWorld): readonly Operation[] {
     ...targetOperations({ db, feed, now, findResource, verifier: world.verifier }),
     ...stepDownOperations({ db, feed, now, findResource }),
     ...followingOperations(world),
+    ...acknowledgingOperations(world),
+    ...credentialOperations({ ...world, findResource }),
     ...auditOperations({ db, endpoint }),
+    ...corsOperations({ ...world, findResource }),
     ...exchangeOperations({ ...world, issueToken }),
     ...assignmentOperations({ ...world, findResource }),
     ...roomOperations({ ...world, findResource }),
@@ -125,6 +134,8 @@ export function describeOperations(): readonly Operation[] {
     streams: { open: absent },
     realtime: { operations: describeRealtimeOperations() },
     publish: absent,
+    credentialKey: Buffer.alloc(0),
+    corsDefaults: { userOrigins: [], ownerOrigins: [] },
   })
 }
 

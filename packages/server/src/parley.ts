@@ -31,6 +31,7 @@ import { type AppOptions, serveApp } from './http/app.ts'
 import { bindListener, type Listener } from './http/listener.ts'
 import { routesOf } from './http/routes.ts'
 import { startKeyWork } from './keys/recurring.ts'
+import { withFollowers } from './nodes/followers.ts'
 import { createNode, type Node } from './nodes/node.ts'
 import { nodeDatabase } from './nodes/session.ts'
 import { openTls } from './tls/open.ts'
@@ -147,7 +148,8 @@ async function start(
   }
   // Before anything is read into memory: whatever changes from here on is followed.
   const startSeq = await findLastSeq(db)
-  const node = createNode({ database: nodeDatabase(address), platform, log, startSeq })
+  const own = createNode({ database: nodeDatabase(address), platform, log, startSeq })
+  const node = withFollowers(own, { db, platform, log })
   const keyWorld = { db, platform, sealer, ...signingTermsOf(settings) }
   const installation = await openInstallation(keyWorld)
   if (!installation.ok) return installation
@@ -228,7 +230,7 @@ async function serve(opened: Opened): Promise<Result<Started, StartFault>> {
   const rotation = createSigningKeyRotation({ db, feed, platform, sealer, ring, ...terms })
   const world = { ...opened, db, address, endpoint, ring, rotation }
   const assembly = await assemble(world)
-  const { pipeline, operations, metrics, controlPlane, purger, streams } = assembly
+  const { pipeline, cors, operations, metrics, controlPlane, purger, streams } = assembly
   closers.push(() => purger.stop())
   closers.push(() => node.close())
   const joined = await node.start()
@@ -245,7 +247,7 @@ async function serve(opened: Opened): Promise<Result<Started, StartFault>> {
   closers.push(closeRealtime)
   const canary = await openCanary(world, assembly)
   closers.push(async () => canary?.stop())
-  await serveOnAll(bound, { routes: routesOf(operations), pipeline })
+  await serveOnAll(bound, { routes: routesOf(operations), pipeline, cors })
   let isStopping = false
   const isReady = async () =>
     !isStopping && node.isCurrent() && canary?.isWell() !== false && isDatabaseAnswering(db)
@@ -289,7 +291,7 @@ function serversOf({ https, http }: BoundListeners): readonly Listener['server']
 
 async function serveOnAll(
   { https, http }: BoundListeners,
-  served: Pick<AppOptions, 'routes' | 'pipeline'>,
+  served: Pick<AppOptions, 'routes' | 'pipeline' | 'cors'>,
 ): Promise<void> {
   for (const listener of [https, http]) {
     if (listener !== undefined) await serveApp({ listener, ...served, newRequestId: randomUUID })

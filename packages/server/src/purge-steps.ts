@@ -8,6 +8,7 @@ import { endpointPurge, noticePurge } from './chat/realtime/purge.ts'
 import { assignmentPurge } from './exchanges/purge.ts'
 import { identityPurge } from './identities/purge.ts'
 import type { PurgeStep } from './resources/purge.ts'
+import { credentialPurge } from './revocations/credential-store.ts'
 import { roomParticipantPurge, roomPurge } from './rooms/purge.ts'
 import { tokenPurge } from './tokens/purge.ts'
 
@@ -20,5 +21,6 @@ export const purgeSteps: readonly PurgeStep[] = [
   roomPurge,
   tokenPurge,
   assignmentPurge,
+  credentialPurge,
   identityPurge,
 ]

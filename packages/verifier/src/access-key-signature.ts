@@ -3,11 +3,11 @@ import { systemCrypto } from './platform.ts'
 
 /** Gives the headers that say who asks; called anew for every request. */
 export type Authorize = (request: {
-  readonly method: 'GET'
+  readonly method: 'GET' | 'POST' | 'DELETE'
   readonly url: URL
 }) => Promise<Readonly<Record<string, string>>> | Readonly<Record<string, string>>
 
-/** SHA-256 of no bytes: requests that read have no body. */
+/** SHA-256 of no bytes: no request here has a body. */
 const emptyHash = '47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU='
 
 /**

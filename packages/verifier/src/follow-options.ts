@@ -1,7 +1,7 @@
 import type { CutOff } from '@parley/protocol'
 import { type Authorize, signByAccessKey } from './access-key-signature.ts'
 import type { Jwks } from './keys.ts'
-import { systemFetch, systemNow, systemRandom } from './platform.ts'
+import { systemFetch, systemMonotonicNow, systemNow, systemRandom } from './platform.ts'
 import { safeUrl } from './safe-url.ts'
 import type { CutOffSnapshot } from './snapshot.ts'
 
@@ -9,7 +9,7 @@ import type { CutOffSnapshot } from './snapshot.ts'
 export interface FollowingVerifier {
   replaceKeys(keys: Jwks): void
   apply(cutOff: CutOff): void
-  trustUntil(atMs: number): void
+  trustUntil(atMs: number, monotonicMs?: number): void
   beginSnapshot(): CutOffSnapshot
 }
 
@@ -19,7 +19,12 @@ export interface FollowOptions {
   readonly verifier: FollowingVerifier
   /** Origin of the server, as in the connection string; http on loopback hosts only. */
   readonly endpoint: string
-  /** An access key of the resource, base64. This or `authorize` is needed. */
+  /**
+   * A credential of a verifier, `parley_verifier_...`: it can follow and nothing else. This,
+   * `accessKey` or `authorize` is needed.
+   */
+  readonly credential?: string
+  /** An access key of the resource, base64. */
   readonly accessKey?: string
   /** Gives the headers of each request instead, for example `authorization: Bearer ...`. */
   readonly authorize?: Authorize
@@ -30,12 +35,20 @@ export interface FollowOptions {
   readonly maxStalenessMs?: number
   /** Whether tokens are refused (`stale`) while the server is not heard; default `refuse`. */
   readonly whenStale?: 'refuse' | 'allow'
+  /**
+   * Whether voidings wait for this verifier: when one was answered, it accepts nothing more that
+   * was voided. It then also needs a lease of the server, of `maxStalenessMs` and two seconds at
+   * most, and refuses without. Default false. Not together with `whenStale: 'allow'`.
+   */
+  readonly acknowledge?: boolean
   /** Ends following, as `close` does. */
   readonly signal?: AbortSignal
   /** How to fetch; it must hand over bodies as they come. Default the platform's own. */
   readonly fetch?: typeof fetch
   /** The wall clock of the verifier, milliseconds. Default: that of the platform. */
   readonly now?: () => number
+  /** The verifier's clock that never goes back, milliseconds. Default: that of the platform. */
+  readonly monotonicNow?: () => number
   /** Chance, 0..1, for the pauses before it connects again. Default: that of the platform. */
   readonly random?: () => number
 }
@@ -49,6 +62,7 @@ export interface FollowSettings {
   readonly refusesWhenStale: boolean
   readonly fetch: typeof fetch
   readonly now: () => number
+  readonly monotonicNow: () => number
   readonly random: () => number
 }
 
@@ -63,6 +77,7 @@ const stalenessMsMax = 3_600_000
 export function checkFollowOptions(options: FollowOptions): FollowSettings {
   const { verifier, maxStalenessMs = stalenessMsMin, whenStale = 'refuse' } = options
   const { fetch = systemFetch, now = systemNow, random = systemRandom } = options
+  const { monotonicNow = systemMonotonicNow, acknowledge = false } = options
   const endpoint = safeUrl(options.endpoint, 'endpoint')
   if (!(maxStalenessMs >= stalenessMsMin && maxStalenessMs <= stalenessMsMax)) {
     throw new TypeError(`maxStalenessMs: expected ${stalenessMsMin}..${stalenessMsMax}`)
@@ -70,15 +85,28 @@ export function checkFollowOptions(options: FollowOptions): FollowSettings {
   if (whenStale !== 'refuse' && whenStale !== 'allow') {
     throw new TypeError('whenStale: expected refuse or allow')
   }
+  if (acknowledge && whenStale === 'allow') {
+    throw new TypeError('acknowledge: expected a verifier that refuses when it is stale')
+  }
   const authorize = authorizeOf(options, now)
   const refusesWhenStale = whenStale === 'refuse'
-  return { verifier, endpoint, authorize, maxStalenessMs, refusesWhenStale, fetch, now, random }
+  const clocks = { now, monotonicNow }
+  const rest = { maxStalenessMs, refusesWhenStale, fetch, random }
+  return { verifier, endpoint, authorize, ...clocks, ...rest }
 }
 
-function authorizeOf({ accessKey, authorize }: FollowOptions, now: () => number): Authorize {
-  if (accessKey !== undefined && authorize === undefined) return signByAccessKey(accessKey, now)
-  if (accessKey === undefined && authorize !== undefined) return authorize
-  throw new TypeError('accessKey, authorize: expected one of them')
+function authorizeOf(options: FollowOptions, now: () => number): Authorize {
+  const { credential, accessKey, authorize } = options
+  const given = [credential, accessKey, authorize].filter((one) => one !== undefined)
+  if (given.length !== 1) {
+    throw new TypeError('credential, accessKey, authorize: expected one of them')
+  }
+  if (authorize !== undefined) return authorize
+  if (accessKey !== undefined) return signByAccessKey(accessKey, now)
+  if (typeof credential !== 'string' || !/^parley_verifier_[A-Za-z0-9_-]{86}$/.test(credential)) {
+    throw new TypeError('credential: expected parley_verifier_ and 86 characters')
+  }
+  return () => ({ authorization: `Bearer ${credential}` })
 }
 
 const pauseMsFirst = 50

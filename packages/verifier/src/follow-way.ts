@@ -1,3 +1,4 @@
+import type { Lease } from './acknowledge.ts'
 import type { FollowSettings } from './follow-options.ts'
 
 /** Why the server is not heard. Following goes on: it connects again after a pause. */
@@ -14,7 +15,12 @@ export interface Way extends FollowSettings {
   position: number | undefined
   /** Cut-offs that came since the snapshot. */
   heardCount: number
+  /** Until when what was heard is young enough. */
+  heardUntilMs: number
+  /** The same, and the lease holds. */
   freshUntilMs: number
+  /** Of a follower that is waited for; `undefined` for others. */
+  readonly lease: Lease | undefined
   failures: number
   fault: FollowFault | undefined
   isClosed: boolean
@@ -29,13 +35,26 @@ export interface Way extends FollowSettings {
 /** Longest wait for the first heartbeat, and for each page of a snapshot, in milliseconds. */
 export const answerTimeoutMs = 10_000
 
-/** Says that what is known counts until an instant. */
+/** Says that what was heard counts until an instant. */
 export function trust(way: Way, untilMs: number): void {
-  way.freshUntilMs = untilMs
-  if (way.refusesWhenStale) way.verifier.trustUntil(untilMs)
+  way.heardUntilMs = untilMs
+  refreshTrust(way)
   clearTimeout(way.ageing)
   const leftMs = untilMs - way.now()
   if (leftMs > 0) way.ageing = setTimeout(() => growStale(way), leftMs)
+}
+
+/** Tells the verifier what counts now: what was heard lately, and under a lease if it has one. */
+export function refreshTrust(way: Way): void {
+  const { lease, heardUntilMs } = way
+  way.freshUntilMs = Math.min(heardUntilMs, lease?.until.wallMs ?? heardUntilMs)
+  if (way.refusesWhenStale) way.verifier.trustUntil(way.freshUntilMs, lease?.until.monotonicMs)
+}
+
+/** Whether what is known counts at this moment. */
+export function isFresh({ now, freshUntilMs, lease, monotonicNow }: Way): boolean {
+  if (!(now() < freshUntilMs)) return false
+  return lease === undefined || monotonicNow() < lease.until.monotonicMs
 }
 
 /** Says that what is known counts no longer. */
@@ -65,16 +84,21 @@ export function isTaken(take: () => void): boolean {
   }
 }
 
-/** Asks the server for what comes after a number. */
+/** Asks the server for something about the revocations. */
 export async function ask(
   way: Way,
-  asked: { readonly path: string; readonly after: number; readonly signal: AbortSignal },
+  asked: {
+    /** With its query. */
+    readonly path: string
+    readonly method?: 'POST' | 'DELETE'
+    readonly signal: AbortSignal
+  },
 ): Promise<Response> {
-  const url = new URL(`/parley/revocations/${asked.path}?after=${asked.after}`, way.endpoint)
-  const headers = { ...(await way.authorize({ method: 'GET', url })) }
-  const { signal } = asked
+  const { path, method = 'GET', signal } = asked
+  const url = new URL(`/parley/revocations/${path}`, way.endpoint)
+  const headers = { ...(await way.authorize({ method, url })) }
   const how = { redirect: 'error', credentials: 'omit', cache: 'no-store' } as const
-  return way.fetch(url.href, { headers, signal, ...how })
+  return way.fetch(url.href, { method, headers, signal, ...how })
 }
 
 /** Why an answer is none that was hoped for. */

@@ -16,12 +16,14 @@
  * Rejected: reckoning from when a heartbeat came, which a buffer on the way makes meaningless; and
  * polling, which asks a thousand times for one answer.
  */
+import { createLease, leave } from './acknowledge.ts'
 import { checkFollowOptions, type FollowOptions, pauseMsAfter } from './follow-options.ts'
 import {
   answerTimeoutMs,
   awaitAnswer,
   type FollowFault,
   growStale,
+  isFresh,
   type Way,
 } from './follow-way.ts'
 import { listen } from './listen.ts'
@@ -64,7 +66,9 @@ export function followRevocations(options: FollowOptions): Following {
     ...settings,
     position: undefined,
     heardCount: 0,
+    heardUntilMs: Number.NEGATIVE_INFINITY,
     freshUntilMs: Number.NEGATIVE_INFINITY,
+    lease: options.acknowledge === true ? createLease(settings.maxStalenessMs) : undefined,
     failures: 0,
     fault: undefined,
     isClosed: false,
@@ -80,6 +84,7 @@ export function followRevocations(options: FollowOptions): Following {
     clearTimeout(way.deadline)
     way.attempt.abort()
     growStale(way)
+    leave(way)
     way.settleReady()
   }
   signal?.addEventListener('abort', close)
@@ -87,9 +92,9 @@ export function followRevocations(options: FollowOptions): Following {
   else void goOn(way)
   return {
     ready,
-    isFresh: () => way.now() < way.freshUntilMs,
+    isFresh: () => isFresh(way),
     position: () => way.position,
-    fault: () => way.fault,
+    fault: () => way.fault ?? way.lease?.fault,
     close,
   }
 }

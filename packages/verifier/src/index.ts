@@ -4,6 +4,12 @@ export { type Following, followRevocations } from './follow.ts'
 export type { FollowingVerifier, FollowOptions } from './follow-options.ts'
 export type { FollowFault } from './follow-way.ts'
 export type { Jwk, Jwks, KeySetFault } from './keys.ts'
+export {
+  createOpenings,
+  type OpenedUnder,
+  type Openings,
+  type OpeningVerifier,
+} from './openings.ts'
 export type { VerifierOptions } from './options.ts'
 export type { CutOffSnapshot } from './snapshot.ts'
 export type {

@@ -1,3 +1,4 @@
+import { acknowledge } from './acknowledge.ts'
 import { createEventStreamReader, type StreamMessage } from './event-stream.ts'
 import { parseFedCutOff, parseHeartbeat, parseOpening } from './feed-messages.ts'
 import {
@@ -5,6 +6,7 @@ import {
   awaitAnswer,
   type FollowFault,
   growStale,
+  isFresh,
   isTaken,
   refusalOf,
   trust,
@@ -14,7 +16,7 @@ import {
 /** Follows the stream from the position on, until it ends; the fault says how. */
 export async function listen(way: Way, signal: AbortSignal): Promise<FollowFault> {
   const askedAtMs = way.now()
-  const answer = await ask(way, { path: 'events', after: way.position ?? 0, signal })
+  const answer = await ask(way, { path: `events?after=${way.position ?? 0}`, signal })
   if (answer.status !== 200) return refusalOf(answer)
   const ear: Ear = { askedAtMs, openedAtMs: undefined, fault: undefined }
   const stream = createEventStreamReader((message) => {
@@ -78,6 +80,7 @@ function hearCutOff(way: Way, data: string): FollowFault | undefined {
   if (!isTaken(() => way.verifier.apply(event))) return notUnderstood
   way.position = event.seq
   way.heardCount += 1
+  acknowledge(way)
   return undefined
 }
 
@@ -93,7 +96,8 @@ function hearHeartbeat(way: Way, ear: Ear, data: string): FollowFault | undefine
   if (!(nowMs < untilMs)) return { kind: 'silent' }
   way.failures = 0
   way.fault = undefined
-  way.settleReady()
+  acknowledge(way)
+  if (isFresh(way)) way.settleReady()
   awaitAnswer(way, untilMs - nowMs)
   return undefined
 }

@@ -62,6 +62,8 @@ export interface Lock<Imported> {
   readonly seen: SeenTokens
   /** First millisecond in which the cut-offs are too old to accept anything by them. */
   freshUntilMs: number
+  /** The same by the clock that never goes back. */
+  freshUntilMonotonicMs: number
 }
 
 /** How far `iat` may lie ahead of this clock, in milliseconds. */
@@ -79,6 +81,7 @@ export function createLock<Imported>(
     cutOffs: createCutOffs(),
     seen: createSeenTokens(settings.seenTokensMax),
     freshUntilMs: Number.POSITIVE_INFINITY,
+    freshUntilMonotonicMs: Number.POSITIVE_INFINITY,
   }
 }
 
@@ -107,7 +110,7 @@ export function recall<Imported>(lock: Lock<Imported>, token: string): Verdict |
     entry.judgedVersion = cutOffs.version
   }
   // Nothing is forgotten for being stale: the token counts again when the feed is heard again.
-  return nowMs < lock.freshUntilMs ? entry.verdict : refuse('stale')
+  return isFresh(lock, nowMs) ? entry.verdict : refuse('stale')
 }
 
 /**
@@ -137,7 +140,7 @@ export function judge<Imported>(
   const scopes = placeScopes(cutOffs, whole)
   const verdict = narrowed(whole, scopes)
   if (!verdict.ok) return verdict
-  if (!(settings.now() < lock.freshUntilMs)) return refuse('stale')
+  if (!isFresh(lock, settings.now())) return refuse('stale')
   const token = ownCopy(opened.token)
   rememberSeen(lock.seen, {
     token,
@@ -178,17 +181,32 @@ export function beginSnapshot<Imported>(lock: Lock<Imported>): CutOffSnapshot {
   return snapshotOf(lock.cutOffs)
 }
 
+/** Asks the second clock only where somebody has said something about it. */
+function isFresh<Imported>(lock: Lock<Imported>, nowMs: number): boolean {
+  const { freshUntilMonotonicMs: untilMs } = lock
+  if (!(nowMs < lock.freshUntilMs)) return false
+  return untilMs === Number.POSITIVE_INFINITY || lock.settings.monotonicNow() < untilMs
+}
+
 /**
  * Says until when the cut-offs are known well enough to accept tokens by them; from then on every
  * token that would be accepted is `stale`. A verifier that nobody tells is never stale.
  *
+ * @param until.monotonicMs - the same by the other clock; whichever comes first counts.
  * @throws TypeError for what is no instant; infinities are.
  */
-export function trustUntil<Imported>(lock: Lock<Imported>, atMs: number): void {
-  if (typeof atMs !== 'number' || Number.isNaN(atMs)) {
-    throw new TypeError('atMs: expected milliseconds since the Unix epoch')
+export function trustUntil<Imported>(
+  lock: Lock<Imported>,
+  until: { readonly atMs: number; readonly monotonicMs: number | undefined },
+): void {
+  const { atMs, monotonicMs = Number.POSITIVE_INFINITY } = until
+  for (const instant of [atMs, monotonicMs]) {
+    if (typeof instant !== 'number' || Number.isNaN(instant)) {
+      throw new TypeError('atMs, monotonicMs: expected milliseconds')
+    }
   }
   lock.freshUntilMs = atMs
+  lock.freshUntilMonotonicMs = monotonicMs
 }
 
 function refuseClaims(

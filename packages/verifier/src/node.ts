@@ -48,9 +48,10 @@ export interface SyncVerifier {
    * by them; from then on what would be accepted is refused as `stale`. `followRevocations` calls
    * it. Default: for ever.
    *
+   * @param monotonicMs - the same by the clock that never goes back; whichever comes first counts.
    * @throws TypeError for what is no instant; infinities are.
    */
-  trustUntil(atMs: number): void
+  trustUntil(atMs: number, monotonicMs?: number): void
   /**
    * Begins to read cut-offs that take the place of all that were applied, so that those which void
    * nothing any more are forgotten. `followRevocations` calls it.
@@ -74,7 +75,7 @@ export function createVerifier(options: VerifierOptions): SyncVerifier {
     },
     replaceKeys: (keys) => replaceKeys(lock, keys),
     apply: (cutOff) => applyCutOff(lock, cutOff),
-    trustUntil: (atMs) => trustUntil(lock, atMs),
+    trustUntil: (atMs, monotonicMs) => trustUntil(lock, { atMs, monotonicMs }),
     beginSnapshot: () => beginSnapshot(lock),
   }
 }

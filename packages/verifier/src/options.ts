@@ -1,6 +1,6 @@
 import { isGuid } from '@parley/protocol'
 import { type Jwks, readKeySet, type VerificationKey } from './keys.ts'
-import { systemNow } from './platform.ts'
+import { systemMonotonicNow, systemNow } from './platform.ts'
 
 /** What a verifier needs to know before it can decide anything. */
 export interface VerifierOptions {
@@ -25,6 +25,8 @@ export interface VerifierOptions {
   readonly seenTokensMax?: number
   /** The wall clock, milliseconds since the Unix epoch, UTC. Default: that of the platform. */
   readonly now?: () => number
+  /** A clock that never goes back, milliseconds. Default: that of the platform. */
+  readonly monotonicNow?: () => number
 }
 
 /** Options with every default in its place. */
@@ -35,6 +37,7 @@ export interface Settings {
   readonly toleranceMs: number
   readonly seenTokensMax: number
   readonly now: () => number
+  readonly monotonicNow: () => number
 }
 
 const clockToleranceSecondsMax = 300
@@ -47,8 +50,9 @@ const seenTokensLimit = 1_000_000
  * @throws TypeError for options that no correct program passes; the message names the option.
  */
 export function checkOptions(options: VerifierOptions): Settings {
-  const { issuer, audience, clockToleranceSeconds = 0, now = systemNow } = options
+  const { issuer, audience, clockToleranceSeconds = 0 } = options
   const { seenTokensMax = seenTokensDefault } = options
+  const { now = systemNow, monotonicNow = systemMonotonicNow } = options
   if (typeof issuer !== 'string' || issuer === '') {
     throw new TypeError('issuer: expected the `iss` of the tokens, a text that is not empty')
   }
@@ -63,7 +67,8 @@ export function checkOptions(options: VerifierOptions): Settings {
     throw new TypeError(`seenTokensMax: expected a whole number, 0..${seenTokensLimit}`)
   }
   const toleranceMs = clockToleranceSeconds * 1000
-  return { keys: checkKeys(options.keys), issuer, audience, toleranceMs, seenTokensMax, now }
+  const keys = checkKeys(options.keys)
+  return { keys, issuer, audience, toleranceMs, seenTokensMax, now, monotonicNow }
 }
 
 /**

@@ -8,6 +8,11 @@ export function systemNow(): number {
   return Date.now()
 }
 
+/** A clock that never goes back, milliseconds from an origin of its own. */
+export function systemMonotonicNow(): number {
+  return performance.now()
+}
+
 /** Chance, 0..1. */
 export function systemRandom(): number {
   return Math.random()

@@ -26,7 +26,7 @@ export async function takeSnapshot(
   const snapshot = way.verifier.beginSnapshot()
   let first: number | undefined
   for (let after: number | undefined = 0; after !== undefined; ) {
-    const answer = await ask(way, { path: 'snapshot', after, signal })
+    const answer = await ask(way, { path: `snapshot?after=${after}`, signal })
     if (answer.status !== 200) return refusalOf(answer)
     const text = await readWhole(answer)
     if (signal.aborted) return { kind: 'silent' }

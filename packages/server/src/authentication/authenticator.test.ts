@@ -53,6 +53,7 @@ function serverOf(count: number, changes: Partial<AuthenticationWorld & Resource
     decoyKeys: slots.map((slot) => keyOf(999_999, slot)),
     checkBearer: async () => fail('bearer-issuer-unknown'),
     isAdminToken: (text) => text === 'the-admin-token',
+    checkCredential: async () => fail('credential-unknown'),
     verifier: { verify: () => ({ ok: false, reason: 'malformed' }) },
     ...changes,
   }

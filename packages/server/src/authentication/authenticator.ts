@@ -10,11 +10,13 @@ import type { Access, Caller, ResourceCaller } from '../contract/operation.ts'
 import type { KeyRing } from '../keys/key-ring.ts'
 import type { ActiveAccessKey } from '../keys/model.ts'
 import type { ResourceDirectory } from '../resources/directory.ts'
+import type { CheckCredential } from '../revocations/credentials.ts'
 import { authenticateAccessKey } from './access-key.ts'
 import { authenticateUser } from './access-token.ts'
 import type { IsAdminToken } from './admin-token.ts'
 import { authenticateBearer, type CheckBearer } from './bearer.ts'
 import { type Place, placeOf } from './place.ts'
+import { authenticateVerifier, isVerifierCredential } from './verifier-credential.ts'
 
 /** A request as far as it says who calls. */
 export interface Arrival {
@@ -54,6 +56,7 @@ export interface AuthenticationWorld {
   readonly decoyKeys: readonly ActiveAccessKey[]
   readonly checkBearer: CheckBearer
   readonly isAdminToken: IsAdminToken
+  readonly checkCredential: CheckCredential
   readonly verifier: Pick<SyncVerifier, 'verify'>
 }
 
@@ -69,12 +72,17 @@ export function createAuthenticator(world: AuthenticationWorld): Authenticate {
    * spread its requests over connections.
    */
   const lastSigners = new WeakMap<object, ActiveAccessKey>()
-  return (arrival, access, scopes) => {
+  return (arrival, asked, scopes) => {
+    // Whoever may do anything with a resource may follow it.
+    const access = asked === 'follower' ? 'resource' : asked
     const place = placeOf(arrival.headers.host ?? '', places)
     const token = tokenOf(arrival, access)
     if (token !== undefined) {
       if (access === 'user') return authenticateUser({ token, place, scopes }, world)
       const { params, nowMs } = arrival
+      if (asked === 'follower' && isVerifierCredential(token)) {
+        return authenticateVerifier({ token, place, nowMs }, world)
+      }
       return authenticateBearer(
         { token, access, place, params, nowMs },
         { ...world, resources: resources.list() },

@@ -162,6 +162,12 @@ export const faultMeanings: { readonly [Kind in Fault['kind']]: FaultMeaning<Kin
       '`Retry-After` says when to come again.',
     example: { kind: 'issuer-unreachable', reason: 'bearer-issuer-unreachable' },
   },
+  'rate-exceeded': {
+    when:
+      'More was asked for than a limit allows (`PARLEY_RATE_LIMITS`), and nothing was changed; ' +
+      '`Retry-After` says when there is room again.',
+    example: { kind: 'rate-exceeded', retryAfterSeconds: 3 },
+  },
   'server-busy': {
     when:
       'The server has not started yet, too much is waiting, or the database cannot be reached; ' +
@@ -200,7 +206,7 @@ export const refusalMeanings: Readonly<Record<RefusalReason, string>> = {
   'content-hash-differs': '`x-ms-content-sha256` is not the hash of the body that arrived.',
   'signature-differs': 'No access key of this server makes this signature for this request.',
   'key-superseded': 'The access key was regenerated while the request was being answered.',
-  'local-auth-disabled': 'The resource takes no access keys (`disableLocalAuth`).',
+  'local-auth-disabled': 'The resource takes no secrets of its own (`disableLocalAuth`).',
   'subscription-disabled': 'The subscription of the resource is cancelled.',
   'resource-deleted': 'The resource was deleted while the request was being answered.',
   'host-unknown': 'The host name is not that of a resource.',
@@ -216,6 +222,8 @@ export const refusalMeanings: Readonly<Record<RefusalReason, string>> = {
   'bearer-not-assigned': 'No assignment of the resource covers the person and its application.',
   'bearer-permission-missing': 'The bearer permits nothing that the exchange could give.',
   'admin-token-differs': 'The bearer is neither a JWT nor the admin token.',
+  'credential-unknown': 'No such credential of a verifier, or it was deleted or rotated.',
+  'credential-expired': 'The credential of the verifier is over.',
   'access-token-invalid': 'The bearer is no access token of this server.',
   'access-token-expired': 'The access token is expired.',
   'access-token-void': 'The access token was revoked, or what it depends on was.',

@@ -25,6 +25,8 @@ export const serverLimits = {
   candidateResourcesMax: 64,
   /** Characters of `x-ms-client-request-id` that are echoed. */
   clientRequestIdCharactersMax: 128,
+  /** Counts of requests that are remembered, for limits of rates. */
+  rateCountsMax: 100_000,
   /** Seconds after which a refused caller may come again (`Retry-After`). */
   retryAfterSeconds: 1,
   /** How long a start waits for its first lease, in milliseconds. */
@@ -45,6 +47,20 @@ export const serverLimits = {
   streamsMax: 10_000,
   /** Streams of one resource on one node. */
   streamsOfResourceMax: 2000,
+  /** Credentials of verifiers, of one resource. */
+  verifierCredentialsMax: 100,
+  /** Characters of the name of such a credential. */
+  verifierCredentialNameCharactersMax: 64,
+  /** Longest life of such a credential that ends by itself, in minutes. */
+  verifierCredentialMinutesMax: 366 * 24 * 60,
+  /** Verifiers elsewhere that the voidings of one resource wait for. */
+  waitedForFollowersMax: 64,
+  /** Shortest lease of a follower that is waited for, in milliseconds. */
+  followerLeaseMsMin: 1000,
+  /** Longest lease of a follower that is waited for, in milliseconds. */
+  followerLeaseMsMax: 2000,
+  /** Time between two rounds that take out followers which are silent, in milliseconds. */
+  followerRoundIntervalMs: 10_000,
   /** Cut-offs read at once when a server starts. */
   cutOffsInPageMax: 50_000,
   /** Characters of an id of a directory: tenant, person, group or application. */

@@ -121,6 +121,7 @@ describe('an OpenAPI document', () => {
   const securities = [
     ['public', []],
     ['resource', [{ AccessKey: [] }, { Bearer: [] }]],
+    ['follower', [{ AccessKey: [] }, { Bearer: [] }]],
     ['entra-user', [{ Bearer: [] }]],
     ['administrator', [{ Bearer: [] }]],
     ['reader', [{ Bearer: [] }]],

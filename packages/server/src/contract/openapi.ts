@@ -106,6 +106,7 @@ function securityOf({ access, scopes = [] }: Operation): readonly JsonObject[] {
     case 'public':
       return []
     case 'resource':
+    case 'follower':
       return [{ AccessKey: [] }, { Bearer: [] }]
     case 'user':
       return [{ AccessToken: [...scopes] }]

@@ -1,5 +1,8 @@
 import type { AccessKeyGeneration, Result, Scope } from '@parley/protocol'
 import type { Static, TObject, TSchema } from '@sinclair/typebox'
+import type { RateName } from '../foundation/rates.ts'
+import type { BrowserAudience } from './browser-audience.ts'
+import type { CallerCredential } from './caller-credential.ts'
 import type { Fault } from './faults.ts'
 import type { UserCaller } from './user-operation.ts'
 import type { ApiVersion, IdentityVersion, ServiceVersions } from './versions.ts'
@@ -25,6 +28,10 @@ export interface Operation {
   readonly query?: Readonly<Record<string, TSchema>>
   readonly body?: BodyContract
   readonly reply: ReplyContract
+  /** Whose browsers may call it from pages of other origins. Absent: as `access` says. */
+  readonly browsers?: BrowserAudience
+  /** How often it may be called, where the server limits that. Absent: as often as one likes. */
+  readonly rate?: RateName | ((call: Call) => RateName)
   readonly handle: (call: Call) => Handled
 }
 
@@ -34,12 +41,20 @@ export interface Operation {
  * - `public`: anybody.
  * - `resource`: the owner of a resource, by an access key of it, or by a bearer of a trusted issuer
  *   with the role of an owner or contributor there.
+ * - `follower`: the same, or a verifier by a credential of that resource.
  * - `user`: the holder of an access token with one of the scopes of the operation.
  * - `entra-user`: a person, by a bearer of a trusted issuer that is the person's own.
  * - `administrator`: who may change what stands at the operation's place in the control plane.
  * - `reader`: who may look at it.
  */
-export type Access = 'public' | 'resource' | 'user' | 'entra-user' | 'administrator' | 'reader'
+export type Access =
+  | 'public'
+  | 'resource'
+  | 'follower'
+  | 'user'
+  | 'entra-user'
+  | 'administrator'
+  | 'reader'
 
 /** What a handler gives: the reply's body, or the fault to answer instead. */
 export type Handled = Result<unknown, Fault> | Promise<Result<unknown, Fault>>
@@ -160,6 +175,8 @@ export interface ResourceCaller {
   readonly accessKey: AccessKeyGeneration | undefined
   /** Who it is, for the audit log: `access-key/primary.1`, or `bearer/<issuer>/<subject>`. */
   readonly actor: string
+  /** The credential that a verifier came with; absent for owners. */
+  readonly credential?: CallerCredential
 }
 
 /** A caller that may do what it asks for in the control plane. */
@@ -250,9 +267,11 @@ export interface TypedOperation<Schema extends TObject, TypedCall>
  * of the schema; what the pipeline hands it was checked against that.
  */
 export function resourceOperation<Schema extends TObject>(
-  operation: TypedOperation<Schema, ResourceCall<Static<Schema>>>,
+  operation: TypedOperation<Schema, ResourceCall<Static<Schema>>> & {
+    readonly access?: 'follower'
+  },
 ): Operation {
-  return withoutTypes(operation, 'resource')
+  return withoutTypes(operation, operation.access ?? 'resource')
 }
 
 /** Defines an operation of the control plane that takes JSON; `access` says who may call it. */

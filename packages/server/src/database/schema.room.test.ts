@@ -22,7 +22,13 @@ const globalTables = [
 ]
 
 /** Tables whose rows outlive their resource, and the migration says why. */
-const outliving = ['resource_purge', 'revocation_event', 'usage_hour', 'usage_record']
+const outliving = [
+  'resource_purge',
+  'revocation_event',
+  'revocation_follower',
+  'usage_hour',
+  'usage_record',
+]
 
 describe('the tables', () => {
   let temporary: TemporaryPostgres
@@ -106,10 +112,12 @@ describe('the tables', () => {
         'identity',
         'resource_purge',
         'revocation_event',
+        'revocation_follower',
         'room',
         'room_participant',
         'usage_hour',
         'usage_record',
+        'verifier_credential',
       ],
     )
     for (const { name, firstOfKey, cascades } of confined) {

@@ -34,6 +34,8 @@ export interface ChangeEvent {
   /** The resource that changed, appeared or went; for signing keys `everyResource`. */
   readonly resourceId: string
   readonly seq: number
+  /** What of the resource it is about; absent: the resource as a whole. */
+  readonly part?: string
 }
 
 /** An entry of the log. */
@@ -96,9 +98,11 @@ export interface LogLine extends Appended {
  * @throws Error for a kind that only a later version knows: see the essay.
  */
 export function eventOfLine(line: LogLine): LogEvent {
-  const { kind, resourceId, seq, appendedAtMs } = line
+  const { kind, resourceId, subject, seq, appendedAtMs } = line
   if (kind === 'resource-changed' || kind === 'signing-keys-changed') {
-    return { kind, resourceId, seq, ...(appendedAtMs === undefined ? {} : { appendedAtMs }) }
+    const part = subject === resourceId ? {} : { part: subject }
+    const instant = appendedAtMs === undefined ? {} : { appendedAtMs }
+    return { kind, resourceId, seq, ...part, ...instant }
   }
   return { ...line, kind: cutOffKindOf(kind) }
 }

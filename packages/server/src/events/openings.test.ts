@@ -9,7 +9,7 @@ import {
   scopeSubjectsOf,
 } from '@parley/protocol'
 import type { LogEvent } from './model.ts'
-import { createOpenings } from './openings.ts'
+import { createOpenings, type HeldSubject } from './openings.ts'
 
 const [resourceId, otherId] = ['1', '2'].map(
   (digit) => `${digit.repeat(8)}-1111-4111-8111-111111111111`,
@@ -27,32 +27,41 @@ function cutOff(subject: CarriedGeneration, generation: number): RevocationEvent
   return { ...named, generation, seq: 1, forgetAtMs: 0 }
 }
 
-/** Three things that are open, and which of them an event leaves so. */
+/** Things that are open, and which of them an event leaves so. */
 function openAfter(event: LogEvent): readonly string[] {
   const openings = createOpenings()
   const open = new Set<string>()
-  const hold = (name: string, subjects: readonly CarriedGeneration[]) => {
+  const hold = (name: string, subjects: readonly HeldSubject[]) => {
     open.add(name)
     openings.hold(subjects, () => assert.ok(open.delete(name), 'closed once'))
   }
   hold('first', [resourceOf(resourceId), keyOf('primary', 3)])
   hold('second', [resourceOf(resourceId), keyOf('secondary', 1)])
+  hold('third', [resourceOf(resourceId), { kind: 'part', resourceId, subject: 'a-part' }])
   hold('other', [resourceOf(otherId), keyOf('primary', 3, otherId)])
   openings.apply(event)
   openings.apply(event)
   return [...open]
 }
 
+const everything = ['first', 'second', 'third', 'other']
+
 const cases: readonly (readonly [string, LogEvent, readonly string[]])[] = [
-  ['a cut-off above its generation', cutOff(keyOf('primary', 0), 4), ['second', 'other']],
-  ['no cut-off at its generation', cutOff(keyOf('primary', 0), 3), ['first', 'second', 'other']],
+  ['a cut-off above its generation', cutOff(keyOf('primary', 0), 4), ['second', 'third', 'other']],
+  ['no cut-off at its generation', cutOff(keyOf('primary', 0), 3), everything],
   ['the end of its resource', cutOff(resourceOf(resourceId), deletedGeneration), ['other']],
   ['a change of its resource', { kind: 'resource-changed', resourceId, seq: 1 }, ['other']],
   [
-    'no change of signing keys',
-    { kind: 'signing-keys-changed', resourceId, seq: 1 },
+    'a change of the part that it depends on',
+    { kind: 'resource-changed', resourceId, seq: 1, part: 'a-part' },
     ['first', 'second', 'other'],
   ],
+  [
+    'no change of another part',
+    { kind: 'resource-changed', resourceId, seq: 1, part: 'another' },
+    everything,
+  ],
+  ['no change of signing keys', { kind: 'signing-keys-changed', resourceId, seq: 1 }, everything],
 ]
 
 describe('what is held open', () => {

@@ -5,18 +5,23 @@
  * generation that it carries of each. The event that would void such a token closes it. A change of
  * a resource closes all that is open in it, since it may have ended what no cut-off names (keys
  * taken out of use, a subscription disabled, an overlap of keys that is over): whoever is still
- * welcome comes again at once.
+ * welcome comes again at once. A change of a part of it closes only what depends on that part.
  *
  * What is held open under a token needs scopes of it: a socket of chat any of the three for chat, a
  * call those for calling. A step-down closes it when it has taken the last one of those.
  */
-import type {
-  CarriedGeneration,
-  CarriedScope,
-  RevocationEvent,
-  VoidingSubject,
-} from '@parley/protocol'
+import type { CarriedGeneration, CarriedScope, RevocationEvent } from '@parley/protocol'
 import { isCutOffEvent, type LogEvent } from './model.ts'
+
+/** A part of a resource that a change may be about, such as a verifier's credential. */
+export interface PartOfResource {
+  readonly kind: 'part'
+  readonly resourceId: string
+  readonly subject: string
+}
+
+/** What something that is open depends on. */
+export type HeldSubject = CarriedGeneration | PartOfResource
 
 /** What is held open in this process. */
 export interface Openings {
@@ -31,7 +36,7 @@ export interface Openings {
    * @returns lets it go; harmless after it was closed.
    */
   readonly hold: (
-    subjects: readonly CarriedGeneration[],
+    subjects: readonly HeldSubject[],
     close: () => void,
     scopes?: readonly CarriedScope[],
   ) => () => void
@@ -41,7 +46,7 @@ export interface Openings {
 }
 
 interface Opening {
-  readonly subjects: readonly CarriedGeneration[]
+  readonly subjects: readonly HeldSubject[]
   /** Of the scopes that are enough for it, those that nobody has taken. */
   scopesLeft: readonly CarriedScope[]
   readonly close: () => void
@@ -51,7 +56,7 @@ interface Opening {
 export function createOpenings(): Openings {
   const bySubject = new Map<string, Set<Opening>>()
   const all = new Set<Opening>()
-  const letGoOf = (opening: Opening, subjects: readonly VoidingSubject[]) => {
+  const letGoOf = (opening: Opening, subjects: readonly HeldSubject[]) => {
     for (const subject of subjects) {
       const name = nameOf(subject)
       const held = bySubject.get(name)
@@ -92,7 +97,11 @@ export function createOpenings(): Openings {
           else takeScope(opening, event)
         }
       } else if (event.kind === 'resource-changed') {
-        const name = nameOf({ kind: 'resource', resourceId, subject: resourceId })
+        const { part } = event
+        const name =
+          part === undefined
+            ? nameOf({ kind: 'resource', resourceId, subject: resourceId })
+            : nameOf({ kind: 'part', resourceId, subject: part })
         for (const opening of [...(bySubject.get(name) ?? [])]) close(opening)
       }
     },
@@ -102,10 +111,19 @@ export function createOpenings(): Openings {
   }
 }
 
-function nameOf({ kind, resourceId, subject }: VoidingSubject): string {
+function nameOf({
+  kind,
+  resourceId,
+  subject,
+}: {
+  readonly kind: string
+  readonly resourceId: string
+  readonly subject: string
+}): string {
   return `${kind}/${resourceId}/${subject}`
 }
 
-function isCutOffBy(subject: CarriedGeneration, event: RevocationEvent): boolean {
+function isCutOffBy(subject: HeldSubject, event: RevocationEvent): boolean {
+  if (subject.kind === 'part') return false
   return nameOf(subject) === nameOf(event) && subject.carried < event.generation
 }

@@ -259,6 +259,8 @@ export async function appendChanges(
   changed: {
     readonly kind: ChangeKind
     readonly resourceIds: readonly string[]
+    /** Of the one resource, what changed; absent: the resource as a whole. */
+    readonly part?: string
     readonly atMs: number
   },
 ): Promise<readonly LogEvent[]> {
@@ -278,7 +280,7 @@ export async function appendChanges(
       changed.resource_id,
       numbered.seq_before + row_number() over (order by changed.resource_id),
       ${changed.kind},
-      changed.resource_id,
+      coalesce(${changed.part ?? null}, changed.resource_id::text),
       0,
       ${forgetAt(changed.atMs)}
     from changed

@@ -15,6 +15,7 @@ import type { Metrics } from '../foundation/metrics.ts'
 import type { Platform } from '../foundation/platform.ts'
 import { createTurn } from '../foundation/turn.ts'
 import type { Node } from '../nodes/node.ts'
+import type { Cors } from './cors.ts'
 import type { Exchange } from './exchange.ts'
 import { type PrintedReply, printExchangeReply, writeReply } from './reply.ts'
 import { type ChosenOperation, chooseOperation } from './routes.ts'
@@ -31,6 +32,7 @@ export interface PipelineWorld {
   readonly node: Pick<Node, 'isCurrent' | 'whenCurrent'>
   /** Whether a 401 names its reason in a header. */
   readonly showsRefusalReasons: boolean
+  readonly cors: Pick<Cors, 'narrow'>
 }
 
 /** Takes requests and answers each exactly once. */
@@ -177,6 +179,7 @@ function readCurrent(
   const admit = (caller: Result<Caller, Fault>) => {
     if (!caller.ok) return caller
     walk.caller = caller.value
+    world.cors.narrow(walk.exchange, caller.value)
     return readInput(walk, chosen, nowMs)
   }
   const caller = world.authenticate(arrival, access, scopes)

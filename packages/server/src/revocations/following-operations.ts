@@ -1,10 +1,11 @@
-import { fail, ok, type Result } from '@parley/protocol'
+import { ok, type Result } from '@parley/protocol'
 import { Type } from '@sinclair/typebox'
 import type { Fault } from '../contract/faults.ts'
 import { serverLimits } from '../contract/limits.ts'
 import { type Operation, type ResourceCall, resourceOperation } from '../contract/operation.ts'
 import type { Database } from '../database/connect.ts'
 import { readSnapshotPage } from './following-store.ts'
+import { parsePosition } from './position.ts'
 import type { RevocationStreams } from './streams.ts'
 
 /** What following needs. */
@@ -51,6 +52,7 @@ export function followingOperations({ db, streams }: FollowingRoom): readonly Op
   const noStore = { 'cache-control': 'no-store' }
   return [
     resourceOperation({
+      access: 'follower',
       id: 'Parley_GetRevocationSnapshot',
       summary:
         'Gets the cut-offs that still void a token, a page at a time (`after` in the query).',
@@ -59,7 +61,7 @@ export function followingOperations({ db, streams }: FollowingRoom): readonly Op
       versions: 'unversioned',
       reply: { status: 200, schema: snapshotSchema, headers: noStore },
       handle: async ({ caller, query, nowMs }) => {
-        const afterSeq = parsePosition(query['after'] ?? '0')
+        const afterSeq = parsePosition(query['after'] ?? '0', 'after')
         if (!afterSeq.ok) return afterSeq
         const { resourceId } = caller
         const cutOffsMax = serverLimits.snapshotPageCutOffsMax
@@ -75,6 +77,7 @@ export function followingOperations({ db, streams }: FollowingRoom): readonly Op
       },
     }),
     resourceOperation({
+      access: 'follower',
       id: 'Parley_FollowRevocations',
       summary: 'Streams cut-offs as they happen, after a number (`after`, or `Last-Event-ID`).',
       method: 'GET',
@@ -90,13 +93,6 @@ async function follow(
   streams: FollowingRoom['streams'],
   { caller, query, headers }: ResourceCall<unknown>,
 ): Promise<Result<unknown, Fault>> {
-  const afterSeq = parsePosition(headers['last-event-id'] ?? query['after'])
+  const afterSeq = parsePosition(headers['last-event-id'] ?? query['after'], 'after')
   return afterSeq.ok ? streams.open({ caller, afterSeq: afterSeq.value }) : afterSeq
-}
-
-function parsePosition(text: unknown): Result<number, Fault> {
-  const value = typeof text === 'string' && /^[0-9]{1,16}$/.test(text) ? Number(text) : Number.NaN
-  if (value <= Number.MAX_SAFE_INTEGER) return ok(value)
-  const expected = 'a number of the log, as snapshot and events tell it'
-  return fail({ kind: 'query-invalid', parameter: 'after', expected })
 }

@@ -1,5 +1,6 @@
-import type { CarriedGeneration, RevocationEvent } from '@parley/protocol'
+import type { RevocationEvent } from '@parley/protocol'
 import type { ResourceCaller } from '../contract/operation.ts'
+import type { HeldSubject } from '../events/openings.ts'
 import type { PublicSigningJwk } from '../tokens/signing-keys.ts'
 
 /**
@@ -27,9 +28,12 @@ export function printKeys(
 }
 
 /** What a caller's stream depends on. A bearer is looked at again when the stream has its age. */
-export function subjectsOfCaller(caller: ResourceCaller): readonly CarriedGeneration[] {
-  const { resourceId, accessKey } = caller
+export function subjectsOfCaller(caller: ResourceCaller): readonly HeldSubject[] {
+  const { resourceId, accessKey, credential } = caller
   const resource = { kind: 'resource', resourceId, subject: resourceId, carried: 0 } as const
+  if (credential !== undefined) {
+    return [resource, { kind: 'part', resourceId, subject: credential.credentialId }]
+  }
   if (accessKey === undefined) return [resource]
   const { slot, generation } = accessKey
   return [resource, { kind: 'access-key', resourceId, subject: slot, carried: generation }]

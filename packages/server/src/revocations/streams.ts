@@ -13,13 +13,10 @@ import { fail, ok, type Result, type RevocationEvent } from '@parley/protocol'
 import type { Fault } from '../contract/faults.ts'
 import { serverLimits } from '../contract/limits.ts'
 import { type ReplyStream, type ResourceCaller, StreamedReply } from '../contract/operation.ts'
-import type { Database } from '../database/connect.ts'
 import { isCutOffEvent, type LogEvent } from '../events/model.ts'
-import type { Openings } from '../events/openings.ts'
-import type { Follower } from '../events/tail.ts'
-import type { SigningKeyRing } from '../tokens/signing-key-ring.ts'
 import { listMissedCutOffs, type Missed } from './following-store.ts'
 import { printCutOff, printHeartbeat, printKeys, subjectsOfCaller } from './stream-messages.ts'
+import { isStillWelcome, type StreamWorld } from './stream-world.ts'
 
 /** The streams of this node. */
 export interface RevocationStreams {
@@ -41,18 +38,6 @@ export interface StreamAsk {
   readonly afterSeq: number
 }
 
-/** What streams are made of. */
-export interface StreamWorld {
-  readonly db: Database
-  readonly feed: { readonly follow: (follower: Follower) => void }
-  readonly openings: Openings
-  readonly ring: Pick<SigningKeyRing, 'published' | 'follow'>
-  /** Whether this node may promise anything at this moment. */
-  readonly isCurrent: () => boolean
-  /** The node's own clock, milliseconds. */
-  readonly monotonicNow: () => number
-}
-
 /** One stream. */
 interface Member {
   readonly resourceId: string
@@ -64,6 +49,8 @@ interface Member {
   stream: ReplyStream | undefined
   isOver: boolean
   readonly openedAtMs: number
+  /** By the wall clock; infinite where the credential does not end by itself. */
+  readonly endsAtMs: number
   letGo: () => void
 }
 
@@ -139,7 +126,14 @@ async function open(hub: Hub, asked: StreamAsk): Promise<Result<StreamedReply, F
   const member = enter(hub, caller)
   const eventsMax = serverLimits.resumedCutOffsMax + 1
   try {
-    const missed = await listMissedCutOffs(hub.db, { resourceId, afterSeq, eventsMax })
+    const [missed, isWelcome] = await Promise.all([
+      listMissedCutOffs(hub.db, { resourceId, afterSeq, eventsMax }),
+      isStillWelcome(hub.db, caller),
+    ])
+    if (!isWelcome) {
+      leave(hub, member)
+      return fail({ kind: 'caller-refused', reason: 'credential-unknown' })
+    }
     const isWhole = afterSeq >= missed.firstSeq - 1 && missed.events.length < eventsMax
     if (!isWhole || afterSeq > missed.lastSeq) {
       leave(hub, member)
@@ -161,6 +155,7 @@ function enter(hub: Hub, caller: ResourceCaller): Member {
     stream: undefined,
     isOver: false,
     openedAtMs: hub.monotonicNow(),
+    endsAtMs: caller.credential?.expiresAtMs ?? Number.POSITIVE_INFINITY,
     letGo: () => undefined,
   }
   member.letGo = hub.openings.hold(subjectsOfCaller(caller), () => end(hub, member))
@@ -279,7 +274,8 @@ function beat(hub: Hub): void {
   for (const channel of hub.channels.values()) {
     if (isCurrent) channel.writtenSeq = Math.max(channel.writtenSeq, hub.seenSeq)
     for (const member of [...channel.members]) {
-      if (nowMs - member.openedAtMs >= serverLimits.streamMsMax) end(hub, member)
+      const isOld = nowMs - member.openedAtMs >= serverLimits.streamMsMax
+      if (isOld || hub.now() >= member.endsAtMs) end(hub, member)
       else if (!isCurrent || member.stream === undefined) continue
       else if (member.position > hub.seenSeq) beatOne(hub, member)
       else {

@@ -22,8 +22,8 @@ export async function countUsage(db: Queries, counts: readonly UsageCount[]): Pr
 }
 
 /**
- * Counts what a purge deletes of what was used, so that `used - purged` stays what is stored. Run it
- * in the transaction that deletes. The purge of a deleted resource need not: nobody recounts it.
+ * Counts what a purge deletes of what was used, so that `used - purged` stays what is stored. Run
+ * it in the transaction that deletes. The purge of a deleted resource need not: nobody recounts it.
  */
 export async function countPurged(db: Queries, counts: readonly UsageCount[]): Promise<void> {
   await insertRecords(db, counts, 'purged')

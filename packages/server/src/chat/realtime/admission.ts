@@ -1,4 +1,10 @@
-import { checkClaims, parseIdentityName, type Scope, subjectsOf } from '@parley/protocol'
+import {
+  checkClaims,
+  parseIdentityName,
+  type Scope,
+  scopeSubjectsOf,
+  subjectsOf,
+} from '@parley/protocol'
 import type { SyncVerifier } from '@parley/verifier/node'
 import type { ResourceDirectory } from '../../resources/directory.ts'
 import type { Passes } from './pass.ts'
@@ -52,5 +58,8 @@ export function admitToken(
   if (name === undefined || claims === undefined) return undefined
   const { identityId } = name
   const subjects = subjectsOf(claims)
-  return { resourceId, identityId, endpointId, sessionId, rawId, expiresAtMs, subjects }
+  const scopes = verdict.scopes.filter((scope) => chatScopes.includes(scope))
+  const generation = claims.claims.gen
+  const needed = scopeSubjectsOf({ resourceId, identityId, generation, scopes })
+  return { resourceId, identityId, endpointId, sessionId, rawId, expiresAtMs, subjects, needed }
 }

@@ -162,7 +162,7 @@ function enter(life: Life, guest: Guest): Entered {
   members.set(session.shortId, [...(members.get(session.shortId) ?? []), session])
   life.resources.set(resourceId, members)
   life.count += 1
-  session.letGo = life.openings.hold(guest.subjects, () => end(life, session))
+  session.letGo = life.openings.hold(guest.subjects, () => end(life, session), guest.needed)
   if (!guest.isGreeted) transport.send(frames.connected)
   void begin(life, session)
   return {

@@ -1,7 +1,7 @@
 /**
  * One client at its socket: what was sent to it, what it has answered, and so how far it has heard.
  */
-import type { CarriedGeneration } from '@parley/protocol'
+import type { CarriedGeneration, CarriedScope } from '@parley/protocol'
 import { type PrintedNotice, printBody, printDelivery } from './bodies.ts'
 import type { Endpoint, Place, Returned } from './endpoint-store.ts'
 import { frames, parseAnswer, parseFrame, printAck, printReady } from './frames.ts'
@@ -22,6 +22,8 @@ export interface Guest extends Endpoint {
   readonly expiresAtMs: number
   /** What its token depends on. */
   readonly subjects: readonly CarriedGeneration[]
+  /** The scopes of its token any one of which is enough. */
+  readonly needed: readonly CarriedScope[]
   readonly transport: Transport
   /** Whether the client was told elsewhere that it is connected, and is not to be told again. */
   readonly isGreeted: boolean
