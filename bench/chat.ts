@@ -25,10 +25,10 @@ interface Place {
 }
 
 /**
- * Sending a message (token verified, membership judged, stored durably, counted, its notice kept and
- * given to the nodes) against the same two inserts, in a transaction through the driver alone, by as
- * many callers at a time; CPU of the process that asks and of the database together. And the first
- * page of a thread of a million messages against the 1,000th.
+ * Sending a message (token verified, membership judged, stored durably, counted, its notice kept
+ * and given to the nodes) against the same two inserts, in a transaction through the driver alone,
+ * by as many callers at a time; CPU of the process that asks and of the database together. And the
+ * first page of a thread of a million messages against the 1,000th.
  */
 export async function measureChat(bench: Bench): Promise<Claim[]> {
   const work = createWorkDirectory()
