@@ -41,6 +41,8 @@ describe('the operations', () => {
       'CommunicationIdentity_IssueToken',
       'CommunicationIdentity_RevokeAccessTokens',
       'CommunicationIdentity_Update',
+      'Parley_AllocateRealtimeConnection',
+      'Parley_BeginSocket',
       'Parley_FollowRevocations',
       'Parley_GetConfiguration',
       'Parley_GetKeys',
@@ -52,8 +54,12 @@ describe('the operations', () => {
       'Parley_ListPurges',
       'Parley_ListSigningKeys',
       'Parley_ListTokens',
+      'Parley_PollSocket',
+      'Parley_PostToSocket',
+      'Parley_RegisterForNotifications',
       'Parley_Revoke',
       'Parley_RotateSigningKeys',
+      'Parley_UnregisterFromNotifications',
     ])
   })
 
@@ -136,6 +142,7 @@ describe('the operations', () => {
       'CommunicationServices_ListKeys',
       'CommunicationServices_RegenerateKey',
       'EntraIdToken_Exchange',
+      'Parley_AllocateRealtimeConnection',
       'Parley_Introspect',
       'TeamsExtensionToken_Exchange',
     ])
