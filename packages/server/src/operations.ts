@@ -36,6 +36,8 @@ import { publishedKeyOperations } from './tokens/published-keys.ts'
 import { signingKeyOperations } from './tokens/signing-key-operations.ts'
 import type { SigningKeyRing } from './tokens/signing-key-ring.ts'
 import type { SigningKeyRotation } from './tokens/signing-key-rotation.ts'
+import { usageOperations } from './usage/operations.ts'
+import { usageSources } from './usage-sources.ts'
 
 /** What the rooms are given. */
 export interface OperationWorld {
@@ -88,6 +90,7 @@ export function operationsOf(world: OperationWorld): readonly Operation[] {
     ...followingOperations(world),
     ...auditOperations({ db, endpoint }),
     ...corsOperations({ ...world, findResource }),
+    ...usageOperations({ ...world, findResource, sources: usageSources }),
     ...exchangeOperations({ ...world, issueToken }),
     ...assignmentOperations({ ...world, findResource }),
     ...keyOperations(world),

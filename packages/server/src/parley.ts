@@ -35,6 +35,7 @@ import { deletePurgedSubscriptions } from './resources/subscriptions.ts'
 import { openTls } from './tls/open.ts'
 import { createSigningKeyRing } from './tokens/signing-key-ring.ts'
 import { createSigningKeyRotation, signingTermsOf } from './tokens/signing-key-rotation.ts'
+import { startUsageWork } from './usage/recurring.ts'
 
 /** What a server is started with. */
 export interface ParleyOptions {
@@ -223,6 +224,7 @@ async function serve(opened: Opened): Promise<Result<Started, StartFault>> {
   })
   closers.push(() => houseKeeping.stop())
   closers.push(await startKeyWork({ ...assembly, db, log: log.log }))
+  closers.push(await startUsageWork({ db, log: log.log }))
   await serveOnAll(bound, { routes: routesOf(operations), pipeline, cors })
   let isStopping = false
   const isReady = async () => !isStopping && node.isCurrent() && isDatabaseAnswering(db)

@@ -73,6 +73,14 @@ export const serverLimits = {
   revocationTargetsMax: 1000,
   /** Tokens of windows of issue that one transaction denies. */
   tokensDeniedAtOnceMax: 5000,
+  /** Time between two rounds of folding records of usage into hours, in milliseconds. */
+  usageFoldIntervalMs: 60 * 1000,
+  /** Records of usage folded in one statement. */
+  usageRecordsFoldedAtOnceMax: 10_000,
+  /** Hours of usage on a page. */
+  usagePageHoursMax: 10_000,
+  /** The same where the caller does not say (`maxPageSize`). */
+  usagePageHours: 1000,
   /** Access keys sealed anew in one statement, when the master key is rotated. */
   secretsResealedAtOnceMax: 1000,
   /** Signing keys that are shown after their retirement. */

@@ -160,6 +160,7 @@ function printReply(reply: ReplyContract, version: ApiVersion | undefined): Json
             [streamOf ?? 'application/json']: {
               schema: printSchema(schema, { version, fieldVersions }),
             },
+            ...(reply.isAlsoCsv === true ? { 'text/csv': { schema: { type: 'string' } } } : {}),
           },
         }),
   }

@@ -1,6 +1,7 @@
 import type { AccessKeyGeneration, Result, Scope } from '@parley/protocol'
 import type { Static, TObject, TSchema } from '@sinclair/typebox'
 import type { RateName } from '../foundation/rates.ts'
+import type { BrowserAudience } from './browser-audience.ts'
 import type { Fault } from './faults.ts'
 import type { UserCaller } from './user-operation.ts'
 import type { ApiVersion, IdentityVersion, ServiceVersions } from './versions.ts'
@@ -30,12 +31,6 @@ export interface Operation {
   readonly rate?: RateName | ((call: Call) => RateName)
   readonly handle: (call: Call) => Handled
 }
-
-/**
- * Whose pages may call an operation, as a resource sets it: those of its users, who come with
- * access tokens, or those of its owner. What anybody may read anywhere is for `anybody`.
- */
-export type BrowserAudience = 'users' | 'owners' | 'anybody'
 
 /**
  * Who may call an operation.
@@ -108,6 +103,8 @@ export interface ReplyContract {
   readonly isSecret?: boolean
   /** Headers of every such reply. */
   readonly headers?: Readonly<Record<string, string>>
+  /** Whether it comes as comma-separated values (`PrintedCsv`) where that is asked for. */
+  readonly isAlsoCsv?: boolean
   /** What a `StreamedReply` is; the schema, where there is one, is that of one message's data. */
   readonly streamOf?: 'text/event-stream'
 }

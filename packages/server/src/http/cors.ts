@@ -12,7 +12,8 @@
  */
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { type Place, placeOf } from '../authentication/place.ts'
-import type { BrowserAudience, Caller, Operation } from '../contract/operation.ts'
+import type { BrowserAudience } from '../contract/browser-audience.ts'
+import type { Caller, Operation } from '../contract/operation.ts'
 import { parseOrigin } from '../foundation/origin.ts'
 import type { CorsDefaults, CorsRules } from '../resources/cors.ts'
 import type { ResourceDirectory } from '../resources/directory.ts'

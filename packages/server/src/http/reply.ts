@@ -1,6 +1,7 @@
 import type { ServerResponse } from 'node:http'
 import { serverLimits } from '../contract/limits.ts'
 import { PrintedJson, type ReplyContract } from '../contract/operation.ts'
+import { PrintedCsv } from '../contract/printed-csv.ts'
 import type { Exchange } from './exchange.ts'
 
 /** A reply as it goes out. */
@@ -48,11 +49,16 @@ export function printExchangeReply(exchange: Exchange, reply: Reply): PrintedRep
   if (reply.refusalReason !== undefined) headers.push('x-parley-reason', reply.refusalReason)
   if (reply.closesConnection) headers.push('connection', 'close')
   if (body === undefined) return { status, headers, text: undefined, isAscii: true }
-  const text = body instanceof PrintedJson ? body.text : JSON.stringify(body)
+  const isCsv = body instanceof PrintedCsv
+  const text = isCsv || body instanceof PrintedJson ? body.text : JSON.stringify(body)
   const length = typeof text === 'string' ? Buffer.byteLength(text) : text.length
-  headers.push('content-type', 'application/json; charset=utf-8', 'content-length', String(length))
+  headers.push('content-type', isCsv ? csvType : jsonType, 'content-length', String(length))
   return { status, headers, text, isAscii: length === text.length }
 }
+
+const jsonType = 'application/json; charset=utf-8'
+/** @source RFC 7111; RFC 4180 section 3. */
+const csvType = 'text/csv; charset=utf-8; header=present'
 
 /** Writes a printed reply; the response is over then. */
 export function writeReply(response: ServerResponse, reply: PrintedReply): void {

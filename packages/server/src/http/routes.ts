@@ -1,8 +1,9 @@
 import { fail, ok, type Result } from '@parley/protocol'
 import { type BodyReader, compileBody } from '../contract/body.ts'
+import type { BrowserAudience } from '../contract/browser-audience.ts'
 import type { Fault } from '../contract/faults.ts'
 import { serverLimits } from '../contract/limits.ts'
-import type { BrowserAudience, Operation } from '../contract/operation.ts'
+import type { Operation } from '../contract/operation.ts'
 import {
   type ApiVersion,
   apiVersions,

@@ -1,0 +1,7 @@
+/** A reply's body that is not JSON but comma-separated values, with a header line. */
+export class PrintedCsv {
+  readonly text: string
+  constructor(text: string) {
+    this.text = text
+  }
+}
