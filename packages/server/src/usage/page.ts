@@ -17,8 +17,8 @@ export interface UsageQuery extends UsageAsked {
 
 const noResource = '00000000-0000-0000-0000-000000000000'
 const beginningMs = 0
-/** The year 10,000, which `Date` prints with a sign. */
-const endMs = 253_402_300_800_000
+/** The end of the year 9999: PostgreSQL does not read how `Date` prints what comes after it. */
+const endMs = 253_402_300_799_999
 
 const instantPattern = /^\d{4}-\d\d-\d\d(?:T\d\d:\d\d(?::\d\d(?:\.\d{1,9})?)?(?:Z|[+-]\d\d:\d\d))?$/
 
