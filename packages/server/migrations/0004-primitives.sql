@@ -47,7 +47,154 @@ alter table resource
   -- For what is called with access keys and bearers, by the resource's owner.
   add column cors_owner_origins text[];
 
--- (chat: threads, participants, messages, receipts)
+-- Chat: a thread, who takes part in it, what was said, and how far each has read.
+--
+-- The row of a thread is where everything that is written to it stands in line: it gives messages
+-- their ids and their sequence, and roster counts the changes of who takes part, so that a statement
+-- which judged by an older roster knows it and asks again.
+create table chat_thread (
+  resource_id uuid not null references resource on delete cascade,
+  thread_id uuid not null,
+  topic text not null,
+  -- Whole seconds, as the wire says it.
+  created_at timestamptz not null,
+  -- No foreign key: a thread outlives who created it.
+  created_by uuid not null,
+  metadata jsonb,
+  -- Days after its creation that it is deleted; absent: it is kept.
+  delete_after_days integer check (delete_after_days > 0),
+  delete_at timestamptz,
+  -- Deleted for everybody; its rows are being purged.
+  deleted_at timestamptz,
+  -- Milliseconds since 1970, and one of its kind in the thread.
+  last_message_id bigint not null,
+  last_sequence bigint not null,
+  roster bigint not null default 1,
+  -- What the client calls its creation, and the answer that it got: asked again, it gets it again.
+  repeatability_id text,
+  created_answer jsonb,
+  primary key (resource_id, thread_id),
+  check ((delete_after_days is null) = (delete_at is null))
+) with (fillfactor = 70);
+
+create unique index chat_thread_repeatability
+on chat_thread (resource_id, created_by, repeatability_id)
+where repeatability_id is not null;
+
+-- Retention: what is due.
+create index chat_thread_due on chat_thread (delete_at)
+where delete_at is not null and deleted_at is null;
+
+-- What is left to purge.
+create index chat_thread_deleted on chat_thread (resource_id, thread_id)
+where deleted_at is not null;
+
+-- Who takes part, or did: whoever was removed goes on reading what was there. Deleting an identity
+-- takes it out of every thread at once.
+create table chat_participant (
+  resource_id uuid not null,
+  thread_id uuid not null,
+  identity_id uuid not null,
+  display_name text not null,
+  metadata jsonb,
+  -- Older messages are not for this participant.
+  share_history_at timestamptz not null,
+  -- The order in which participants are listed.
+  position bigint not null,
+  -- The last message that whoever was removed may read; absent: takes part.
+  removed_at_message bigint,
+  primary key (resource_id, thread_id, identity_id),
+  foreign key (resource_id, thread_id) references chat_thread on delete cascade,
+  foreign key (resource_id, identity_id) references identity on delete cascade
+);
+
+-- The threads of somebody, the newest first, and the cascade from an identity.
+create index chat_participant_identity
+on chat_participant (resource_id, identity_id, thread_id);
+
+-- What was said, and what the thread says of itself. The key is the order of the pages.
+create table chat_message (
+  resource_id uuid not null,
+  thread_id uuid not null,
+  -- When it was stored, milliseconds since 1970, or just after the message before it.
+  message_id bigint not null,
+  sequence bigint not null,
+  kind text not null check (
+    kind in ('text', 'html', 'topicUpdated', 'participantAdded', 'participantRemoved')
+  ),
+  -- Who sent it, or did what it tells. No foreign key: deleting an identity would delete perhaps a
+  -- million messages in its transaction. They are out of sight at once, because reading looks
+  -- whether their sender is there, and the purge takes them (chat_erasure).
+  sender_id uuid not null,
+  sender_display_name text not null default '',
+  -- Message or topic; absent once it is deleted.
+  content text,
+  metadata jsonb,
+  version bigint not null,
+  edited_at timestamptz,
+  deleted_at timestamptz,
+  primary key (resource_id, thread_id, message_id),
+  foreign key (resource_id, thread_id) references chat_thread on delete cascade
+);
+
+-- The messages of an identity, for its purge.
+create index chat_message_sender on chat_message (resource_id, sender_id)
+where kind in ('text', 'html');
+
+-- Whom a message of the system is about. Names are in rows of their own, so that they go with their
+-- identity.
+create table chat_message_person (
+  resource_id uuid not null,
+  thread_id uuid not null,
+  message_id bigint not null,
+  identity_id uuid not null,
+  display_name text not null,
+  share_history_at timestamptz,
+  position integer not null,
+  primary key (resource_id, thread_id, message_id, identity_id),
+  foreign key (resource_id, thread_id, message_id) references chat_message on delete cascade,
+  foreign key (resource_id, identity_id) references identity on delete cascade
+);
+
+-- The cascade from an identity.
+create index chat_message_person_identity on chat_message_person (resource_id, identity_id);
+
+-- How far each participant has read.
+create table chat_receipt (
+  resource_id uuid not null,
+  thread_id uuid not null,
+  identity_id uuid not null,
+  message_id bigint not null,
+  read_at timestamptz not null,
+  primary key (resource_id, thread_id, identity_id),
+  foreign key (resource_id, thread_id, identity_id) references chat_participant on delete cascade
+);
+
+-- Identities that are deleted and have messages left. A row is deleted with the last of them, and
+-- not before every statement is over that may have seen the identity alive.
+create table chat_erasure (
+  resource_id uuid not null references resource on delete cascade,
+  identity_id uuid not null,
+  deleted_at timestamptz not null,
+  primary key (resource_id, identity_id)
+);
+
+-- Whatever deletes an identity leaves a note, so that no cause can forget to. The clock of the
+-- database is read here and compared with itself alone.
+create function note_chat_erasure() returns trigger language plpgsql as $$
+begin
+  insert into chat_erasure (resource_id, identity_id, deleted_at)
+  select gone.resource_id, gone.identity_id, clock_timestamp()
+  from gone
+  join resource on resource.resource_id = gone.resource_id and resource.deleted_at is null
+  on conflict do nothing;
+  return null;
+end
+$$;
+
+create trigger identity_chat_erased after delete on identity
+referencing old table as gone
+for each statement execute function note_chat_erasure();
 
 -- (chat: realtime)
 

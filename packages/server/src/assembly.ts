@@ -9,6 +9,7 @@ import { createAuthenticator } from './authentication/authenticator.ts'
 import type { CheckBearer } from './authentication/bearer.ts'
 import type { Fetch } from './authentication/issuer-documents.ts'
 import { createBearerCheck } from './authentication/trusted-issuers.ts'
+import type { PublishNotices } from './chat/notices.ts'
 import { serverLimits } from './contract/limits.ts'
 import type { Operation } from './contract/operation.ts'
 import type { Database } from './database/connect.ts'
@@ -23,7 +24,6 @@ import type { Sealer } from './foundation/seal.ts'
 import type { Settings } from './foundation/settings.ts'
 import { type Cors, type CorsWorld, createCors } from './http/cors.ts'
 import { createPipeline, type Pipeline } from './http/pipeline.ts'
-import { limitRates } from './http/rates.ts'
 import { followResources } from './keys/following.ts'
 import { createKeyRing, type KeyRing } from './keys/key-ring.ts'
 import { type ActiveAccessKey, activeAccessKey } from './keys/model.ts'
@@ -69,6 +69,8 @@ export interface Assembly {
   readonly purger: Purger
   /** To be closed after the last request was answered. */
   readonly streams: RevocationStreams
+  /** How participants of chat are told what happens. */
+  readonly publish: PublishNotices
 }
 
 /** Builds the rooms. */
@@ -96,29 +98,27 @@ export async function assemble(world: AssemblyWorld): Promise<Assembly> {
   const cors = createCors({ ...hostsOf(settings), resources, defaults: corsDefaults })
   const { overlaps, controlPlane } = controlPlaneOf(world, { feed, resources })
   return {
-    operations: limitRates(
-      operationsOf({
-        db,
-        platform,
-        sealer,
-        feed,
-        node,
-        verifier,
-        ring,
-        rotation,
-        customIdKey,
-        issuer,
-        endpoint,
-        keyRing,
-        resources,
-        checkBearer,
-        endpointFor: controlPlane.endpointFor,
-        controlPlane,
-        streams,
-        corsDefaults,
-      }),
-      { ...settings, ...node, monotonicNow },
-    ),
+    operations: operationsOf({
+      db,
+      platform,
+      sealer,
+      feed,
+      node,
+      verifier,
+      ring,
+      rotation,
+      customIdKey,
+      issuer,
+      endpoint,
+      keyRing,
+      resources,
+      checkBearer,
+      endpointFor: controlPlane.endpointFor,
+      controlPlane,
+      streams,
+      publish: publishNothing,
+      corsDefaults,
+    }),
     pipeline: pipelineOf(world, { metrics, keyRing, resources, checkBearer, verifier, cors }),
     cors,
     metrics,
@@ -127,8 +127,12 @@ export async function assemble(world: AssemblyWorld): Promise<Assembly> {
     controlPlane,
     purger,
     streams,
+    publish: publishNothing,
   }
 }
+
+/** Until there is somebody to be told. */
+const publishNothing: PublishNotices = async () => undefined
 
 /** Closes what an event ends once the credential is refused: whoever comes again is judged anew. */
 function closingAfter(informed: Follower, openings: Openings): Follower {

@@ -8,6 +8,8 @@ import type { ControlPlane } from './arm/control-plane.ts'
 import { controlPlaneOperations } from './arm/operations.ts'
 import { auditOperations } from './audit/operations.ts'
 import type { CheckBearer } from './authentication/bearer.ts'
+import type { PublishNotices } from './chat/notices.ts'
+import { chatOperations } from './chat/operations.ts'
 import type { Operation } from './contract/operation.ts'
 import type { Database } from './database/connect.ts'
 import type { Feed } from './events/feed.ts'
@@ -62,6 +64,7 @@ export interface OperationWorld {
   readonly controlPlane: ControlPlane
   readonly streams: Pick<RevocationStreams, 'open'>
   readonly corsDefaults: CorsDefaults
+  readonly publish: PublishNotices
 }
 
 /** Builds every room and concatenates their tables. */
@@ -96,6 +99,7 @@ export function operationsOf(world: OperationWorld): readonly Operation[] {
     ...keyOperations(world),
     ...controlPlaneOperations(world.controlPlane),
     ...purgeOperations(world.controlPlane),
+    ...chatOperations({ ...world, findResource }),
   ]
 }
 
@@ -120,6 +124,7 @@ export function describeOperations(): readonly Operation[] {
     controlPlane: absent as unknown as ControlPlane,
     streams: { open: absent },
     corsDefaults: { userOrigins: [], ownerOrigins: [] },
+    publish: absent,
   })
 }
 

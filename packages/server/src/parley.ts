@@ -12,6 +12,7 @@ import { rotateMasterKey } from './admin/master-key-rotation.ts'
 import { endpointOf, type Reachable } from './admin/reachable.ts'
 import { reachableOpener } from './admin/reachable-opener.ts'
 import { assemble } from './assembly.ts'
+import { startChatWork } from './chat/recurring.ts'
 import { serverLimits } from './contract/limits.ts'
 import { isDatabaseAnswering } from './database/availability.ts'
 import type { Database } from './database/connect.ts'
@@ -27,6 +28,7 @@ import type { Sealer } from './foundation/seal.ts'
 import type { Settings } from './foundation/settings.ts'
 import { type AppOptions, serveApp } from './http/app.ts'
 import { bindListener, type Listener } from './http/listener.ts'
+import { limitRates } from './http/rates.ts'
 import { routesOf } from './http/routes.ts'
 import { startKeyWork } from './keys/recurring.ts'
 import { createNode, type Node } from './nodes/node.ts'
@@ -225,7 +227,9 @@ async function serve(opened: Opened): Promise<Result<Started, StartFault>> {
   closers.push(() => houseKeeping.stop())
   closers.push(await startKeyWork({ ...assembly, db, log: log.log }))
   closers.push(await startUsageWork({ db, log: log.log }))
-  await serveOnAll(bound, { routes: routesOf(operations), pipeline, cors })
+  closers.push(await startChatWork({ ...assembly, db, feed, now: platform.now, log: log.log }))
+  const limited = limitRates(operations, { ...settings, ...node, ...platform })
+  await serveOnAll(bound, { routes: routesOf(limited), pipeline, cors })
   let isStopping = false
   const isReady = async () => !isStopping && node.isCurrent() && isDatabaseAnswering(db)
   const { managementPort: port } = settings

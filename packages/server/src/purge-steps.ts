@@ -3,10 +3,16 @@
  * to something before what it refers to. A room whose rows belong to a resource adds its step here;
  * the test of the purge reads the catalogue and names the table that has none.
  */
+import { chatPurges } from './chat/purge.ts'
 import { assignmentPurge } from './exchanges/purge.ts'
 import { identityPurge } from './identities/purge.ts'
 import type { PurgeStep } from './resources/purge.ts'
 import { tokenPurge } from './tokens/purge.ts'
 
 /** The steps of every room. Access keys have none: two rows at most, gone with their resource. */
-export const purgeSteps: readonly PurgeStep[] = [tokenPurge, assignmentPurge, identityPurge]
+export const purgeSteps: readonly PurgeStep[] = [
+  ...chatPurges,
+  tokenPurge,
+  assignmentPurge,
+  identityPurge,
+]

@@ -115,4 +115,39 @@ export const serverLimits = {
   issuerCooldownMs: 10_000,
   /** The same after a fetch that failed, in milliseconds. */
   issuerRetryMs: 2000,
+  /** Participants of a chat thread. */
+  chatParticipantsMax: 250,
+  /** Participants in one call that creates a thread or adds to it. */
+  chatParticipantsInCallMax: 200,
+  /** Participants of a thread in which typing and reading are told; in larger ones they are not. */
+  chatAttentiveParticipantsMax: 20,
+  /** Bytes of a chat message, UTF-8. */
+  chatMessageBytesMax: 28 * 1024,
+  /** Bytes of the metadata of one message, participant or thread: names and values, UTF-8. */
+  chatMetadataBytesMax: 1024,
+  /** Characters of a topic or a display name. */
+  chatNameCharactersMax: 1024,
+  /** Bytes of a request body with a message; control characters take six bytes each. */
+  chatMessageBodyBytesMax: 192 * 1024,
+  /** Bytes of a request body with participants, whose names may be long. */
+  chatParticipantsBodyBytesMax: 1024 * 1024,
+  /** Entries on a page of chat; who asks for more gets so many. */
+  chatPageEntriesMax: 200,
+  /** Messages looked at for a page, whose senders may be deleted. */
+  chatMessagesLookedAtMax: 1200,
+  /** Days after its creation that a thread may be deleted by its retention policy. */
+  chatRetentionDaysMin: 30,
+  chatRetentionDaysMax: 90,
+  /** Characters of `repeatability-request-id`. */
+  repeatabilityIdCharactersMax: 128,
+  /** Threads whose participants are remembered, to tell them what happens. */
+  chatRostersRememberedMax: 10_000,
+  /** Chat messages that one transaction purges. */
+  chatMessagesPurgedAtOnceMax: 1000,
+  /** Threads that one transaction deletes because they are due. */
+  chatThreadsDueAtOnceMax: 50,
+  /** Time between two looks for what is left to purge in chat, in milliseconds. */
+  chatPurgeIntervalMs: 30_000,
+  /** Age at which a note of a deleted identity may go: no statement runs that long, in seconds. */
+  chatErasureSecondsMin: 60,
 } as const

@@ -72,7 +72,7 @@ const titles: Readonly<Record<Service, string>> = {
 }
 
 function printOperation(operation: Operation, space: OpenApiSpace): JsonObject {
-  const { id, summary, path, body, reply } = operation
+  const { id, summary, path, query = {}, body, reply } = operation
   const isVersioned = space !== 'unversioned'
   const version = isVersioned ? space.version : undefined
   const requestBody = body === undefined ? undefined : printBody(body, version)
@@ -82,6 +82,7 @@ function printOperation(operation: Operation, space: OpenApiSpace): JsonObject {
     security: securityOf(operation),
     parameters: [
       ...pathParameters(path),
+      ...queryParameters(query),
       ...(isVersioned ? [reference('parameters', 'ApiVersion')] : []),
       reference('parameters', 'ClientRequestId'),
     ],
@@ -119,6 +120,12 @@ function pathParameters(path: string): readonly JsonObject[] {
     required: true,
     schema: { type: 'string', maxLength: serverLimits.pathSegmentCharactersMax },
   }))
+}
+
+function queryParameters(query: NonNullable<Operation['query']>): readonly JsonObject[] {
+  return Object.entries(query).map(([name, schema]) => {
+    return { name, in: 'query', schema: printSchema(schema, { version: undefined }) }
+  })
 }
 
 /** A body that can only be empty is no body for a reader. */

@@ -23,6 +23,8 @@ export interface Operation {
   readonly scopes?: readonly Scope[]
   /** The api-versions it exists in; `unversioned` operations take no `api-version`. */
   readonly versions: ServiceVersions | 'unversioned'
+  /** What may stand in its query beside the api-version. */
+  readonly query?: Readonly<Record<string, TSchema>>
   readonly body?: BodyContract
   readonly reply: ReplyContract
   /** Whose browsers may call it from pages of other origins. Absent: as `access` says. */
