@@ -118,6 +118,7 @@ export async function assemble(world: AssemblyWorld): Promise<Assembly> {
       streams,
       publish: publishNothing,
       corsDefaults,
+      log: world.log.log,
     }),
     pipeline: pipelineOf(world, { metrics, keyRing, resources, checkBearer, verifier, cors }),
     cors,

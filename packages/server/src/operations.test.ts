@@ -42,6 +42,8 @@ describe('the operations', () => {
       'CommunicationIdentity_RevokeAccessTokens',
       'CommunicationIdentity_Update',
       'Parley_CompareUsage',
+      'Parley_DeleteIdentity',
+      'Parley_ExportIdentity',
       'Parley_FollowRevocations',
       'Parley_ForgetUsage',
       'Parley_GetConfiguration',

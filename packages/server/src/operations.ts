@@ -15,10 +15,14 @@ import type { Database } from './database/connect.ts'
 import type { Feed } from './events/feed.ts'
 import { assignmentOperations } from './exchanges/assignment-operations.ts'
 import { exchangeOperations } from './exchanges/operations.ts'
+import type { Log } from './foundation/log.ts'
 import type { Platform } from './foundation/platform.ts'
 import type { Sealer } from './foundation/seal.ts'
 import { createCreateIdentity } from './identities/create.ts'
+import { exportOperations } from './identities/export.ts'
 import { identityOperations } from './identities/operations.ts'
+import { receiptOperations } from './identities/receipt.ts'
+import { identityHoldings } from './identity-holdings.ts'
 import type { KeyRing } from './keys/key-ring.ts'
 import { keyOperations } from './keys/operations.ts'
 import type { Node } from './nodes/node.ts'
@@ -64,6 +68,7 @@ export interface OperationWorld {
   readonly controlPlane: ControlPlane
   readonly streams: Pick<RevocationStreams, 'open'>
   readonly corsDefaults: CorsDefaults
+  readonly log: Pick<Log, 'error'>
   readonly publish: PublishNotices
 }
 
@@ -82,6 +87,12 @@ export function operationsOf(world: OperationWorld): readonly Operation[] {
       findResource,
       createIdentity,
       checkTerms: (call) => checkCreateTerms(call, issueToken),
+    }),
+    ...exportOperations({ ...world, holdings: identityHoldings }),
+    ...receiptOperations({
+      ...{ db, feed, now, findResource, issuer },
+      holdings: identityHoldings,
+      signStatement: ring.signStatement,
     }),
     ...tokenOperations(issueToken),
     ...liveTokenOperations({ ...world, findResource }),
@@ -111,7 +122,14 @@ export function describeOperations(): readonly Operation[] {
     feed: { publish: absent, follow: absent },
     node: { isCurrent: absent },
     verifier: absentVerifier,
-    ring: { sign: absent, signerKid: absent, published: absent, put: absent, follow: absent },
+    ring: {
+      sign: absent,
+      signStatement: absent,
+      signerKid: absent,
+      published: absent,
+      put: absent,
+      follow: absent,
+    },
     rotation: { turn: absent, rotate: absent, readAgain: absent },
     customIdKey: absent as unknown as KeyObject,
     issuer: '',
@@ -124,6 +142,7 @@ export function describeOperations(): readonly Operation[] {
     controlPlane: absent as unknown as ControlPlane,
     streams: { open: absent },
     corsDefaults: { userOrigins: [], ownerOrigins: [] },
+    log: { error: absent },
     publish: absent,
   })
 }

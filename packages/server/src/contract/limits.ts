@@ -43,6 +43,8 @@ export const serverLimits = {
   streamMsMax: 60 * 60 * 1000,
   /** Bytes of a stream that wait for its client; one that lets more wait is cut off. */
   streamBufferBytesMax: 1024 * 1024,
+  /** Time that a client may take nothing of a stream, in milliseconds. */
+  streamStalledMsMax: 60_000,
   /** Streams of one node. */
   streamsMax: 10_000,
   /** Streams of one resource on one node. */
@@ -77,6 +79,10 @@ export const serverLimits = {
   usageFoldIntervalMs: 60 * 1000,
   /** Records of usage folded in one statement. */
   usageRecordsFoldedAtOnceMax: 10_000,
+  /** Exports of identities under way on one node; more are answered 503. */
+  exportsMax: 16,
+  /** Rows that an export reads at once. */
+  exportPageRows: 200,
   /** Hours of usage on a page. */
   usagePageHoursMax: 10_000,
   /** The same where the caller does not say (`maxPageSize`). */
