@@ -197,8 +197,7 @@ function settingsFor(dataDir: string, variables: Readonly<Record<string, string>
     PARLEY_HTTPS_PORT: '0',
     PARLEY_HTTP_PORT: '0',
     PARLEY_MANAGEMENT_PORT: '0',
-    PARLEY_LOG_LEVEL: 'silent',
-    PARLEY_RATE_LIMITS: 'off',
+    ...{ PARLEY_LOG_LEVEL: 'silent', PARLEY_RATE_LIMITS: 'off' },
     ...(databaseUrl === undefined ? {} : { PARLEY_DATABASE_URL: databaseUrl }),
     ...variables,
   })

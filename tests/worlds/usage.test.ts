@@ -34,7 +34,7 @@ async function newUser(server: ServerProcess) {
   return { id: identity.id, token: accessToken.token }
 }
 
-/** Sends and deletes until the server is gone: messages, now and then a thread, now and then oneself. */
+/** Sends messages until the server is gone, and deletes a thread now and then, or oneself. */
 async function chatUntilGone(server: ServerProcess, journal: Journal): Promise<void> {
   const origin = server.banner.httpOrigin
   try {

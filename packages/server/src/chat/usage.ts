@@ -1,6 +1,6 @@
 import type { UsageSource } from '../usage/comparison.ts'
 
-/** Counts again the messages that people sent, deleted ones among them while their rows are there. */
+/** Counts again the messages that people sent, deleted ones among them while they have rows. */
 export const sentMessages: UsageSource = {
   meter: 'chat-messages-sent',
   async countStored(db, resourceId) {

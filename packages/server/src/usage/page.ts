@@ -125,8 +125,8 @@ export function wireHour({ resourceId, hourMs, meter, quantity }: HourOfUsage): 
 }
 
 /**
- * Prints hours as CSV with a header. No value holds a comma, a quote or a line break, or begins with
- * what a spreadsheet would take for a formula.
+ * Prints hours as CSV with a header. No value holds a comma, a quote or a line break, or begins
+ * with what a spreadsheet would take for a formula.
  *
  * @source RFC 4180.
  */

@@ -169,8 +169,8 @@ export interface UsageAsked {
 }
 
 /**
- * Lists what was used, by resource, hour and meter. Hours and records are read in one snapshot: what
- * is being folded meanwhile is counted once.
+ * Lists what was used, by resource, hour and meter. Hours and records are read in one snapshot:
+ * what is being folded meanwhile is counted once.
  */
 export async function listUsage(db: Queries, asked: UsageAsked): Promise<readonly HourOfUsage[]> {
   const { resourceId, meter, after } = asked
