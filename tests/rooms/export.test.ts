@@ -5,6 +5,7 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { listAuditEntries } from '@parley/server/audit/store'
 import { serverLimits } from '@parley/server/contract/limits'
+import { identityHoldings } from '@parley/server/identity-holdings'
 import { createVerifier } from '@parley/verifier/node'
 import { createLocalJWKSet, decodeProtectedHeader, jwtVerify } from 'jose'
 import {
@@ -127,6 +128,31 @@ describe('an export', () => {
     const messages = (await linesOf(tenant, ann.id)).filter(({ type }) => type === 'chatMessage')
     assert.equal(messages.length, 100)
     assert.ok(messages.every((line) => line['content'] === text))
+  })
+
+  test('has a holding for every table that says whose a row is, but notes of erasure', async () => {
+    const tables = await world.db<{ readonly name: string }[]>`
+      select distinct relname as name
+      from pg_class
+      join pg_attribute on attrelid = pg_class.oid
+      where relnamespace = 'public'::regnamespace
+        and attname in ('identity_id', 'sender_id')
+        and relkind in ('r', 'p')
+        and not relispartition
+      order by relname`
+    assert.deepEqual(
+      tables.map(({ name }) => name),
+      [
+        'access_token',
+        'chat_erasure',
+        'chat_message',
+        'chat_message_person',
+        'chat_participant',
+        'chat_receipt',
+        'identity',
+      ],
+    )
+    assert.equal(identityHoldings.length, 5)
   })
 
   test('leaves out what nobody has any more', async () => {

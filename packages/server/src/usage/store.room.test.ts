@@ -215,6 +215,20 @@ describe('folding', () => {
     assert.deepEqual(await usageOf(id), [[0, 1]])
   })
 
+  test('passes over what another node is at', async () => {
+    const id = newResourceId()
+    for (let count = 0; count < 5; count++) await store(sql, id, [nowMs + count * oneHourMs])
+    await sql.begin(async (first) => {
+      assert.equal(await foldRecords(first, id, 3), 3)
+      await sql.begin(async (second) => {
+        await second`set local lock_timeout = '1s'`
+        assert.equal(await foldRecords(second, id, 10), 2)
+      })
+    })
+    assert.equal((await sql`select from usage_record`).length, 0)
+    assert.equal((await usageOf(id)).length, 5)
+  })
+
   test('by two nodes at once folds each record once, and neither waits for ever', async () => {
     const id = newResourceId()
     const hours = Array.from({ length: 20 }, (_, hour) => nowMs + hour * oneHourMs)
