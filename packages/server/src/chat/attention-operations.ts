@@ -25,7 +25,6 @@ const typingOperation = {
   summary: 'Tells the participants of a chat thread that the caller is writing.',
   method: 'POST',
   path: '/chat/threads/{chatThreadId}/typing',
-  rate: 'chat-typing',
   scopes,
   reply: { status: 200 },
 } as const
@@ -50,7 +49,6 @@ export function attentionOperations(room: ChatRoom): readonly Operation[] {
       summary: 'Says how far the caller has read in a chat thread.',
       method: 'POST',
       path: receipts,
-      rate: 'chat-receipt-send',
       scopes,
       versions: everyVersion,
       body: { schema: receiptSchema, isRequired: true },
@@ -62,7 +60,6 @@ export function attentionOperations(room: ChatRoom): readonly Operation[] {
       summary: 'Lists how far the participants of a chat thread have read.',
       method: 'GET',
       path: receipts,
-      rate: 'chat-receipt-list',
       scopes,
       versions: everyVersion,
       query: { maxPageSize: queryFields.maxPageSize, skip: queryFields.skip },

@@ -58,7 +58,6 @@ export function participantOperations(room: ChatRoom): readonly Operation[] {
       summary: 'Lists who takes part in a chat thread.',
       method: 'GET',
       path,
-      rate: 'chat-participants-list',
       scopes: ['chat', 'chat.join', 'chat.join.limited'],
       versions: everyVersion,
       query: { maxPageSize: queryFields.maxPageSize, skip: queryFields.skip },
@@ -74,7 +73,6 @@ export function participantOperations(room: ChatRoom): readonly Operation[] {
       summary: 'Adds participants to a chat thread; who takes part already stays as it is.',
       method: 'POST',
       path: `${path}/:add`,
-      rate: 'chat-participants-change',
       scopes: ['chat', 'chat.join'],
       versions: everyVersion,
       body: {
@@ -94,7 +92,6 @@ export function participantOperations(room: ChatRoom): readonly Operation[] {
       summary: 'Removes a participant from a chat thread; whoever removes itself leaves.',
       method: 'POST',
       path: `${path}/:remove`,
-      rate: 'chat-participants-change',
       scopes: ['chat', 'chat.join'],
       versions: everyVersion,
       body: {

@@ -53,7 +53,6 @@ export function threadOperations(room: ChatRoom): readonly Operation[] {
       summary: 'Creates a chat thread.',
       method: 'POST',
       path: '/chat/threads',
-      rate: 'chat-thread-create-or-delete',
       scopes: ['chat'],
       versions: everyVersion,
       body: {
@@ -70,7 +69,6 @@ export function threadOperations(room: ChatRoom): readonly Operation[] {
       summary: 'Lists the chat threads in which the caller takes part, the newest first.',
       method: 'GET',
       path: '/chat/threads',
-      rate: 'chat-thread-read',
       scopes: anyChat,
       versions: everyVersion,
       query: { maxPageSize: queryFields.maxPageSize, startTime: queryFields.startTime },
@@ -82,7 +80,6 @@ export function threadOperations(room: ChatRoom): readonly Operation[] {
       summary: 'Gets a chat thread.',
       method: 'GET',
       path: '/chat/threads/{chatThreadId}',
-      rate: 'chat-thread-read',
       scopes: anyChat,
       versions: everyVersion,
       reply: {
@@ -100,7 +97,6 @@ export function threadOperations(room: ChatRoom): readonly Operation[] {
       summary: 'Changes what a chat thread says of itself.',
       method: 'PATCH',
       path: '/chat/threads/{chatThreadId}',
-      rate: 'chat-thread-update',
       scopes: ['chat'],
       versions: everyVersion,
       body: {
@@ -117,7 +113,6 @@ export function threadOperations(room: ChatRoom): readonly Operation[] {
       summary: 'Deletes a chat thread for all who take part in it.',
       method: 'DELETE',
       path: '/chat/threads/{chatThreadId}',
-      rate: 'chat-thread-create-or-delete',
       scopes: ['chat'],
       versions: everyVersion,
       reply: { status: 204 },
