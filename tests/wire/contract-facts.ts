@@ -43,7 +43,9 @@ function operationFacts(operation: Loose, description: Description): Facts {
     ['reply', success],
     ['fault', 'default'],
   ] as const) {
-    const schema = replySchema(placed(responses[status], description))
+    // Chat names its faults one by one, all of one shape.
+    const response = responses[status] ?? responses['401']
+    const schema = replySchema(placed(response, description))
     if (schema !== undefined) addSchema(facts, name, schema)
   }
   return facts

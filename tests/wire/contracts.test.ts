@@ -130,6 +130,38 @@ const ofManagement: readonly Deliberate[] = [
   },
 ]
 
+const ofChat: readonly Deliberate[] = [
+  {
+    name: 'null-is-absent',
+    covers: ({ fact, parley }) => /^body[\w.[\]]* null$/.test(fact) && parley === 'accepted',
+  },
+  {
+    name: 'no-innererror',
+    covers: ({ fact, parley }) =>
+      /(?:^fault\.error\.inner|invalidParticipants\[\]\.(?:inner|details))/.test(fact) &&
+      parley === undefined,
+  },
+  {
+    name: 'chat-acs-users-only',
+    covers: ({ fact, parley }) =>
+      parley === undefined &&
+      /^reply.*Identifier\.(?:kind|phoneNumber|microsoftTeams|teamsExtension)/.test(fact),
+  },
+  {
+    name: 'chat-open-kinds',
+    covers: ({ fact, parley }) => /^body.*\.kind values$/.test(fact) && parley === undefined,
+  },
+  {
+    name: 'chat-retention-in-one',
+    covers: ({ fact, contract }) =>
+      fact.includes('etentionPolicy.deleteThreadAfterDays ') && contract === undefined,
+  },
+  {
+    name: 'chat-no-attachments',
+    covers: ({ fact, parley }) => fact.includes('.content.attachments') && parley === undefined,
+  },
+]
+
 /** A service with contracts, and where we differ from them on purpose. */
 interface Compared {
   readonly service: Service
@@ -141,6 +173,7 @@ interface Compared {
 const compared: readonly Compared[] = [
   { service: 'identity', file: 'CommunicationIdentity.json', deliberate: ofIdentities },
   { service: 'management', file: 'CommunicationServices.json', deliberate: ofManagement },
+  { service: 'chat', file: 'communicationserviceschat.json', deliberate: ofChat },
 ]
 
 function differencesIn({ service, file }: Compared, version: ApiVersion): readonly Difference[] {

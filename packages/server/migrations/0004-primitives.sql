@@ -170,21 +170,19 @@ create table chat_receipt (
   foreign key (resource_id, thread_id, identity_id) references chat_participant on delete cascade
 );
 
--- Identities that are deleted and have messages left. A row is deleted with the last of them, and
--- not before every statement is over that may have seen the identity alive.
+-- Identities that are deleted and may have messages left. A row is deleted with the last of them:
+-- who sends is held, so nothing follows.
 create table chat_erasure (
   resource_id uuid not null references resource on delete cascade,
   identity_id uuid not null,
-  deleted_at timestamptz not null,
   primary key (resource_id, identity_id)
 );
 
--- Whatever deletes an identity leaves a note, so that no cause can forget to. The clock of the
--- database is read here and compared with itself alone.
+-- Whatever deletes an identity leaves a note, so that no cause can forget to.
 create function note_chat_erasure() returns trigger language plpgsql as $$
 begin
-  insert into chat_erasure (resource_id, identity_id, deleted_at)
-  select gone.resource_id, gone.identity_id, clock_timestamp()
+  insert into chat_erasure (resource_id, identity_id)
+  select gone.resource_id, gone.identity_id
   from gone
   join resource on resource.resource_id = gone.resource_id and resource.deleted_at is null
   on conflict do nothing;
@@ -197,4 +195,40 @@ referencing old table as gone
 for each statement execute function note_chat_erasure();
 
 -- (chat: realtime)
+
+-- What was told in the last minutes, for those who are away for a moment. It is a copy, so neither
+-- table is logged: after a crash of PostgreSQL they are empty, and clients read what is stored.
+create sequence chat_notice_seq;
+
+create unlogged table chat_notice (
+  resource_id uuid not null,
+  -- In the order in which numbers were taken, which may differ from that of the commits.
+  seq bigint not null,
+  -- Who did it, if anybody: what somebody wrote goes with him.
+  identity_id uuid,
+  -- The ids of those who are told, 22 characters each, one after the other.
+  recipients text not null,
+  body text not null,
+  told_at timestamptz not null,
+  primary key (resource_id, seq),
+  foreign key (resource_id, identity_id) references identity on delete cascade
+);
+
+create index chat_notice_identity on chat_notice (resource_id, identity_id);
+
+-- How far each client has heard, so that it goes on from there on any node.
+create unlogged table chat_endpoint (
+  resource_id uuid not null,
+  identity_id uuid not null,
+  -- What the client calls itself.
+  endpoint_id text not null check (length(endpoint_id) between 1 and 128),
+  -- The connection that it has or had last.
+  session_id uuid not null,
+  -- All notices up to this number were heard, and of those above it these.
+  floor_seq bigint not null,
+  heard_seqs bigint[] not null,
+  seen_at timestamptz not null,
+  primary key (resource_id, identity_id, endpoint_id),
+  foreign key (resource_id, identity_id) references identity on delete cascade
+);
 

@@ -10,9 +10,11 @@ import type { CheckBearer } from './authentication/bearer.ts'
 import type { Fetch } from './authentication/issuer-documents.ts'
 import { createBearerCheck } from './authentication/trusted-issuers.ts'
 import type { PublishNotices } from './chat/notices.ts'
+import { createRealtime, type Realtime, type RealtimeWorld } from './chat/realtime/realtime.ts'
+import { publishNotices } from './chat/realtime/store.ts'
 import { serverLimits } from './contract/limits.ts'
 import type { Operation } from './contract/operation.ts'
-import type { Database } from './database/connect.ts'
+import type { Database, DatabaseAddress } from './database/connect.ts'
 import type { Feed } from './events/feed.ts'
 import { createOpenings, type Openings } from './events/openings.ts'
 import type { Follower } from './events/tail.ts'
@@ -45,6 +47,7 @@ export interface AssemblyWorld {
   readonly platform: Platform
   readonly log: OpenLog
   readonly db: Database
+  readonly address: DatabaseAddress
   readonly node: Node
   readonly sealer: Sealer
   readonly installation: Installation
@@ -69,6 +72,7 @@ export interface Assembly {
   readonly purger: Purger
   /** To be closed after the last request was answered. */
   readonly streams: RevocationStreams
+  readonly realtime: Realtime
   /** How participants of chat are told what happens. */
   readonly publish: PublishNotices
 }
@@ -96,6 +100,8 @@ export async function assemble(world: AssemblyWorld): Promise<Assembly> {
   const checkBearer = bearerCheckOf(world)
   const corsDefaults = { userOrigins: settings.corsOrigins, ownerOrigins: [] }
   const cors = createCors({ ...hostsOf(settings), resources, defaults: corsDefaults })
+  const realtime = realtimeOf(world, { openings, verifier, resources })
+  metrics.watch(realtime.numbers)
   const { overlaps, controlPlane } = controlPlaneOf(world, { feed, resources })
   return {
     operations: operationsOf({
@@ -116,9 +122,10 @@ export async function assemble(world: AssemblyWorld): Promise<Assembly> {
       endpointFor: controlPlane.endpointFor,
       controlPlane,
       streams,
-      publish: publishNothing,
       corsDefaults,
       log: world.log.log,
+      realtime,
+      publish: publishNotices,
     }),
     pipeline: pipelineOf(world, { metrics, keyRing, resources, checkBearer, verifier, cors }),
     cors,
@@ -128,12 +135,18 @@ export async function assemble(world: AssemblyWorld): Promise<Assembly> {
     controlPlane,
     purger,
     streams,
-    publish: publishNothing,
+    realtime,
+    publish: publishNotices,
   }
 }
 
-/** Until there is somebody to be told. */
-const publishNothing: PublishNotices = async () => undefined
+function realtimeOf(
+  world: AssemblyWorld,
+  judging: Pick<RealtimeWorld, 'openings' | 'verifier' | 'resources'>,
+): Realtime {
+  const { customIdKey: installationKey } = world.installation
+  return createRealtime({ ...world, ...judging, log: world.log.log, installationKey })
+}
 
 /** Closes what an event ends once the credential is refused: whoever comes again is judged anew. */
 function closingAfter(informed: Follower, openings: Openings): Follower {

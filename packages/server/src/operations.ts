@@ -10,6 +10,7 @@ import { auditOperations } from './audit/operations.ts'
 import type { CheckBearer } from './authentication/bearer.ts'
 import type { PublishNotices } from './chat/notices.ts'
 import { chatOperations } from './chat/operations.ts'
+import { describeRealtimeOperations, type Realtime } from './chat/realtime/realtime.ts'
 import type { Operation } from './contract/operation.ts'
 import type { Database } from './database/connect.ts'
 import type { Feed } from './events/feed.ts'
@@ -69,6 +70,7 @@ export interface OperationWorld {
   readonly streams: Pick<RevocationStreams, 'open'>
   readonly corsDefaults: CorsDefaults
   readonly log: Pick<Log, 'error'>
+  readonly realtime: Pick<Realtime, 'operations'>
   readonly publish: PublishNotices
 }
 
@@ -110,6 +112,7 @@ export function operationsOf(world: OperationWorld): readonly Operation[] {
     ...keyOperations(world),
     ...controlPlaneOperations(world.controlPlane),
     ...purgeOperations(world.controlPlane),
+    ...world.realtime.operations,
     ...chatOperations({ ...world, findResource }),
   ]
 }
@@ -143,6 +146,7 @@ export function describeOperations(): readonly Operation[] {
     streams: { open: absent },
     corsDefaults: { userOrigins: [], ownerOrigins: [] },
     log: { error: absent },
+    realtime: { operations: describeRealtimeOperations() },
     publish: absent,
   })
 }

@@ -206,14 +206,14 @@ interface Opened extends ParleyOptions {
 
 async function serve(opened: Opened): Promise<Result<Started, StartFault>> {
   const { settings, platform, closers, bound, installation, log, sealer, node } = opened
-  const { db, failed } = opened.database
+  const { db, address, failed } = opened.database
   const { publicHosts, host } = settings
   const endpoint = endpointOf({ publicHosts, host, port: bound.https.port })
   const ring = createSigningKeyRing(installation.signingKeys)
   const terms = signingTermsOf(settings)
   const { feed } = node
   const rotation = createSigningKeyRotation({ db, feed, platform, sealer, ring, ...terms })
-  const assembly = await assemble({ ...opened, db, endpoint, ring, rotation })
+  const assembly = await assemble({ ...opened, db, address, endpoint, ring, rotation })
   const { pipeline, cors, operations, metrics, controlPlane, purger, streams } = assembly
   closers.push(() => purger.stop())
   closers.push(() => node.close())
@@ -228,6 +228,7 @@ async function serve(opened: Opened): Promise<Result<Started, StartFault>> {
   closers.push(await startKeyWork({ ...assembly, db, log: log.log }))
   closers.push(await startUsageWork({ db, log: log.log }))
   closers.push(await startChatWork({ ...assembly, db, feed, now: platform.now, log: log.log }))
+  const closeRealtime = await assembly.realtime.start(serversOf(bound))
   const limited = limitRates(operations, { ...settings, ...node, ...platform })
   await serveOnAll(bound, { routes: routesOf(limited), pipeline, cors })
   let isStopping = false
@@ -244,6 +245,7 @@ async function serve(opened: Opened): Promise<Result<Started, StartFault>> {
     const isDrained = await pipeline.drain(settings.stopTimeoutMs)
     if (!isDrained) log.log.warn({}, 'requests in flight were cut at the stop')
   })
+  closers.push(closeRealtime)
   const openReachable = reachableOpener(endpoint, {
     ...{ db, sealer, caFile: bound.caFile, httpPort: bound.http?.port },
     ...{ domain: settings.domain, installation },
@@ -262,6 +264,10 @@ async function serve(opened: Opened): Promise<Result<Started, StartFault>> {
       return createNamedResource(controlPlane, asked)
     },
   })
+}
+
+function serversOf({ https, http }: BoundListeners): readonly Listener['server'][] {
+  return [https, ...(http === undefined ? [] : [http])].map(({ server }) => server)
 }
 
 async function serveOnAll(

@@ -4,6 +4,7 @@
  * the test of the purge reads the catalogue and names the table that has none.
  */
 import { chatPurges } from './chat/purge.ts'
+import { endpointPurge, noticePurge } from './chat/realtime/purge.ts'
 import { assignmentPurge } from './exchanges/purge.ts'
 import { identityPurge } from './identities/purge.ts'
 import type { PurgeStep } from './resources/purge.ts'
@@ -12,6 +13,8 @@ import { tokenPurge } from './tokens/purge.ts'
 /** The steps of every room. Access keys have none: two rows at most, gone with their resource. */
 export const purgeSteps: readonly PurgeStep[] = [
   ...chatPurges,
+  noticePurge,
+  endpointPurge,
   tokenPurge,
   assignmentPurge,
   identityPurge,

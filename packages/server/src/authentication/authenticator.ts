@@ -71,7 +71,7 @@ export function createAuthenticator(world: AuthenticationWorld): Authenticate {
   const lastSigners = new WeakMap<object, ActiveAccessKey>()
   return (arrival, access, scopes) => {
     const place = placeOf(arrival.headers.host ?? '', places)
-    const token = bearerPattern.exec(arrival.headers.authorization ?? '')?.[1]
+    const token = tokenOf(arrival, access)
     if (token !== undefined) {
       if (access === 'user') return authenticateUser({ token, place, scopes }, world)
       const { params, nowMs } = arrival
@@ -97,6 +97,13 @@ export function createAuthenticator(world: AuthenticationWorld): Authenticate {
     if (isNews && world.keyRing.candidates().includes(signer)) lastSigners.set(connection, signer)
     return admitSigner(world, signer, nowMs)
   }
+}
+
+/** The realtime client of chat names its token in a header of its own. */
+function tokenOf({ headers }: Arrival, access: Access): string | undefined {
+  const bearer = bearerPattern.exec(headers.authorization ?? '')?.[1]
+  const { 'x-skypetoken': own } = headers
+  return bearer ?? (access === 'user' && typeof own === 'string' ? own : undefined)
 }
 
 function reasonWithoutBearer(arrival: Arrival): RefusalReason {

@@ -1,15 +1,17 @@
 /** The operations by which participants show that they write or have read. */
-import { fail, ok, type Result } from '@parley/protocol'
+import { ok, type Result } from '@parley/protocol'
 import { type Static, Type } from '@sinclair/typebox'
 import type { Fault } from '../contract/faults.ts'
 import { absentable } from '../contract/fields.ts'
 import type { Operation } from '../contract/operation.ts'
 import { type UserCall, userOperation } from '../contract/user-operation.ts'
-import { everyVersion, pageSchemas, printReceipt, queryFields, secondVersion } from './fields.ts'
+import { everyVersion, pageSchemas, queryFields } from './fields.ts'
 import { findMessage } from './message-store.ts'
 import { parseMessageId, windowOf } from './messages.ts'
 import { nextLinkOf, readPageSize, readSkip } from './paging.ts'
 import { isAttentive } from './participants.ts'
+import { printReceipt } from './printed.ts'
+import { unknownMessage } from './readable.ts'
 import { advanceReceipt, listReceipts } from './receipt-store.ts'
 import { type ChatRoom, endpointOf, enter, invalidBody, lookAt, tell, threadPath } from './room.ts'
 import { faultOfName } from './texts.ts'
@@ -34,8 +36,14 @@ export function attentionOperations(room: ChatRoom): readonly Operation[] {
   return [
     userOperation({
       ...typingOperation,
-      versions: secondVersion,
+      versions: { service: 'chat', since: '2023-11-07' },
       body: { schema: typingSchema, isRequired: false },
+      handle: (call) => sendTyping(room, call),
+    }),
+    userOperation({
+      ...typingOperation,
+      versions: { service: 'chat', since: '2021-09-07', until: '2021-09-07' },
+      body: { schema: typingSchema, isRequired: false, acceptsMergePatch: true },
       handle: (call) => sendTyping(room, call),
     }),
     userOperation({
@@ -109,8 +117,6 @@ async function sendReceipt(
     return ok(undefined)
   })
 }
-
-const unknownMessage = fail<Fault>({ kind: 'entry-unknown', what: 'message' })
 
 async function list(room: ChatRoom, call: UserCall<unknown>): Promise<Result<unknown, Fault>> {
   const { query, version } = call

@@ -56,34 +56,21 @@ export async function purgeDeletedThread(db: Queries, rowsMax: number): Promise<
 }
 
 /**
- * Purges a batch of the messages of one deleted identity that no other node is at. Its note goes
- * when none is left and no statement can be under way that saw the identity alive.
+ * Purges a batch of the messages of one deleted identity that no other node is at, and its note
+ * with the last of them: who sends is held, so nothing of it can be stored any more.
  *
- * @param asked.secondsMin - how old a note must be for that, by the clock of the database.
- * @returns `isFound: false` when nothing can be done now.
+ * @returns `isFound: false` when there is none.
  */
-export async function purgeErasedIdentity(
-  db: Queries,
-  { rowsMax, secondsMin }: { readonly rowsMax: number; readonly secondsMin: number },
-): Promise<ErasedBatch> {
-  const [erased] = await db<{ resource_id: string; identity_id: string; is_old: boolean }[]>`
-    select
-      erasure.resource_id, erasure.identity_id,
-      erasure.deleted_at < clock_timestamp() - make_interval(secs => ${secondsMin}) as is_old
-    from chat_erasure as erasure
-    where erasure.deleted_at < clock_timestamp() - make_interval(secs => ${secondsMin})
-    or exists (
-      select
-      from chat_message as message
-      where message.resource_id = erasure.resource_id
-      and message.sender_id = erasure.identity_id
-      and message.kind in ('text', 'html')
-    )
+export async function purgeErasedIdentity(db: Queries, rowsMax: number): Promise<ErasedBatch> {
+  const [erased] = await db<{ resource_id: string; identity_id: string }[]>`
+    select resource_id, identity_id
+    from chat_erasure
+    order by resource_id, identity_id
     limit 1
     for update skip locked
   `
   if (erased === undefined) return { isFound: false, messageCount: 0 }
-  const { resource_id: resourceId, identity_id: identityId, is_old: isOld } = erased
+  const { resource_id: resourceId, identity_id: identityId } = erased
   const [row] = await db<{ count: number }[]>`
     with batch as materialized (
       select thread_id, message_id
@@ -105,7 +92,7 @@ export async function purgeErasedIdentity(
     select count(*)::integer as count from sent
   `
   const messageCount = row?.count ?? 0
-  if (messageCount < rowsMax && isOld) {
+  if (messageCount < rowsMax) {
     await db`
       delete from chat_erasure where resource_id = ${resourceId} and identity_id = ${identityId}
     `

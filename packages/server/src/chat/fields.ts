@@ -1,14 +1,8 @@
-/** The fields of chat on the wire: what bodies hold, and how things are printed. */
-import { type Static, type TSchema, Type } from '@sinclair/typebox'
+/** The fields of chat on the wire: what bodies hold, and what replies have. */
+import { type TSchema, Type } from '@sinclair/typebox'
 import { absentable, instantSchema } from '../contract/fields.ts'
-import { type ApiVersion, isInRange, type ServiceVersions } from '../contract/versions.ts'
-import type { Message } from './message-store.ts'
+import type { ServiceVersions } from '../contract/versions.ts'
 import { sentKinds } from './messages.ts'
-import type { InvalidParticipant, Participant } from './participants.ts'
-import type { Receipt } from './receipts.ts'
-import { rawIdFor } from './room.ts'
-import { printThreadId, type ThreadName, wholeSecond } from './thread.ts'
-import type { ListedThread } from './thread-store.ts'
 
 /** Every version of chat. */
 export const everyVersion = { service: 'chat', since: '2021-03-07' } as const
@@ -68,9 +62,11 @@ export const patchedMetadataSchema = absentable(
   Type.Record(Type.String(), Type.Union([Type.String(), Type.Null()])),
 )
 
+const retentionKind = Type.String({ enum: ['threadCreationDate', 'none'] })
+
 /** A retention policy; the days are there with the kind that has them. */
 export const retentionSchema = Type.Object({
-  kind: text,
+  kind: retentionKind,
   deleteThreadAfterDays: absentable(Type.Integer()),
 })
 
@@ -103,7 +99,9 @@ export const threadSchema = Type.Object({
   createdByCommunicationIdentifier: identifierSchema,
   deletedOn: Type.Optional(instantSchema),
   metadata: Type.Optional(metadata),
-  retentionPolicy: Type.Optional(Type.Object({ kind: text })),
+  retentionPolicy: Type.Optional(
+    Type.Object({ kind: retentionKind, deleteThreadAfterDays: Type.Optional(Type.Integer()) }),
+  ),
 })
 
 /** What the creation of a thread gives. */
@@ -181,135 +179,5 @@ export function identifierVersions(place: string): Readonly<Record<string, Servi
     [`${place}teamsExtensionUser`]: fifthVersion,
     [`${place}phoneNumber.isAnonymous`]: fifthVersion,
     [`${place}phoneNumber.assertedId`]: fifthVersion,
-  }
-}
-
-/** Prints an instant of chat: whole seconds. @source recorded answers, `2023-04-01T10:20:30Z`. */
-export function printSecond(atMs: number): string {
-  return `${new Date(wholeSecond(atMs)).toISOString().slice(0, 19)}Z`
-}
-
-/** Prints somebody. */
-export function printIdentifier(
-  resourceId: string,
-  identityId: string,
-): Static<typeof identifierSchema> {
-  const rawId = rawIdFor(resourceId, identityId)
-  return { rawId, communicationUser: { id: rawId } }
-}
-
-/** Prints a thread. */
-export function printThread(
-  thread: ThreadName & {
-    readonly topic: string
-    readonly createdAtMs: number
-    readonly createdBy: string
-    readonly metadata?: Readonly<Record<string, string>> | undefined
-    readonly deleteAfterDays: number | null
-  },
-  version: ApiVersion,
-): Static<typeof threadSchema> {
-  const { resourceId, topic, createdAtMs, createdBy, deleteAfterDays } = thread
-  const hasMore = isInRange(version, fifthVersion)
-  const { metadata: kept } = thread
-  return {
-    id: printThreadId(thread),
-    topic,
-    createdOn: printSecond(createdAtMs),
-    createdByCommunicationIdentifier: printIdentifier(resourceId, createdBy),
-    ...(hasMore && kept !== undefined ? { metadata: kept } : {}),
-    ...(hasMore ? { retentionPolicy: printRetention(deleteAfterDays) } : {}),
-  }
-}
-
-function printRetention(days: number | null): { kind: string; deleteThreadAfterDays?: number } {
-  if (days === null) return { kind: 'none' }
-  return { kind: 'threadCreationDate', deleteThreadAfterDays: days }
-}
-
-/** Prints a thread in the list of somebody's threads. */
-export function printThreadItem(
-  resourceId: string,
-  { threadId, topic, lastMessageId }: ListedThread,
-): Static<typeof threadItemSchema> {
-  const id = printThreadId({ resourceId, threadId })
-  return { id, topic, lastMessageReceivedOn: printSecond(lastMessageId) }
-}
-
-/** Prints a participant. */
-export function printParticipant(
-  resourceId: string,
-  one: Participant,
-  version: ApiVersion,
-): Static<typeof participantSchema> {
-  const { identityId, displayName, shareHistoryAtMs } = one
-  const hasMetadata = isInRange(version, fifthVersion) && one.metadata !== undefined
-  return {
-    communicationIdentifier: printIdentifier(resourceId, identityId),
-    displayName,
-    shareHistoryTime: printSecond(shareHistoryAtMs),
-    ...(hasMetadata ? { metadata: one.metadata } : {}),
-  }
-}
-
-/** Prints those who were not added; nothing where all were. */
-export function printInvalid(invalid: readonly InvalidParticipant[]): Static<typeof addedSchema> {
-  if (invalid.length === 0) return {}
-  return { invalidParticipants: invalid.map((one) => ({ ...one })) }
-}
-
-/** Prints a message. */
-export function printMessage(
-  resourceId: string,
-  message: Message,
-  version: ApiVersion,
-): Static<typeof messageSchema> {
-  const { messageId, kind: type, sequence, senderId, editedAtMs, deletedAtMs } = message
-  const isSent = sentKinds.includes(type)
-  const hasMetadata = isInRange(version, secondVersion) && message.metadata !== undefined
-  const content = deletedAtMs === undefined ? printContent(resourceId, message) : undefined
-  return {
-    id: String(messageId),
-    type,
-    sequenceId: String(sequence),
-    version: String(message.version),
-    ...(content === undefined ? {} : { content }),
-    senderDisplayName: message.senderDisplayName,
-    createdOn: printSecond(messageId),
-    ...(isSent && senderId !== undefined
-      ? { senderCommunicationIdentifier: printIdentifier(resourceId, senderId) }
-      : {}),
-    ...(deletedAtMs === undefined ? {} : { deletedOn: printSecond(deletedAtMs) }),
-    ...(editedAtMs === undefined ? {} : { editedOn: printSecond(editedAtMs) }),
-    ...(hasMetadata ? { metadata: message.metadata } : {}),
-  }
-}
-
-function printContent(
-  resourceId: string,
-  { kind: type, content = '', senderId, people }: Message,
-): Static<typeof messageSchema>['content'] {
-  if (sentKinds.includes(type)) return { message: content }
-  const said = type === 'topicUpdated' ? { topic: content } : { participants: people.map(print) }
-  if (senderId === undefined) return said
-  return { ...said, initiatorCommunicationIdentifier: printIdentifier(resourceId, senderId) }
-
-  function print(person: Message['people'][number]): Static<typeof participantSchema> {
-    const { identityId, displayName, shareHistoryAtMs: since } = person
-    return {
-      communicationIdentifier: printIdentifier(resourceId, identityId),
-      displayName,
-      ...(since === undefined ? {} : { shareHistoryTime: printSecond(since) }),
-    }
-  }
-}
-
-/** Prints a receipt. */
-export function printReceipt(resourceId: string, receipt: Receipt): Static<typeof receiptSchema> {
-  const { identityId, messageId, readAtMs } = receipt
-  return {
-    senderCommunicationIdentifier: printIdentifier(resourceId, identityId),
-    chatMessageId: String(messageId),
-    readOn: printSecond(readAtMs),
   }
 }

@@ -65,44 +65,54 @@ export interface AskedPage {
   /** Those below this id. */
   readonly before: number
   readonly messagesMax: number
-  /** Messages that are looked at, whether their sender is there or not. */
-  readonly lookedAtMax: number
+  /** Messages of deleted identities that are passed over, until they are purged. */
+  readonly passedOverMax: number
 }
 
 /**
  * Lists the messages of a thread, the newest first. Those of deleted identities are passed over,
- * also while their rows are still there.
+ * also while their rows are still there; a page that met many of them has fewer messages, or none,
+ * and goes on below.
  *
  * The rows come from the primary key in its order, from the place where the page begins, so a page
- * costs the same wherever in the thread it lies.
+ * costs the same wherever in the thread it lies. How far was looked is told by the statement that
+ * looked: another one would find less there, while a purge is under way, and call it the end.
  */
 export async function listMessages(
   db: Queries,
   name: ThreadName,
   asked: AskedPage,
 ): Promise<MessagePage> {
-  const { messagesMax } = asked
-  const rows = await db<MessageRow[]>`
-    ${selectMessages(db, name, lookedAt(db, name, asked))}
-    order by message.message_id desc
-    limit ${messagesMax + 1}
+  const { messagesMax, passedOverMax } = asked
+  const lookedMax = messagesMax + 1 + passedOverMax
+  const rows = await db<(MessageRow & EdgeRow)[]>`
+    with looked as materialized (${lookedAt(db, name, { ...asked, lookedMax })})
+    select edge.*, shown.*
+    from (select count(*)::integer as looked, min(message_id) as last_looked from looked) as edge
+    left join (
+      ${selectMessages(db, name, db`select * from looked`)}
+      order by message.message_id desc
+      limit ${messagesMax + 1}
+    ) as shown on true
+    order by shown.message_id desc
   `
-  const messages = rows.slice(0, messagesMax).map(messageFrom)
-  if (rows.length > messagesMax) return { messages, nextBefore: messages.at(-1)?.messageId }
-  const [last] = await db<{ readonly message_id: number }[]>`
-    select message_id
-    from (${lookedAt(db, name, asked)}) as message
-    order by message_id desc
-    offset ${asked.lookedAtMax - 1}
-    limit 1
-  `
-  return { messages, nextBefore: last?.message_id }
+  const messages = rows.filter((row) => row.message_id !== null).map(messageFrom)
+  const shown = messages.slice(0, messagesMax)
+  if (messages.length > messagesMax) return { messages: shown, nextBefore: shown.at(-1)?.messageId }
+  const [edge] = rows
+  const isEnd = edge === undefined || edge.looked < lookedMax
+  return { messages: shown, nextBefore: isEnd ? undefined : (edge.last_looked ?? undefined) }
+}
+
+interface EdgeRow {
+  readonly looked: number
+  readonly last_looked: number | null
 }
 
 function lookedAt(
   db: Queries,
   { resourceId, threadId }: ThreadName,
-  { window, before, lookedAtMax }: AskedPage,
+  { window, before, lookedMax }: AskedPage & { readonly lookedMax: number },
 ): ReturnType<typeof db> {
   return db`
     select *
@@ -112,7 +122,7 @@ function lookedAt(
     and message_id < ${before}
     and message_id between ${window.from} and ${window.until}
     order by message_id desc
-    limit ${lookedAtMax}
+    limit ${lookedMax}
   `
 }
 

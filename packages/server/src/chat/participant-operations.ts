@@ -13,8 +13,6 @@ import {
   fifthVersion,
   identifierVersions,
   pageSchemas,
-  printInvalid,
-  printParticipant,
   queryFields,
 } from './fields.ts'
 import { insertSystemMessage, takePlace } from './message-store.ts'
@@ -34,6 +32,7 @@ import {
   rawIdOf,
   readParticipants,
 } from './participants.ts'
+import { printInvalid, printParticipant } from './printed.ts'
 import {
   type ChatRoom,
   type Entered,
@@ -98,6 +97,8 @@ export function participantOperations(room: ChatRoom): readonly Operation[] {
         schema: askedIdentifierSchema,
         isRequired: true,
         acceptsMergePatch: true,
+        // Whoever names somebody in a newer way means somebody all the same.
+        passesOverUnknown: true,
         fieldVersions: identifierVersions(''),
       },
       reply: { status: 204 },

@@ -2,10 +2,10 @@
  * What chat does by itself: threads are deleted when their policy says so, and what is deleted is
  * purged.
  *
- * A deleted thread and the messages of a deleted identity are out of sight the moment their deletion
- * commits. What is purged here are rows that nobody reaches, in batches, each a transaction; the
- * rows themselves say what is left, so after a `kill -9` the next start goes on. Nodes share the
- * work: what one is at, the others pass over.
+ * A deleted thread and the messages of a deleted identity are out of sight the moment their
+ * deletion commits. What is purged here are rows that nobody reaches, in batches, each a
+ * transaction; the rows themselves say what is left, so after a `kill -9` the next start goes on.
+ * Nodes share the work: what one is at, the others pass over.
  */
 import { deletedGeneration } from '@parley/protocol'
 import { serverLimits } from '../contract/limits.ts'
@@ -36,7 +36,7 @@ export interface ChatWork {
  */
 export async function startChatWork(world: ChatWork): Promise<() => Promise<void>> {
   const { db, feed, log, now, publish } = world
-  const { chatMessagesPurgedAtOnceMax: rowsMax, chatErasureSecondsMin: secondsMin } = serverLimits
+  const { chatMessagesPurgedAtOnceMax: rowsMax } = serverLimits
   let isStopping = false
   const untilNothing = async (batch: () => Promise<ErasedBatch>) => {
     while (!isStopping && (await batch()).isFound);
@@ -53,8 +53,7 @@ export async function startChatWork(world: ChatWork): Promise<() => Promise<void
       },
       {
         name: 'purge messages of deleted identities',
-        run: () =>
-          inBatch((transaction) => purgeErasedIdentity(transaction, { rowsMax, secondsMin })),
+        run: () => inBatch((transaction) => purgeErasedIdentity(transaction, rowsMax)),
       },
     ],
     intervalMs: serverLimits.chatPurgeIntervalMs,

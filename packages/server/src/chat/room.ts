@@ -127,7 +127,8 @@ export async function enter<Value>(
   if (!name.ok) return name
   const { caller, identityIds = [] } = call
   const entered = await room.db.begin(async (db): Promise<Result<Value, Fault>> => {
-    const existing = await holdIdentities(db, caller.resourceId, identityIds)
+    const people = [...identityIds, caller.identityId]
+    const existing = await holdIdentities(db, caller.resourceId, people)
     await lockThread(db, name.value)
     const known = membershipIn(await findAccess(db, name.value, caller.identityId))
     const membership = known.ok ? taking(known.value) : known

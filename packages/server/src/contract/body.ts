@@ -54,6 +54,7 @@ function parseBytes(mediaType: string, bytes: Buffer): Result<unknown, Fault> {
   try {
     const text = decodeStrictly(bytes)
     if (text === undefined) return fail({ kind: 'body-not-json' })
+    if (mediaType === 'text/plain') return ok({ text })
     return mediaType.endsWith('json') ? ok(JSON.parse(text)) : parseForm(text)
   } catch (error) {
     if (!(error instanceof SyntaxError)) throw error

@@ -139,8 +139,8 @@ export const serverLimits = {
   chatParticipantsBodyBytesMax: 1024 * 1024,
   /** Entries on a page of chat; who asks for more gets so many. */
   chatPageEntriesMax: 200,
-  /** Messages looked at for a page, whose senders may be deleted. */
-  chatMessagesLookedAtMax: 1200,
+  /** Messages of deleted identities that a page passes over; the next page goes on below them. */
+  chatMessagesPassedOverMax: 200,
   /** Days after its creation that a thread may be deleted by its retention policy. */
   chatRetentionDaysMin: 30,
   chatRetentionDaysMax: 90,
@@ -154,6 +154,4 @@ export const serverLimits = {
   chatThreadsDueAtOnceMax: 50,
   /** Time between two looks for what is left to purge in chat, in milliseconds. */
   chatPurgeIntervalMs: 30_000,
-  /** Age at which a note of a deleted identity may go: no statement runs that long, in seconds. */
-  chatErasureSecondsMin: 60,
 } as const

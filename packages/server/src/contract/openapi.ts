@@ -148,7 +148,7 @@ function canOnlyBeEmpty(schema: TObject): boolean {
 }
 
 function printReply(reply: ReplyContract, version: ApiVersion | undefined): JsonObject {
-  const { status, schema, fieldVersions, isSecret, streamOf } = reply
+  const { status, schema, fieldVersions, isSecret, streamOf, isText } = reply
   // A contract has it and this server does not.
   if (status >= 400) return reference('responses', 'Fault')
   const isVersioned = version !== undefined
@@ -164,7 +164,7 @@ function printReply(reply: ReplyContract, version: ApiVersion | undefined): Json
       ? {}
       : {
           content: {
-            [streamOf ?? 'application/json']: {
+            [isText ? 'text/plain' : (streamOf ?? 'application/json')]: {
               schema: printSchema(schema, { version, fieldVersions }),
             },
             ...(reply.isAlsoCsv === true ? { 'text/csv': { schema: { type: 'string' } } } : {}),

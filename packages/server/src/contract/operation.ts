@@ -91,6 +91,7 @@ export type MediaType =
   | 'application/json'
   | 'application/merge-patch+json'
   | 'application/x-www-form-urlencoded'
+  | 'text/plain'
 
 /** What an operation gives when all is well. */
 export interface ReplyContract {
@@ -101,6 +102,8 @@ export interface ReplyContract {
   readonly schema?: TSchema
   /** Fields, by their path (`identity.customId`), that replies of some versions only have. */
   readonly fieldVersions?: Readonly<Record<string, ServiceVersions>>
+  /** Whether the body is text, a `PrintedText`. */
+  readonly isText?: boolean
   /** Says that the reply holds a secret: no cache may keep it. */
   readonly isSecret?: boolean
   /** Headers of every such reply. */

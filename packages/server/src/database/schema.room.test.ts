@@ -75,7 +75,9 @@ describe('the tables', () => {
           where conrelid = pg_class.oid
             and contype = 'f'
             and confdeltype = 'c'
-            and confrelid in ('resource'::regclass, 'identity'::regclass)
+            and confrelid::regclass::text in (
+              'resource', 'identity', 'chat_thread', 'chat_message', 'chat_participant'
+            )
         ) as cascades
       from pg_class
       join pg_index on indrelid = pg_class.oid and indisprimary
@@ -92,6 +94,14 @@ describe('the tables', () => {
       [
         'access_key',
         'access_token',
+        'chat_endpoint',
+        'chat_erasure',
+        'chat_message',
+        'chat_message_person',
+        'chat_notice',
+        'chat_participant',
+        'chat_receipt',
+        'chat_thread',
         'entra_assignment',
         'identity',
         'resource_purge',

@@ -10,7 +10,7 @@ import {
   Replied,
   resourceOperation,
 } from '../contract/operation.ts'
-import { PrintedCsv } from '../contract/printed-csv.ts'
+import { PrintedCsv } from '../contract/printed-text.ts'
 import type { Database } from '../database/connect.ts'
 import type { Resource } from '../resources/model.ts'
 import { differencesOf, type UsageSource } from './comparison.ts'
