@@ -41,6 +41,8 @@ describe('the operations', () => {
       'CommunicationIdentity_IssueToken',
       'CommunicationIdentity_RevokeAccessTokens',
       'CommunicationIdentity_Update',
+      'Parley_AllocateRealtimeConnection',
+      'Parley_BeginSocket',
       'Parley_CompareUsage',
       'Parley_DeleteIdentity',
       'Parley_ExportIdentity',
@@ -59,9 +61,13 @@ describe('the operations', () => {
       'Parley_ListSigningKeys',
       'Parley_ListTokens',
       'Parley_ListUsage',
+      'Parley_PollSocket',
+      'Parley_PostToSocket',
+      'Parley_RegisterForNotifications',
       'Parley_Revoke',
       'Parley_RotateSigningKeys',
       'Parley_SetCors',
+      'Parley_UnregisterFromNotifications',
     ])
   })
 
@@ -144,6 +150,7 @@ describe('the operations', () => {
       'CommunicationServices_ListKeys',
       'CommunicationServices_RegenerateKey',
       'EntraIdToken_Exchange',
+      'Parley_AllocateRealtimeConnection',
       'Parley_Introspect',
       'TeamsExtensionToken_Exchange',
     ])
