@@ -163,6 +163,21 @@ describe('a WebSocket', () => {
     assert.equal(await refusalOf(query), '503')
   })
 
+  test('is told nothing while its server may have missed a revocation, and all of it then', async (t) => {
+    const tenant = await world.createTenant()
+    const ann = await holder(tenant)
+    const client = await connectChat(origin, ann)
+    const { wake } = world.sleep()
+    t.after(wake)
+    await tell(world, { recipients: [ann.id] }, messageOf(ann.id, 'one'), messageOf(ann.id, 'two'))
+    client.send('5:1+::{"name":"ping"}')
+    assert.equal(await client.nextFrame(), '6:::1+[]')
+    assert.deepEqual(client.waiting(), [])
+    wake()
+    assert.equal((await client.next()).body['messageBody'], 'one')
+    assert.equal((await client.next()).body['messageBody'], 'two')
+  })
+
   test('is closed by the revocation of its token, and no other', async () => {
     const tenant = await world.createTenant()
     const [ann, bob] = [await holder(tenant), await holder(tenant)]

@@ -229,6 +229,7 @@ async function serve(opened: Opened): Promise<Result<Started, StartFault>> {
   closers.push(await startUsageWork({ db, log: log.log }))
   closers.push(await startChatWork({ ...assembly, db, feed, now: platform.now, log: log.log }))
   const closeRealtime = await assembly.realtime.start(serversOf(bound))
+  closers.push(closeRealtime)
   const limited = limitRates(operations, { ...settings, ...node, ...platform })
   await serveOnAll(bound, { routes: routesOf(limited), pipeline, cors })
   let isStopping = false
@@ -242,10 +243,11 @@ async function serve(opened: Opened): Promise<Result<Started, StartFault>> {
   closers.push(async () => streams.close())
   closers.push(async () => {
     isStopping = true
-    const isDrained = await pipeline.drain(settings.stopTimeoutMs)
+    const draining = pipeline.drain(settings.stopTimeoutMs)
+    await closeRealtime()
+    const isDrained = await draining
     if (!isDrained) log.log.warn({}, 'requests in flight were cut at the stop')
   })
-  closers.push(closeRealtime)
   const openReachable = reachableOpener(endpoint, {
     ...{ db, sealer, caFile: bound.caFile, httpPort: bound.http?.port },
     ...{ domain: settings.domain, installation },

@@ -52,17 +52,9 @@ export async function openEndpoints(
   resourceId: string,
   asks: readonly EndpointAsk[],
 ): Promise<readonly (Returned | undefined)[]> {
+  const isRecent = db`chat_endpoint.seen_at > now() - make_interval(secs => ${keptForSeconds})`
   const rows = await db<ReturnedRow[]>`
-    with asked as materialized (
-      select *
-      from unnest(
-        ${asks.map(({ identityId }) => identityId)}::uuid[],
-        ${asks.map(({ endpointId }) => endpointId)}::text[],
-        ${asks.map(({ sessionId }) => sessionId)}::uuid[],
-        ${asks.map(({ floorSeq }) => String(floorSeq))}::text[],
-        ${asks.map(({ identityId }) => shortIdOf(identityId))}::text[]
-      ) with ordinality as asked (identity_id, endpoint_id, session_id, floor, short_id, place)
-    ),
+    with ${asked(db, asks)},
     known as materialized (
       select asked.place, asked.short_id, chat_endpoint.floor_seq, chat_endpoint.heard_seqs
       from asked
@@ -70,7 +62,7 @@ export async function openEndpoints(
         on chat_endpoint.resource_id = ${resourceId}
         and chat_endpoint.identity_id = asked.identity_id
         and chat_endpoint.endpoint_id = asked.endpoint_id
-      where chat_endpoint.seen_at > now() - make_interval(secs => ${keptForSeconds})
+      where ${isRecent}
     ),
     entered as (
       insert into chat_endpoint (
@@ -83,16 +75,9 @@ export async function openEndpoints(
       on conflict (resource_id, identity_id, endpoint_id) do update
       set
         session_id = excluded.session_id,
-        floor_seq = case
-          when chat_endpoint.seen_at > now() - make_interval(secs => ${keptForSeconds})
-          then chat_endpoint.floor_seq
-          else excluded.floor_seq
-        end,
-        heard_seqs = case
-          when chat_endpoint.seen_at > now() - make_interval(secs => ${keptForSeconds})
-          then chat_endpoint.heard_seqs
-          else '{}'
-        end,
+        floor_seq =
+          case when ${isRecent} then chat_endpoint.floor_seq else excluded.floor_seq end,
+        heard_seqs = case when ${isRecent} then chat_endpoint.heard_seqs else '{}' end,
         seen_at = now()
     )
     select
@@ -102,21 +87,41 @@ export async function openEndpoints(
       missed.seq,
       missed.body
     from known
-    left join lateral (
-      select seq, body
-      from chat_notice
-      where resource_id = ${resourceId}
-      and seq > known.floor_seq
-      and seq <> all(known.heard_seqs)
-      and strpos(recipients, known.short_id) > 0
-      and told_at > now() - make_interval(secs => ${keptForSeconds})
-      order by seq desc
-      limit ${missedMax}
-    ) as missed on true
+    left join lateral (${missed(db, resourceId)}) as missed on true
     order by known.place, missed.seq
   `
   const byPlace = grouped(rows, ({ place }) => place)
   return asks.map((_, index) => returnedFrom(byPlace.get(index + 1)))
+}
+
+function asked(db: Queries, asks: readonly EndpointAsk[]) {
+  return db`
+    asked as materialized (
+      select *
+      from unnest(
+        ${asks.map(({ identityId }) => identityId)}::uuid[],
+        ${asks.map(({ endpointId }) => endpointId)}::text[],
+        ${asks.map(({ sessionId }) => sessionId)}::uuid[],
+        ${asks.map(({ floorSeq }) => String(floorSeq))}::text[],
+        ${asks.map(({ identityId }) => shortIdOf(identityId))}::text[]
+      ) with ordinality as asked (identity_id, endpoint_id, session_id, floor, short_id, place)
+    )
+  `
+}
+
+/** What one of the known has not heard; of more than it can take, what was told last. */
+function missed(db: Queries, resourceId: string) {
+  return db`
+    select seq, body
+    from chat_notice
+    where resource_id = ${resourceId}
+    and seq > known.floor_seq
+    and seq <> all(known.heard_seqs)
+    and strpos(recipients, known.short_id) > 0
+    and told_at > now() - make_interval(secs => ${keptForSeconds})
+    order by seq desc
+    limit ${missedMax}
+  `
 }
 
 function returnedFrom(rows: readonly ReturnedRow[] | undefined): Returned | undefined {

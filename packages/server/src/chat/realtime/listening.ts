@@ -28,6 +28,12 @@ export interface ListeningOptions {
   readonly db: Database
   readonly log: Log
   readonly monotonicNow: () => number
+  /**
+   * Waits until this node may accept tokens. While it may not, it does not know whose sockets are to
+   * be closed, and nothing is delivered.
+   */
+  readonly untilCurrent: (isClosing: () => boolean) => Promise<void>
+  readonly isCurrent: () => boolean
   /** Takes notices, each once and in their order; must not throw. */
   readonly deliver: (notice: ToldNotice) => void
 }
@@ -196,6 +202,7 @@ async function workOff(life: Life): Promise<void> {
     const [work] = life.queue.splice(0, 1)
     if (work === undefined) break
     if (work.kind === 'notices') {
+      if (!life.isCurrent()) await life.untilCurrent(() => life.isClosing)
       for (const notice of work.notices) deliverOnce(life, notice)
       continue
     }
@@ -213,13 +220,14 @@ async function workOff(life: Life): Promise<void> {
 
 async function readAndDeliver(life: Life, work: Exclude<Work, { kind: 'notices' }>) {
   if (work.kind === 'numbers') {
-    for (const notice of await listNotices(life.db, work.resourceId, work.seqs)) {
-      deliverOnce(life, notice)
-    }
+    const rows = await listNotices(life.db, work.resourceId, work.seqs)
+    if (!life.isCurrent()) await life.untilCurrent(() => life.isClosing)
+    for (const notice of rows) deliverOnce(life, notice)
     return
   }
   for (let afterSeq = life.heard.floorSeq(); ; ) {
     const rows = await listNoticesAfter(life.db, afterSeq, limits.rowsMax)
+    if (!life.isCurrent()) await life.untilCurrent(() => life.isClosing)
     for (const notice of rows) deliverOnce(life, notice)
     if (rows.length < limits.rowsMax) break
     afterSeq = rows.at(-1)?.seq ?? afterSeq
@@ -228,5 +236,6 @@ async function readAndDeliver(life: Life, work: Exclude<Work, { kind: 'notices' 
 }
 
 function deliverOnce(life: Life, notice: ToldNotice): void {
+  if (life.isClosing) return
   if (notice.seq === 0 || life.heard.note(notice.seq)) life.deliver(notice)
 }

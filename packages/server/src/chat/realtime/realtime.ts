@@ -61,12 +61,16 @@ export function createRealtime(world: RealtimeWorld): Realtime {
     floorSeq: () => listening?.heard.floorSeq() ?? 0,
     lastSeq: () => listening?.heard.lastSeq() ?? 0,
   }
-  const hub = createHub({ ...world, heard })
+  const { isCurrent } = node
+  const hub = createHub({ ...world, heard, isCurrent })
   const passes = createPasses(world.installationKey, platform)
   const judging = { ...world, passes, now: platform.now }
   const polling = createPolling(hub)
   const whenCurrent = async () =>
-    node.isCurrent() || (await node.whenCurrent(serverLimits.currentWaitMs))
+    isCurrent() || (await node.whenCurrent(serverLimits.currentWaitMs))
+  const untilCurrent = async (isClosing: () => boolean) => {
+    while (!isClosing() && !(await whenCurrent()));
+  }
   return {
     operations: realtimeOperations({ ...judging, polling, newGuid: platform.newGuid }),
     numbers: [
@@ -80,7 +84,9 @@ export function createRealtime(world: RealtimeWorld): Realtime {
     async start(servers) {
       const { monotonicNow } = platform
       const { deliver } = hub
-      listening = await startListening({ ...world, monotonicNow, deliver })
+      listening = await startListening({
+        ...{ ...world, monotonicNow, deliver, isCurrent, untilCurrent },
+      })
       const forgetting = await startRecurringWork({
         tasks: [{ name: 'forget notices of chat', run: () => deleteOldNotices(db) }],
         intervalMs: forgetEveryMs,
@@ -88,10 +94,15 @@ export function createRealtime(world: RealtimeWorld): Realtime {
       })
       const admit = createAdmission(judging)
       for (const server of servers) takeWebSockets(server, { hub, admit, whenCurrent })
-      return async () => {
+      const close = async () => {
         await hub.close()
         await forgetting.stop()
         await listening?.close()
+      }
+      let closed: Promise<void> | undefined
+      return () => {
+        closed ??= close()
+        return closed
       }
     },
   }
