@@ -4,6 +4,7 @@ import { loadavg } from 'node:os'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { measureCandidates } from './candidates.ts'
+import { measureChatSockets } from './chat-sockets.ts'
 import { measureCorridor } from './corridor.ts'
 import { measureCreate } from './create.ts'
 import { measureFootprint } from './footprint.ts'
@@ -35,6 +36,7 @@ const scripts: Readonly<Record<string, (bench: Bench) => Promise<Claim[]>>> = {
   regenerate: measureRegenerate,
   purge: measurePurge,
   live: measureLive,
+  'chat-sockets': measureChatSockets,
 }
 
 /** Scripts that print a table of their own: they measure inside one process, without a server. */

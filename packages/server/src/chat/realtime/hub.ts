@@ -65,8 +65,8 @@ export interface HubWorld {
   readonly platform: Pick<Platform, 'now' | 'monotonicNow'>
   readonly log: Log
   readonly heard: Pick<Heard, 'floorSeq' | 'lastSeq'>
-  /** Whether this node knows whose sockets are to be closed. */
-  readonly isCurrent: () => boolean
+  /** Waits until this node knows whose sockets are to be closed; false when it does not in time. */
+  readonly whenCurrent: () => Promise<boolean>
 }
 
 const limits = {
@@ -185,9 +185,9 @@ async function begin(life: Life, session: Session): Promise<void> {
     const floorSeq = life.heard.lastSeq()
     const ask = { resourceId, identityId, endpointId, sessionId, floorSeq }
     const returned = await life.asks.ask(ask)
-    if (session.isOver) return
     // Whoever is still welcome comes again.
-    if (!life.isCurrent()) return end(life, session)
+    if (!(await life.whenCurrent())) return end(life, session)
+    if (session.isOver) return
     catchUp(session, { returned, baseSeq: floorSeq }, life.platform.monotonicNow())
   } catch (error) {
     life.log.error({ err: error }, 'a client of chat could not be entered')

@@ -62,12 +62,12 @@ export function createRealtime(world: RealtimeWorld): Realtime {
     lastSeq: () => listening?.heard.lastSeq() ?? 0,
   }
   const { isCurrent } = node
-  const hub = createHub({ ...world, heard, isCurrent })
+  const whenCurrent = async () =>
+    isCurrent() || (await node.whenCurrent(serverLimits.currentWaitMs))
+  const hub = createHub({ ...world, heard, whenCurrent })
   const passes = createPasses(world.installationKey, platform)
   const judging = { ...world, passes, now: platform.now }
   const polling = createPolling(hub)
-  const whenCurrent = async () =>
-    isCurrent() || (await node.whenCurrent(serverLimits.currentWaitMs))
   const untilCurrent = async (isClosing: () => boolean) => {
     while (!isClosing() && !(await whenCurrent()));
   }
