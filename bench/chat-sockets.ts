@@ -6,7 +6,7 @@ import { exchangeOnce, printAuthority } from './connection.ts'
 import type { Bench, Claim } from './harness.ts'
 import { createIdentities, issueTokens } from './population.ts'
 import { readMemory } from './processes.ts'
-import { plainRequest } from './requests.ts'
+import { plainRequest, signedRequest } from './requests.ts'
 import { createWorkDirectory, type ParleyServer, startParley } from './servers.ts'
 
 /** How much of everything. */
@@ -27,7 +27,8 @@ const socketsOfIdentity = 25
 
 /**
  * Sockets of chat: what an idle one takes of the server's memory, over https as browsers come, and
- * how long a message takes from its request to each of the 250 people of a thread.
+ * how long a message takes from its request to each of the 250 people of a thread, and a revocation
+ * to the end of the socket.
  *
  * Wall time is claimed here since it is what people notice. Clients share the cores with the server.
  */
@@ -39,14 +40,16 @@ export async function measureChatSockets(
   const kilobytes: number[] = []
   const latencies: number[] = []
   const medians: number[] = []
+  const closings: number[] = []
   try {
     for (let round = 0; round < bench.pace.rounds; round++) {
       const parley = await startParley(join(work.path, `data-${round}`))
       try {
         kilobytes.push(await idleKilobytes(bench, parley, sizes))
-        const sorted = (await deliveryTimes(bench, parley, sizes)).toSorted((a, b) => a - b)
-        latencies.push(sorted[Math.ceil(sorted.length * 0.99) - 1] ?? Number.NaN)
-        medians.push(sorted[Math.floor(sorted.length / 2)] ?? Number.NaN)
+        const { deliveries, closes } = await threadTimes(bench, parley, sizes)
+        latencies.push(percentile(deliveries, 0.99))
+        medians.push(percentile(deliveries, 0.5))
+        closings.push(percentile(closes, 0.99))
       } finally {
         await parley.stop()
       }
@@ -68,6 +71,7 @@ export async function measureChatSockets(
       unit: 'ms',
       limit: 250,
     },
+    { text: 'revocation to the end of its socket, p99', figures: closings, unit: 'ms', limit: 250 },
     { text: `message to a thread of ${members}, median`, figures: medians, unit: 'ms' },
   ]
 }
@@ -88,12 +92,24 @@ async function idleKilobytes(bench: Bench, parley: ParleyServer, sizes: Sizes): 
   return taken / idleSockets / 1024
 }
 
-/** From the request that sends a message to each socket that has it, in milliseconds. */
-async function deliveryTimes(
+function percentile(times: readonly number[], part: number): number {
+  const sorted = times.toSorted((one, other) => one - other)
+  return sorted[Math.ceil(sorted.length * part) - 1] ?? Number.NaN
+}
+
+/** Times of a thread, in milliseconds. */
+interface ThreadTimes {
+  /** From the request that sends a message to each socket that has it. */
+  readonly deliveries: readonly number[]
+  /** From the request that revokes to the end of the socket, for each of the people. */
+  readonly closes: readonly number[]
+}
+
+async function threadTimes(
   bench: Bench,
   parley: ParleyServer,
   { members, messages }: Sizes,
-): Promise<readonly number[]> {
+): Promise<ThreadTimes> {
   const identities = await createIdentities(bench, parley, members)
   const tokens = await issueTokens(bench, parley, { identities, count: members })
   const sockets = await openAll(parley, tokens)
@@ -123,7 +139,26 @@ async function deliveryTimes(
     await post(parley, sender, { path, body: { content: `message ${count}`.padEnd(200, '.') } })
     await isEverywhere
   }
-  for (const socket of sockets) socket.terminate()
+  return { deliveries: times, closes: await closeTimes(parley, identities, sockets) }
+}
+
+/** Revokes the tokens of one after the other. */
+async function closeTimes(
+  { http, accessKey }: ParleyServer,
+  identities: readonly string[],
+  sockets: readonly WebSocket[],
+): Promise<readonly number[]> {
+  const times: number[] = []
+  for (const [index, socket] of sockets.entries()) {
+    const closed = new Promise((resolve) => socket.once('close', resolve))
+    const path = `/identities/${identities[index]}/:revokeAccessTokens?api-version=2023-10-01`
+    const request = signedRequest(http, accessKey, { method: 'POST', path })
+    const startedAt = performance.now()
+    const reply = await exchangeOnce(http, request)
+    if (reply.status !== 204) throw new Error(`${path}: ${reply.status}`)
+    await closed
+    times.push(performance.now() - startedAt)
+  }
   return times
 }
 
