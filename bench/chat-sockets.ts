@@ -26,11 +26,12 @@ const ordinarySizes: Sizes = { warmUpSockets: 500, idleSockets: 5000, members: 2
 const socketsOfIdentity = 25
 
 /**
- * Sockets of chat: what an idle one takes of the server's memory, over https as browsers come, and
- * how long a message takes from its request to each of the 250 people of a thread, and a revocation
+ * Sockets of chat: what an idle one takes of the server's memory, over https as browsers come, how
+ * long a message takes from its request to each of the 250 people of a thread, and a revocation
  * to the end of the socket.
  *
- * Wall time is claimed here since it is what people notice. Clients share the cores with the server.
+ * Wall time is claimed here since it is what people notice. Clients share the cores with the
+ * server.
  */
 export async function measureChatSockets(
   bench: Bench,

@@ -4,7 +4,9 @@ import { loadavg } from 'node:os'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { measureCandidates } from './candidates.ts'
+import { measureChat } from './chat.ts'
 import { measureChatSockets } from './chat-sockets.ts'
+
 import { measureCorridor } from './corridor.ts'
 import { measureCreate } from './create.ts'
 import { measureFootprint } from './footprint.ts'
@@ -37,6 +39,7 @@ const scripts: Readonly<Record<string, (bench: Bench) => Promise<Claim[]>>> = {
   purge: measurePurge,
   live: measureLive,
   'chat-sockets': measureChatSockets,
+  chat: measureChat,
 }
 
 /** Scripts that print a table of their own: they measure inside one process, without a server. */

@@ -106,6 +106,7 @@ export async function startParley(dataDirectory: string): Promise<ParleyServer> 
       PARLEY_HTTP_PORT: '0',
       PARLEY_MANAGEMENT_PORT: '0',
       PARLEY_LOG_LEVEL: 'info',
+      PARLEY_RATE_LIMITS: 'off',
       // Ports differ from start to start, and with them the issuer that would be the default.
       PARLEY_ISSUER: 'https://parley.example',
     },

@@ -115,6 +115,7 @@ function settingsOf({ dataDir, settings }: LaunchOptions): Record<string, string
     PARLEY_HTTP_PORT: '0',
     PARLEY_MANAGEMENT_PORT: '0',
     PARLEY_LOG_LEVEL: 'warn',
+    PARLEY_RATE_LIMITS: 'off',
     ...settings,
   }
 }

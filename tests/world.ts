@@ -197,7 +197,7 @@ function settingsFor(dataDir: string, variables: Readonly<Record<string, string>
     PARLEY_HTTPS_PORT: '0',
     PARLEY_HTTP_PORT: '0',
     PARLEY_MANAGEMENT_PORT: '0',
-    PARLEY_LOG_LEVEL: 'silent',
+    ...{ PARLEY_LOG_LEVEL: 'silent', PARLEY_RATE_LIMITS: 'off' },
     ...(databaseUrl === undefined ? {} : { PARLEY_DATABASE_URL: databaseUrl }),
     ...variables,
   })
@@ -285,7 +285,7 @@ export function send(origin: string, request: TestRequest): Promise<Answer> {
       response.on('end', () => {
         const text = Buffer.concat(chunks).toString('utf8')
         const { statusCode = 0, headers: answered } = response
-        const isJson = answered['content-type']?.includes('json') === true
+        const isJson = answered['content-type']?.startsWith('application/json') === true
         resolve({
           status: statusCode,
           headers: answered,

@@ -24,6 +24,7 @@ import { createOneAtATime } from './foundation/one-at-a-time.ts'
 import type { Platform } from './foundation/platform.ts'
 import type { Sealer } from './foundation/seal.ts'
 import type { Settings } from './foundation/settings.ts'
+import { type Cors, type CorsWorld, createCors } from './http/cors.ts'
 import { createPipeline, type Pipeline } from './http/pipeline.ts'
 import { followResources } from './keys/following.ts'
 import { createKeyRing, type KeyRing } from './keys/key-ring.ts'
@@ -61,6 +62,7 @@ export interface AssemblyWorld {
 /** The rooms, and what they share. */
 export interface Assembly {
   readonly pipeline: Pipeline
+  readonly cors: Cors
   readonly operations: readonly Operation[]
   readonly metrics: Metrics
   readonly keyRing: KeyRing
@@ -96,8 +98,9 @@ export async function assemble(world: AssemblyWorld): Promise<Assembly> {
   const streams = createRevocationStreams({ db, feed, openings, ring, isCurrent, monotonicNow })
   const purger = openPurger(world, { metrics, feed })
   const checkBearer = bearerCheckOf(world)
-  const realtime = realtimeOf(world, { openings, verifier, resources })
-  metrics.watch(realtime.numbers)
+  const corsDefaults = { userOrigins: settings.corsOrigins, ownerOrigins: [] }
+  const cors = createCors({ ...hostsOf(settings), resources, defaults: corsDefaults })
+  const realtime = realtimeOf(world, { openings, verifier, resources, metrics })
   const { overlaps, controlPlane } = controlPlaneOf(world, { feed, resources })
   return {
     operations: operationsOf({
@@ -118,10 +121,13 @@ export async function assemble(world: AssemblyWorld): Promise<Assembly> {
       endpointFor: controlPlane.endpointFor,
       controlPlane,
       streams,
+      corsDefaults,
+      log: world.log.log,
       realtime,
       publish: publishNotices,
     }),
-    pipeline: pipelineOf(world, { metrics, keyRing, resources, checkBearer, verifier }),
+    pipeline: pipelineOf(world, { metrics, keyRing, resources, checkBearer, verifier, cors }),
+    cors,
     metrics,
     keyRing,
     overlaps,
@@ -135,10 +141,18 @@ export async function assemble(world: AssemblyWorld): Promise<Assembly> {
 
 function realtimeOf(
   world: AssemblyWorld,
-  judging: Pick<RealtimeWorld, 'openings' | 'verifier' | 'resources'>,
+  {
+    metrics,
+    ...judging
+  }: Pick<RealtimeWorld, 'openings' | 'verifier' | 'resources'> & {
+    readonly metrics: Metrics
+  },
 ): Realtime {
   const { customIdKey: installationKey } = world.installation
-  return createRealtime({ ...world, ...judging, log: world.log.log, installationKey })
+  const log = world.log.log
+  const realtime = createRealtime({ ...world, ...judging, log, installationKey })
+  metrics.watch(realtime.numbers)
+  return realtime
 }
 
 /** Closes what an event ends once the credential is refused: whoever comes again is judged anew. */
@@ -166,11 +180,12 @@ function pipelineOf(
     readonly resources: ResourceDirectory
     readonly checkBearer: CheckBearer
     readonly verifier: SyncVerifier
+    readonly cors: Cors
   },
 ): Pipeline {
   const { settings, platform, node, log, installation } = world
-  const { domain, publicHosts, showsRefusalReasons } = settings
-  const { metrics, ...known } = parts
+  const { showsRefusalReasons } = settings
+  const { metrics, cors, ...known } = parts
   return createPipeline({
     platform,
     node,
@@ -179,13 +194,18 @@ function pipelineOf(
     metrics,
     authenticate: createAuthenticator({
       ...known,
-      domain: domain?.replace(/:[0-9]+$/, ''),
-      publicHosts,
+      ...hostsOf(settings),
       decoyKeys: decoyKeys(platform),
       isAdminToken: installation.isAdminToken,
     }),
     showsRefusalReasons,
+    cors,
   })
+}
+
+/** By what a host name is judged; no name in a request's `Host` is compared with a port. */
+function hostsOf({ domain, publicHosts }: Settings): Pick<CorsWorld, 'domain' | 'publicHosts'> {
+  return { domain: domain?.replace(/:[0-9]+$/, ''), publicHosts }
 }
 
 /** The verifier of this process, told of signing keys and cut-offs as they change. */

@@ -28,6 +28,7 @@ import type { Sealer } from './foundation/seal.ts'
 import type { Settings } from './foundation/settings.ts'
 import { type AppOptions, serveApp } from './http/app.ts'
 import { bindListener, type Listener } from './http/listener.ts'
+import { limitRates } from './http/rates.ts'
 import { routesOf } from './http/routes.ts'
 import { startKeyWork } from './keys/recurring.ts'
 import { createNode, type Node } from './nodes/node.ts'
@@ -36,6 +37,7 @@ import { deletePurgedSubscriptions } from './resources/subscriptions.ts'
 import { openTls } from './tls/open.ts'
 import { createSigningKeyRing } from './tokens/signing-key-ring.ts'
 import { createSigningKeyRotation, signingTermsOf } from './tokens/signing-key-rotation.ts'
+import { startUsageWork } from './usage/recurring.ts'
 
 /** What a server is started with. */
 export interface ParleyOptions {
@@ -205,14 +207,13 @@ interface Opened extends ParleyOptions {
 async function serve(opened: Opened): Promise<Result<Started, StartFault>> {
   const { settings, platform, closers, bound, installation, log, sealer, node } = opened
   const { db, address, failed } = opened.database
-  const { publicHosts, host } = settings
-  const endpoint = endpointOf({ publicHosts, host, port: bound.https.port })
+  const endpoint = endpointOf({ ...settings, port: bound.https.port })
   const ring = createSigningKeyRing(installation.signingKeys)
   const terms = signingTermsOf(settings)
   const { feed } = node
   const rotation = createSigningKeyRotation({ db, feed, platform, sealer, ring, ...terms })
   const assembly = await assemble({ ...opened, db, address, endpoint, ring, rotation })
-  const { pipeline, operations, metrics, controlPlane, purger, streams } = assembly
+  const { pipeline, cors, operations, metrics, controlPlane, purger, streams, realtime } = assembly
   closers.push(() => purger.stop())
   closers.push(() => node.close())
   const joined = await node.start()
@@ -224,10 +225,11 @@ async function serve(opened: Opened): Promise<Result<Started, StartFault>> {
   })
   closers.push(() => houseKeeping.stop())
   closers.push(await startKeyWork({ ...assembly, db, log: log.log }))
+  closers.push(await startUsageWork({ db, log: log.log }))
   closers.push(await startChatWork({ ...assembly, db, feed, now: platform.now, log: log.log }))
-  const closeRealtime = await assembly.realtime.start(serversOf(bound))
-  closers.push(closeRealtime)
-  await serveOnAll(bound, { routes: routesOf(operations), pipeline })
+  closers.push(await realtime.start([bound.https, bound.http]))
+  const limited = limitRates(operations, { ...settings, ...node, ...platform })
+  await serveOnAll(bound, { routes: routesOf(limited), pipeline, cors })
   let isStopping = false
   const isReady = async () => !isStopping && node.isCurrent() && isDatabaseAnswering(db)
   const { managementPort: port } = settings
@@ -239,9 +241,8 @@ async function serve(opened: Opened): Promise<Result<Started, StartFault>> {
   closers.push(async () => streams.close())
   closers.push(async () => {
     isStopping = true
-    const draining = pipeline.drain(settings.stopTimeoutMs)
-    await closeRealtime()
-    const isDrained = await draining
+    const ends = [pipeline.drain(settings.stopTimeoutMs), realtime.close()] as const
+    const [isDrained] = await Promise.all(ends)
     if (!isDrained) log.log.warn({}, 'requests in flight were cut at the stop')
   })
   const openReachable = reachableOpener(endpoint, {
@@ -264,13 +265,9 @@ async function serve(opened: Opened): Promise<Result<Started, StartFault>> {
   })
 }
 
-function serversOf({ https, http }: BoundListeners): readonly Listener['server'][] {
-  return [https, ...(http === undefined ? [] : [http])].map(({ server }) => server)
-}
-
 async function serveOnAll(
   { https, http }: BoundListeners,
-  served: Pick<AppOptions, 'routes' | 'pipeline'>,
+  served: Pick<AppOptions, 'routes' | 'pipeline' | 'cors'>,
 ): Promise<void> {
   for (const listener of [https, http]) {
     if (listener === undefined) continue

@@ -93,7 +93,7 @@ export interface ChatNotice {
   readonly resourceId: string
   /** `19:...@thread.v2` */
   readonly threadId: string
-  /** Raw ids; the one who did it is among them where he takes part, since his devices are told too. */
+  /** Raw ids; who did it is among them where he takes part, since his devices are told too. */
   readonly recipients: readonly string[]
   readonly event: NoticeEvent
 }

@@ -162,6 +162,12 @@ export const faultMeanings: { readonly [Kind in Fault['kind']]: FaultMeaning<Kin
       '`Retry-After` says when to come again.',
     example: { kind: 'issuer-unreachable', reason: 'bearer-issuer-unreachable' },
   },
+  'rate-exceeded': {
+    when:
+      'More was asked for than a limit allows (`PARLEY_RATE_LIMITS`), and nothing was changed; ' +
+      '`Retry-After` says when there is room again.',
+    example: { kind: 'rate-exceeded', retryAfterSeconds: 3 },
+  },
   'server-busy': {
     when:
       'The server has not started yet, too much is waiting, or the database cannot be reached; ' +

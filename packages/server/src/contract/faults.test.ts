@@ -43,6 +43,10 @@ const table: { readonly [Kind in Fault['kind']]: readonly [FaultOf<Kind>, Wire] 
     { kind: 'user-not-allowed', reason: 'scope' },
     [403, 'Forbidden', 'User is not allowed to perform specified action.'],
   ],
+  'rate-exceeded': [
+    { kind: 'rate-exceeded', retryAfterSeconds: 7 },
+    [429, 'TooManyRequests', 'Too many requests; Retry-After says when to come again.'],
+  ],
   'issuer-unreachable': [
     { kind: 'issuer-unreachable', reason: 'bearer-issuer-unreachable' },
     [503, 'ServiceUnavailable', 'The server is currently unable to handle the request.'],
@@ -210,6 +214,7 @@ const headersOf: Readonly<Partial<Record<Fault['kind'], Readonly<Record<string, 
   'method-unknown': { allow: 'GET, DELETE' },
   'content-encoding-unknown': { 'accept-encoding': 'identity' },
   'caller-refused': { 'www-authenticate': 'HMAC-SHA256' },
+  'rate-exceeded': { 'retry-after': '7' },
   'issuer-unreachable': { 'retry-after': '1' },
   'server-busy': { 'retry-after': '1' },
   'node-behind': { 'retry-after': '1' },

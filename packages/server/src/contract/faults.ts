@@ -73,6 +73,7 @@ export type Fault =
   | { readonly kind: 'user-differs' }
   | { readonly kind: 'events-forgotten' }
   | { readonly kind: 'operation-not-served'; readonly what: string }
+  | { readonly kind: 'rate-exceeded'; readonly retryAfterSeconds: number }
   | { readonly kind: 'server-busy' }
   | { readonly kind: 'node-behind' }
   | { readonly kind: 'server-stopping' }
@@ -166,6 +167,11 @@ function rowFor(fault: Fault): FaultRow {
       return row(410, 'EventsForgotten', 'What follows this number is no longer at hand.')
     case 'operation-not-served':
       return row(501, 'NotImplemented', `This server does not serve ${fault.what}.`)
+    case 'rate-exceeded':
+      return {
+        ...row(429, 'TooManyRequests', 'Too many requests; Retry-After says when to come again.'),
+        headers: { 'retry-after': String(fault.retryAfterSeconds) },
+      }
     case 'issuer-unreachable':
     case 'server-busy':
     case 'node-behind':

@@ -1,5 +1,7 @@
 import type { AccessKeyGeneration, Result, Scope } from '@parley/protocol'
 import type { Static, TObject, TSchema } from '@sinclair/typebox'
+import type { RateName } from '../foundation/rates.ts'
+import type { BrowserAudience } from './browser-audience.ts'
 import type { Fault } from './faults.ts'
 import type { UserCaller } from './user-operation.ts'
 import type { ApiVersion, IdentityVersion, ServiceVersions } from './versions.ts'
@@ -25,6 +27,10 @@ export interface Operation {
   readonly query?: Readonly<Record<string, TSchema>>
   readonly body?: BodyContract
   readonly reply: ReplyContract
+  /** Whose browsers may call it from pages of other origins. Absent: as `access` says. */
+  readonly browsers?: BrowserAudience
+  /** How often it may be called, where the server limits that. Absent: as often as one likes. */
+  readonly rate?: RateName | ((call: Call) => RateName)
   readonly handle: (call: Call) => Handled
 }
 
@@ -102,8 +108,10 @@ export interface ReplyContract {
   readonly isSecret?: boolean
   /** Headers of every such reply. */
   readonly headers?: Readonly<Record<string, string>>
+  /** Whether it comes as comma-separated values (`PrintedCsv`) where that is asked for. */
+  readonly isAlsoCsv?: boolean
   /** What a `StreamedReply` is; the schema, where there is one, is that of one message's data. */
-  readonly streamOf?: 'text/event-stream'
+  readonly streamOf?: 'text/event-stream' | 'application/x-ndjson'
 }
 
 /** A reply's body that a handler has printed already; `http/` sends it as it is. */
@@ -111,14 +119,6 @@ export class PrintedJson {
   /** Text, or the bytes of one in UTF-8. */
   readonly text: string | Buffer
   constructor(text: string | Buffer) {
-    this.text = text
-  }
-}
-
-/** A reply that is text rather than JSON; `ReplyContract.isText` says so. */
-export class PrintedText {
-  readonly text: string
-  constructor(text: string) {
     this.text = text
   }
 }
@@ -142,6 +142,10 @@ export interface ReplyStream {
   /** A client that lets more than `serverLimits.streamBufferBytesMax` wait for it is cut off. */
   readonly write: (text: string) => void
   readonly end: () => void
+  /** Waits until the client has taken what was written, or has gone. */
+  readonly drained: () => Promise<void>
+  /** Breaks it off, so that the client sees that something is missing. */
+  readonly abort: () => void
 }
 
 /** A reply that goes on until one of the two ends it; `http/` begins it and hands it over. */

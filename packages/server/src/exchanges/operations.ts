@@ -58,7 +58,11 @@ const teamsTokenBody = {
   fieldVersions: { appId: compared, userId: compared },
 } as const
 
-const teamsUserPlace = { method: 'POST', path: '/teamsUser/:exchangeAccessToken' } as const
+const teamsUserPlace = {
+  method: 'POST',
+  path: '/teamsUser/:exchangeAccessToken',
+  rate: 'token-exchange',
+} as const
 const teamsUserReply = { status: 200, schema: accessTokenSchema, isSecret: true } as const
 
 /** The operations that exchange Entra tokens for access tokens. */
@@ -74,6 +78,7 @@ export function exchangeOperations(world: Exchanger): readonly Operation[] {
       method: 'POST',
       path: '/access/entra/:exchangeAccessToken',
       versions: entraPreview,
+      rate: 'token-exchange',
       body: { schema: nothingToSay, isRequired: false },
       reply: exchangedReply,
       handle: forPerson('entra'),
@@ -84,6 +89,7 @@ export function exchangeOperations(world: Exchanger): readonly Operation[] {
       method: 'POST',
       path: '/access/teamsExtension/:exchangeAccessToken',
       versions: { since: '2025-03-02-preview' },
+      rate: 'token-exchange',
       body: { schema: nothingToSay, isRequired: false },
       reply: exchangedReply,
       handle: forPerson('teamsExtension'),

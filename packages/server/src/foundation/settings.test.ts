@@ -3,6 +3,7 @@ import { resolve } from 'node:path'
 import { describe, test } from 'node:test'
 import { fail, ok } from '@parley/protocol'
 import { logLevels } from './log.ts'
+import { publishedRates, type RateName } from './rates.ts'
 import { readSettings, type Settings, settingRows } from './settings.ts'
 
 const defaults: Settings = {
@@ -16,6 +17,8 @@ const defaults: Settings = {
   masterKeyFormer: undefined,
   issuer: undefined,
   publicHosts: [],
+  corsOrigins: ['*'],
+  rates: new Map(),
   domain: undefined,
   tlsCertificate: undefined,
   tlsKey: undefined,
@@ -35,6 +38,10 @@ const trustedIssuer = {
   roles: [],
 }
 
+const published: Settings['rates'] = new Map(
+  (Object.keys(publishedRates) as RateName[]).map((name) => [name, publishedRates[name]]),
+)
+
 const taken: readonly (readonly [name: string, value: string, set: Partial<Settings>])[] = [
   ['PARLEY_DATA_DIR', '/data', { dataDir: '/data' }],
   ['PARLEY_DATA_DIR', 'here', { dataDir: resolve('here') }],
@@ -46,8 +53,13 @@ const taken: readonly (readonly [name: string, value: string, set: Partial<Setti
   ['PARLEY_HTTP_PORT', 'off', { httpPort: undefined }],
   ['PARLEY_MANAGEMENT_PORT', '9', { managementPort: 9 }],
   ['PARLEY_MANAGEMENT_PORT', 'off', { managementPort: undefined }],
-  ['PARLEY_DATABASE_URL', 'postgres://a/b', { databaseUrl: 'postgres://a/b' }],
-  ['PARLEY_DATABASE_URL', 'postgresql://a/b', { databaseUrl: 'postgresql://a/b' }],
+  ['PARLEY_DATABASE_URL', 'postgres://a/b', { databaseUrl: 'postgres://a/b', rates: published }],
+  [
+    'PARLEY_DATABASE_URL',
+    'postgresql://a/b',
+    { databaseUrl: 'postgresql://a/b', rates: published },
+  ],
+  ['PARLEY_RATE_LIMITS', 'published', { rates: published }],
   ['PARLEY_MASTER_KEY', 'judged where it is used', { masterKey: 'judged where it is used' }],
   ['PARLEY_MASTER_KEY_FORMER', 'judged there too', { masterKeyFormer: 'judged there too' }],
   ['PARLEY_ISSUER', 'https://parley.example', { issuer: 'https://parley.example' }],
@@ -55,6 +67,12 @@ const taken: readonly (readonly [name: string, value: string, set: Partial<Setti
   ['PARLEY_PUBLIC_HOSTS', 'Parley.Example', { publicHosts: ['parley.example'] }],
   ['PARLEY_PUBLIC_HOSTS', ' a.b:8443 ,, c ', { publicHosts: ['a.b:8443', 'c'] }],
   ['PARLEY_PUBLIC_HOSTS', ' , ', { publicHosts: [] }],
+  ['PARLEY_CORS_ORIGINS', 'off', { corsOrigins: [] }],
+  [
+    'PARLEY_CORS_ORIGINS',
+    'https://A.example:443, http://localhost:5173',
+    { corsOrigins: ['https://a.example', 'http://localhost:5173'] },
+  ],
   ['PARLEY_DOMAIN', 'Parley.Example', { domain: 'parley.example' }],
   ['PARLEY_DOMAIN', 'a-b.example:8443', { domain: 'a-b.example:8443' }],
   ['PARLEY_SIGNING_ALGORITHM', 'ES256', { signingAlgorithm: 'ES256' }],
@@ -77,6 +95,7 @@ const taken: readonly (readonly [name: string, value: string, set: Partial<Setti
 const aPort = 'a whole number, 0..65535'
 const anIssuer = 'an http(s) URL without a slash at its end'
 const hostNames = 'host names separated by commas'
+const origins = '"*" alone, or at most 64 origins such as https://app.example'
 const refused: readonly (readonly [name: string, value: string, expected: string])[] = [
   ['PARLEY_HTTPS_PORT', '65536', aPort],
   ['PARLEY_HTTPS_PORT', '-1', aPort],
@@ -100,6 +119,8 @@ const refused: readonly (readonly [name: string, value: string, expected: string
   ['PARLEY_PUBLIC_HOSTS', 'a.example,b_c', hostNames],
   ['PARLEY_PUBLIC_HOSTS', 'a.example:', hostNames],
   ['PARLEY_PUBLIC_HOSTS', 'a.example:123456', hostNames],
+  ['PARLEY_CORS_ORIGINS', '*,https://a.example', origins],
+  ['PARLEY_CORS_ORIGINS', 'a.example', origins],
   ['PARLEY_SIGNING_ALGORITHM', 'HS256', 'one of ES256, RS256'],
   ['PARLEY_SIGNING_ALGORITHM', 'es256', 'one of ES256, RS256'],
   [

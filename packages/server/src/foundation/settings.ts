@@ -1,6 +1,9 @@
 import { resolve } from 'node:path'
 import { fail, ok, type Result } from '@parley/protocol'
+import { parseDatabaseUrl, parseDomain, parseHosts, parseIssuer } from './addresses.ts'
 import { type LogLevel, logLevels } from './log.ts'
+import { parseOriginList } from './origin.ts'
+import { parseRates, type Rates } from './rates.ts'
 import { parseTrustedIssuers, type TrustedIssuer } from './trusted-issuer.ts'
 
 /**
@@ -23,6 +26,10 @@ export interface Settings {
   readonly publicHosts: readonly string[]
   /** Lower case, with port if any. */
   readonly domain: string | undefined
+  /** Origins whose pages may call with access tokens, where a resource has none set. */
+  readonly corsOrigins: readonly string[]
+  /** How often what may be asked for. */
+  readonly rates: Rates
   readonly tlsCertificate: string | undefined
   readonly tlsKey: string | undefined
   readonly signingAlgorithm: SigningAlgorithm
@@ -97,6 +104,16 @@ export const settingRows = [
     'PARLEY_DOMAIN',
     undefined,
     'Domain, with port if not 443, below which each resource has its host name: `<name>.<domain>`.',
+  ),
+  row(
+    'PARLEY_CORS_ORIGINS',
+    '*',
+    'Origins whose web pages may call with access tokens; `*` for all, `off` for none.',
+  ),
+  row(
+    'PARLEY_RATE_LIMITS',
+    undefined,
+    '`off`, `published`, a factor, or JSON by rate; absent: `published` where a database is named.',
   ),
   row(
     'PARLEY_TLS_CERTIFICATE',
@@ -190,22 +207,25 @@ function settingsFrom(read: (name: SettingName) => string | undefined): Settings
   if ((tlsCertificate === undefined) !== (tlsKey === undefined)) {
     throw new Invalid('PARLEY_TLS_KEY', 'set exactly when PARLEY_TLS_CERTIFICATE is')
   }
+  const ratesAbsent = read('PARLEY_DATABASE_URL') === undefined ? 'off' : 'published'
   return {
     dataDir: resolve(read('PARLEY_DATA_DIR') ?? ''),
     host: read('PARLEY_HOST') ?? '',
     httpsPort: portFrom('PARLEY_HTTPS_PORT', read),
     httpPort: optionalPortFrom('PARLEY_HTTP_PORT', read),
     managementPort: optionalPortFrom('PARLEY_MANAGEMENT_PORT', read),
-    databaseUrl: databaseUrlFrom(read('PARLEY_DATABASE_URL')),
+    databaseUrl: ifGiven('PARLEY_DATABASE_URL', parseDatabaseUrl, read),
     masterKey: read('PARLEY_MASTER_KEY'),
     masterKeyFormer: read('PARLEY_MASTER_KEY_FORMER'),
-    issuer: issuerFrom(read('PARLEY_ISSUER')),
-    publicHosts: hostsFrom(read('PARLEY_PUBLIC_HOSTS') ?? ''),
-    domain: domainFrom(read('PARLEY_DOMAIN')),
+    issuer: ifGiven('PARLEY_ISSUER', parseIssuer, read),
+    publicHosts: parsed('PARLEY_PUBLIC_HOSTS', parseHosts, read),
+    corsOrigins: parsed('PARLEY_CORS_ORIGINS', parseOriginList, read),
+    rates: parsed('PARLEY_RATE_LIMITS', (text) => parseRates(text || ratesAbsent), read),
+    domain: ifGiven('PARLEY_DOMAIN', parseDomain, read),
     tlsCertificate,
     tlsKey,
     signingAlgorithm: oneOf('PARLEY_SIGNING_ALGORITHM', ['ES256', 'RS256'], read),
-    trustedIssuers: trustedIssuersFrom(read('PARLEY_TRUSTED_ISSUERS') ?? ''),
+    trustedIssuers: parsed('PARLEY_TRUSTED_ISSUERS', parseTrustedIssuers, read),
     signingKeyDays: daysFrom('PARLEY_SIGNING_KEY_DAYS', read),
     logLevel: oneOf('PARLEY_LOG_LEVEL', logLevels, read),
     showsRefusalReasons: oneOf('PARLEY_REFUSAL_REASONS', ['on', 'off'], read) === 'on',
@@ -250,39 +270,21 @@ function oneOf<const Choice extends string>(
   return choice
 }
 
-function databaseUrlFrom(text: string | undefined): string | undefined {
-  if (text === undefined || /^postgres(ql)?:\/\//.test(text)) return text
-  throw new Invalid('PARLEY_DATABASE_URL', 'a URL that starts with postgres://')
+/** Reads what has a form of its own; the fault says what it must be. */
+function parsed<Value>(
+  name: SettingName,
+  parse: (text: string) => Result<Value, string>,
+  read: Read,
+): Value {
+  const result = parse(read(name) ?? '')
+  if (!result.ok) throw new Invalid(name, result.fault)
+  return result.value
 }
 
-function issuerFrom(text: string | undefined): string | undefined {
-  if (text === undefined) return undefined
-  const isIssuer =
-    URL.canParse(text) && /^https?:\/\/[\x21-\x7e]+$/.test(text) && !/[?#"\\]|\/$/.test(text)
-  if (!isIssuer) throw new Invalid('PARLEY_ISSUER', 'an http(s) URL without a slash at its end')
-  return text
-}
-
-function trustedIssuersFrom(text: string): readonly TrustedIssuer[] {
-  const issuers = parseTrustedIssuers(text)
-  if (!issuers.ok) throw new Invalid('PARLEY_TRUSTED_ISSUERS', issuers.fault)
-  return issuers.value
-}
-
-function domainFrom(text: string | undefined): string | undefined {
-  if (text === undefined) return undefined
-  const domain = text.toLowerCase()
-  if (
-    /^([a-z0-9]([a-z0-9-]*[a-z0-9])?\.)*[a-z0-9]([a-z0-9-]*[a-z0-9])?(:[0-9]{1,5})?$/.test(domain)
-  ) {
-    return domain
-  }
-  throw new Invalid('PARLEY_DOMAIN', 'a domain name, with port if any')
-}
-
-function hostsFrom(text: string): readonly string[] {
-  const hosts = text.split(',').map((host) => host.trim().toLowerCase())
-  const named = hosts.filter((host) => host !== '')
-  if (named.every((host) => /^[a-z0-9.-]+(:[0-9]{1,5})?$/.test(host))) return named
-  throw new Invalid('PARLEY_PUBLIC_HOSTS', 'host names separated by commas')
+function ifGiven<Value>(
+  name: SettingName,
+  parse: (text: string) => Result<Value, string>,
+  read: Read,
+): Value | undefined {
+  return read(name) === undefined ? undefined : parsed(name, parse, read)
 }

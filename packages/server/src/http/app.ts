@@ -1,9 +1,10 @@
 import type { RequestListener } from 'node:http'
 import { type FastifyInstance, type FastifyReply, type FastifyRequest, fastify } from 'fastify'
+import type { BrowserAudience } from '../contract/browser-audience.ts'
 import { type Fault, replyToFault } from '../contract/faults.ts'
 import { serverLimits } from '../contract/limits.ts'
 import { createCanonicalPath } from './canonical-path.ts'
-import { answerPreflight, isPreflight, openToPages } from './cors.ts'
+import type { Cors } from './cors.ts'
 import type { Exchange } from './exchange.ts'
 import { type Listener, serveOn } from './listener.ts'
 import type { Pipeline } from './pipeline.ts'
@@ -15,6 +16,7 @@ export interface AppOptions {
   readonly listener: Listener
   readonly routes: readonly Route[]
   readonly pipeline: Pipeline
+  readonly cors: Cors
   /** Makes the id of a request that never reaches the pipeline. */
   readonly newRequestId: () => string
 }
@@ -66,34 +68,56 @@ const allMethods = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'] 
 /** Where a path has an operation, its other methods answer 405 rather than 404. */
 function mountRoutes(app: FastifyInstance, options: AppOptions): void {
   const methodsOf = new Map<string, Route['method'][]>()
-  const forPages = new Set<string>()
   for (const route of options.routes) {
-    const { method, url, bodyBytesMax: bodyLimit } = route
-    if (route.isForPages) forPages.add(url)
+    const { method, url, bodyBytesMax: bodyLimit, browsers } = route
     methodsOf.set(url, [...(methodsOf.get(url) ?? []), method])
     app.route({
       method,
       url,
       bodyLimit,
+      config: { browsers },
       handler: (request, reply) => {
         reply.hijack()
-        if (route.isForPages) openToPages(reply.raw)
-        options.pipeline.push(exchangeOf(options, { request, reply }, route))
+        const exchange = exchangeOf(options, { request, reply }, route)
+        if (browsers !== undefined) options.cors.begin(exchange, browsers)
+        options.pipeline.push(exchange)
       },
     })
   }
   for (const [url, allowed] of methodsOf) {
     const method = allMethods.filter((one) => !(allowed as readonly string[]).includes(one))
     const fault: Fault = { kind: 'method-unknown', allowed }
+    const audiences = audiencesAt(options.routes, url)
     app.route({
       method,
       url,
       handler: (request, reply) => {
-        if (forPages.has(url) && isPreflight(request.raw)) answerPreflight(reply, allowed)
-        else refuse(options, { request, reply }, fault)
+        const isAnswered = answerPreflight(options, { request, reply }, audiences)
+        if (!isAnswered) refuse(options, { request, reply }, fault)
       },
     })
   }
+}
+
+function audiencesAt(routes: readonly Route[], url: string): ReadonlyMap<string, BrowserAudience> {
+  return new Map(
+    routes.flatMap(({ url: one, method, browsers }) =>
+      one === url && browsers !== undefined ? [[method, browsers] as const] : [],
+    ),
+  )
+}
+
+function answerPreflight(
+  options: AppOptions,
+  { request, reply }: Arrived,
+  audiences: ReadonlyMap<string, BrowserAudience>,
+): boolean {
+  if (request.method !== 'OPTIONS') return false
+  const headers = options.cors.preflight(request.raw, audiences)
+  if (headers === undefined) return false
+  reply.hijack()
+  reply.raw.writeHead(204, { ...headers, 'x-ms-request-id': options.newRequestId() }).end()
+  return true
 }
 
 interface Arrived {
@@ -125,13 +149,15 @@ const nowhere: Route = {
   byVersion: new Map(),
   supportedVersions: '',
   bodyBytesMax: 0,
-  isForPages: false,
+  browsers: undefined,
 }
 
 /** Answers a request that reached no operation. */
 function refuse(options: AppOptions, arrived: Arrived, fault: Fault): void {
   arrived.reply.hijack()
   const exchange = exchangeOf(options, arrived, nowhere)
+  const { browsers } = (arrived.request.routeOptions?.config ?? {}) as Partial<Route>
+  if (browsers !== undefined) options.cors.begin(exchange, browsers)
   const reply = printExchangeReply(exchange, {
     ...replyToFault(fault),
     requestId: options.newRequestId(),

@@ -46,6 +46,7 @@ function pipelineOf(changes: Partial<PipelineWorld> = {}) {
         : fail({ kind: 'caller-refused', reason: 'signature-differs' }),
     node: { isCurrent: () => true, whenCurrent: async () => true },
     showsRefusalReasons: false,
+    cors: { narrow: () => undefined },
     ...changes,
   })
   return { ...pipeline, requestLines, logLines, observed }

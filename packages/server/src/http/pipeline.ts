@@ -15,10 +15,11 @@ import type { Metrics } from '../foundation/metrics.ts'
 import type { Platform } from '../foundation/platform.ts'
 import { createTurn } from '../foundation/turn.ts'
 import type { Node } from '../nodes/node.ts'
+import type { Cors } from './cors.ts'
 import type { Exchange } from './exchange.ts'
 import { type PrintedReply, printExchangeReply, writeReply } from './reply.ts'
 import { type ChosenOperation, chooseOperation } from './routes.ts'
-import { streamHeaders, writeStreamedReply } from './streamed-reply.ts'
+import { headersOf, writeStreamedReply } from './streamed-reply.ts'
 
 /** What the pipeline needs of the world. */
 export interface PipelineWorld {
@@ -31,6 +32,7 @@ export interface PipelineWorld {
   readonly node: Pick<Node, 'isCurrent' | 'whenCurrent'>
   /** Whether a 401 names its reason in a header. */
   readonly showsRefusalReasons: boolean
+  readonly cors: Pick<Cors, 'narrow'>
 }
 
 /** Takes requests and answers each exactly once. */
@@ -177,6 +179,7 @@ function readCurrent(
   const admit = (caller: Result<Caller, Fault>) => {
     if (!caller.ok) return caller
     walk.caller = caller.value
+    world.cors.narrow(walk.exchange, caller.value)
     return readInput(walk, chosen, nowMs)
   }
   const caller = world.authenticate(arrival, access, scopes)
@@ -248,7 +251,7 @@ function printReply(world: PipelineWorld, walk: Walk, isStopping: boolean): Prin
   return printExchangeReply(exchange, {
     status: fault?.status ?? replied?.status ?? contract?.status ?? 200,
     body: fault?.body ?? (isStreamed ? undefined : replied === undefined ? value : replied.body),
-    headers: fault?.headers ?? replied?.headers ?? (isStreamed ? streamHeaders : undefined),
+    headers: fault?.headers ?? replied?.headers ?? (isStreamed ? headersOf(contract) : undefined),
     requestId,
     contract,
     closesConnection: isStopping,

@@ -1,5 +1,6 @@
 import { fail, ok, type Result } from '@parley/protocol'
 import { type BodyReader, compileBody } from '../contract/body.ts'
+import type { BrowserAudience } from '../contract/browser-audience.ts'
 import type { Fault } from '../contract/faults.ts'
 import { serverLimits } from '../contract/limits.ts'
 import type { Operation } from '../contract/operation.ts'
@@ -11,6 +12,7 @@ import {
   serviceOf,
   versionsIn,
 } from '../contract/versions.ts'
+import { audienceOf } from './cors.ts'
 
 /** One method and path, with the operations that stand there in some version or other. */
 export interface Route {
@@ -25,8 +27,8 @@ export interface Route {
   /** Value of `api-supported-versions`; empty for unversioned operations. */
   readonly supportedVersions: string
   readonly bodyBytesMax: number
-  /** Whether pages of any origin may call it: it is open to access tokens, never to cookies. */
-  readonly isForPages: boolean
+  /** Whose browsers may call it from other origins; `undefined`: nobody's. */
+  readonly browsers: BrowserAudience | undefined
 }
 
 /**
@@ -52,14 +54,16 @@ function routeOf(group: readonly Operation[]): Route {
   const service = serviceOfGroup(group)
   const hasClash = new Set(versions).size !== versions.length
   const isMixed = group.length > 1 && group.some((one) => one.versions === 'unversioned')
-  if (hasClash || isMixed) throw new Error(`two operations claim ${first.method} ${first.path}`)
+  const isForOthers = group.some((one) => audienceOf(one) !== audienceOf(first))
+  if (hasClash || isMixed || isForOthers)
+    throw new Error(`two operations claim ${first.method} ${first.path}`)
   return {
     method: first.method,
     service,
     url: routerPath(first.path),
     ...choicesOf(group),
+    browsers: audienceOf(first),
     supportedVersions: apiVersions[service].filter((one) => versions.includes(one)).join(', '),
-    isForPages: group.every(({ access }) => access === 'user'),
     bodyBytesMax: Math.max(...group.map((one) => one.body?.bytesMax ?? serverLimits.bodyBytesMax)),
   }
 }

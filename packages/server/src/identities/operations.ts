@@ -95,6 +95,7 @@ export function identityOperations(room: IdentityRoom): readonly Operation[] {
       method: 'POST',
       path: '/identities',
       versions: colonActions,
+      rate: ({ body }) => (asksForToken(body) ? 'identity-create-with-token' : 'identity-create'),
       body: {
         schema: createSchema,
         isRequired: false,
@@ -115,6 +116,7 @@ export function identityOperations(room: IdentityRoom): readonly Operation[] {
       method: 'POST',
       path: '/identities',
       versions: firstPreview,
+      rate: 'identity-create',
       body: { schema: nothing, isRequired: false },
       reply: { status: 200, schema: Type.Object({ id: Type.String() }) },
       handle: async ({ caller: { resourceId } }) => {
@@ -143,6 +145,11 @@ export function identityOperations(room: IdentityRoom): readonly Operation[] {
   ]
 }
 
+function asksForToken(body: unknown): boolean {
+  const { createTokenWithScopes: scopes } = body as Static<typeof createSchema>
+  return scopes !== undefined && scopes !== null && scopes.length > 0
+}
+
 function deleteOperation(room: IdentityRoom): Operation {
   const deleteIdentity = createVoiding(room, { statement: deleteIdentities, isOnce: true })
   const id = 'CommunicationIdentity_Delete'
@@ -152,6 +159,7 @@ function deleteOperation(room: IdentityRoom): Operation {
     method: 'DELETE',
     path: '/identities/{id}',
     versions: { since: '2020-07-20-preview2' },
+    rate: 'identity-delete',
     body: { schema: nothing, isRequired: false },
     reply: { status: 204 },
     handle: (call) => deleteIdentity(call, id),

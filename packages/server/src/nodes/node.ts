@@ -30,6 +30,8 @@ export interface Node {
    * turn: what was true before a pause is not true after it.
    */
   readonly isCurrent: () => boolean
+  /** How many nodes held a lease when this one last renewed its own; 1 before that. */
+  readonly nodeCount: () => number
   /** Waits for that, at most so long; what a busy moment or a short cut took comes back. */
   readonly whenCurrent: (timeoutMs: number) => Promise<boolean>
   /**
@@ -69,6 +71,7 @@ interface Life extends NodeOptions {
   leasedAt: Instant | undefined
   /** Whether the last look showed no other node, so that nobody waits for this one. */
   isAlone: boolean
+  nodeCount: number
   isClosing: boolean
 }
 
@@ -81,7 +84,8 @@ export function createNode(options: NodeOptions): Node {
     readPage: (afterSeq, eventsMax) => listEventsAfter(db, afterSeq, eventsMax),
     onFailure: (error) => log.error({ err: error }, 'events could not be applied; tried again'),
   })
-  const life: Life = { ...options, terms, tail, ...noLease, session: undefined, isClosing: false }
+  const seen = { session: undefined, isClosing: false, nodeCount: 1 }
+  const life: Life = { ...options, terms, tail, ...noLease, ...seen }
   const watch = createWatch(terms.leaseMs)
   const confirmations = createConfirmations({
     session: () => life.session,
@@ -102,6 +106,7 @@ export function createNode(options: NodeOptions): Node {
   return {
     feed: createFeed({ tail, confirm: confirmations.confirm, now: platform.now }),
     isCurrent,
+    nodeCount: () => life.nodeCount,
     whenCurrent: whenTrue,
     async start() {
       const first = await openSessionOf(life)
@@ -152,6 +157,7 @@ function createRound(
     parts.watch.note(found.nodes, monotonicNow())
     learn(found.lastSeq)
     life.isAlone = found.nodes.length === 1
+    life.nodeCount = Math.max(1, found.nodes.length)
     void tail.whenApplied(found.lastSeq).then(() => {
       if (life.nodeId !== nodeId) return
       life.leasedAt = askedAt

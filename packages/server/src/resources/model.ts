@@ -15,6 +15,7 @@
  * confined to one resource. Rejected: a tenant column checked by row-level security alone. It
  * hides a forgotten condition instead of showing it, and no other engine than PostgreSQL has it.
  */
+import type { CorsRules } from './cors.ts'
 
 /** A resource as stored. */
 export interface Resource {
@@ -28,6 +29,8 @@ export interface Resource {
   readonly isLocalAuthDisabled: boolean
   /** Whether its subscription is not cancelled. */
   readonly isSubscriptionEnabled: boolean
+  /** From which web pages it may be called; absent: as the server is set. */
+  readonly cors?: CorsRules | undefined
 }
 
 /** What an administrator sets on a resource, beside its name and its data location. */

@@ -1,6 +1,7 @@
 import { deletedGeneration, type RevocationEvent } from '@parley/protocol'
 import type { Queries } from '../database/connect.ts'
 import { appendCutOffs, eventFrom, type RevocationEventRow } from '../events/store.ts'
+import type { CorsRules } from './cors.ts'
 import type { DataLocation, ResourcePlace, ResourceSettings, StoredResource } from './model.ts'
 
 /** Lists the resources that are not deleted, oldest first. */
@@ -145,6 +146,27 @@ export async function updateResource(db: Queries, resource: StoredResource): Pro
 }
 
 /**
+ * Stores from which web pages a resource may be called.
+ *
+ * @returns whether it is there and not deleted.
+ */
+export async function updateCorsRules(
+  db: Queries,
+  resourceId: string,
+  rules: CorsRules,
+): Promise<boolean> {
+  const updated = await db`
+    update resource
+    set
+      cors_user_origins = ${rules.userOrigins ?? null}::text[],
+      cors_owner_origins = ${rules.ownerOrigins ?? null}::text[]
+    where resource_id = ${resourceId}
+    and deleted_at is null
+  `
+  return updated.count === 1
+}
+
+/**
  * Deletes resources for everybody: takes them out of the control plane, deletes their access keys,
  * notes them for the purge, and appends one cut-off for each that voids every token of it. What it
  * costs does not depend on how many identities they have.
@@ -198,6 +220,7 @@ function selectResources(db: Queries): ReturnType<typeof db> {
       resource.data_location, resource.location, resource.tags, resource.managed_identity,
       resource.linked_domains, resource.notification_hub_id, resource.public_network_access,
       resource.is_local_auth_disabled, resource.created_by, resource.created_at,
+      resource.cors_user_origins, resource.cors_owner_origins,
       resource.updated_by, coalesce(resource.updated_at, resource.created_at) as updated_at,
       subscription.state = 'Enabled' as is_subscription_enabled
     from resource
@@ -227,6 +250,8 @@ interface ResourceRow {
   readonly updated_by: string
   readonly updated_at: Date
   readonly is_subscription_enabled: boolean
+  readonly cors_user_origins: readonly string[] | null
+  readonly cors_owner_origins: readonly string[] | null
 }
 
 function resourceFrom(row: ResourceRow): StoredResource {
@@ -248,5 +273,9 @@ function resourceFrom(row: ResourceRow): StoredResource {
     createdAtMs: row.created_at.getTime(),
     updatedBy: row.updated_by,
     updatedAtMs: row.updated_at.getTime(),
+    cors: {
+      userOrigins: row.cors_user_origins ?? undefined,
+      ownerOrigins: row.cors_owner_origins ?? undefined,
+    },
   }
 }

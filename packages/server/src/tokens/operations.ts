@@ -68,6 +68,7 @@ export function tokenOperations(issueToken: IssueToken): readonly Operation[] {
       method: 'POST',
       path: '/identities/{id}/:issueAccessToken',
       versions: { since: '2021-02-22-preview1' },
+      rate: 'token-issue',
       body: tokenBody,
       reply: { status: 200, schema: accessTokenSchema, isSecret: true },
       handle: async (call) => {
@@ -81,6 +82,7 @@ export function tokenOperations(issueToken: IssueToken): readonly Operation[] {
       method: 'POST',
       path: '/identities/{id}/token',
       versions: { since: '2020-07-20-preview2', until: '2020-07-20-preview2' },
+      rate: 'token-issue',
       body: tokenBody,
       reply: {
         status: 200,

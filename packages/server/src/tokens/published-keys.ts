@@ -52,6 +52,7 @@ export function publishedKeyOperations(published: PublishedKeys): readonly Opera
       method: 'GET',
       path: jwksPath,
       access: 'public',
+      browsers: 'anybody',
       versions: 'unversioned',
       reply: {
         status: 200,
@@ -66,6 +67,7 @@ export function publishedKeyOperations(published: PublishedKeys): readonly Opera
       method: 'GET',
       path: '/.well-known/openid-configuration',
       access: 'public',
+      browsers: 'anybody',
       versions: 'unversioned',
       reply: { status: 200, schema: configurationSchema, headers: keysAreCached },
       handle: () => ok(configurationOf(published)),

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
+import { serverLimits } from '../../contract/limits.ts'
 import type { NoticeEvent } from '../notices.ts'
 import { printNotice } from './bodies.ts'
 import type { Returned } from './endpoint-store.ts'
@@ -96,7 +97,12 @@ describe('how far a client has heard', () => {
 })
 
 describe('a client', () => {
-  const { silentMs, answerWithinMs, pendingBytesMax, unansweredMax, quietMs } = sessionLimits
+  const { silentMs, quietMs } = sessionLimits
+  const {
+    chatAnswerWithinMs: answerWithinMs,
+    chatSocketBufferBytesMax: pendingBytesMax,
+    chatUnansweredMax: unansweredMax,
+  } = serverLimits
   const at = (monotonicMs: number, nowMs = 0) => ({ monotonicMs, nowMs })
 
   test('is cut off when its token expires, not before', () => {
