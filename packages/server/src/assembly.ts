@@ -94,8 +94,7 @@ export async function assemble(world: AssemblyWorld): Promise<Assembly> {
   await loadCutOffs(db, verifier, platform.now())
   const metrics = createMetrics()
   const { isCurrent } = node
-  const { monotonicNow } = platform
-  const streams = createRevocationStreams({ db, feed, openings, ring, isCurrent, monotonicNow })
+  const streams = createRevocationStreams({ ...platform, db, feed, openings, ring, isCurrent })
   const purger = openPurger(world, { metrics, feed })
   const checkBearer = bearerCheckOf(world)
   const corsDefaults = { userOrigins: settings.corsOrigins, ownerOrigins: [] }

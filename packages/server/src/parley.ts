@@ -12,7 +12,6 @@ import { rotateMasterKey } from './admin/master-key-rotation.ts'
 import { endpointOf, type Reachable } from './admin/reachable.ts'
 import { reachableOpener } from './admin/reachable-opener.ts'
 import { assemble } from './assembly.ts'
-import { startChatWork } from './chat/recurring.ts'
 import { serverLimits } from './contract/limits.ts'
 import { isDatabaseAnswering } from './database/availability.ts'
 import type { Database } from './database/connect.ts'
@@ -30,14 +29,13 @@ import { type AppOptions, serveApp } from './http/app.ts'
 import { bindListener, type Listener } from './http/listener.ts'
 import { limitRates } from './http/rates.ts'
 import { routesOf } from './http/routes.ts'
-import { startKeyWork } from './keys/recurring.ts'
 import { createNode, type Node } from './nodes/node.ts'
 import { deleteOldPurges } from './resources/purge-store.ts'
 import { deletePurgedSubscriptions } from './resources/subscriptions.ts'
+import { startRoomWork } from './room-work.ts'
 import { openTls } from './tls/open.ts'
 import { createSigningKeyRing } from './tokens/signing-key-ring.ts'
 import { createSigningKeyRotation, signingTermsOf } from './tokens/signing-key-rotation.ts'
-import { startUsageWork } from './usage/recurring.ts'
 
 /** What a server is started with. */
 export interface ParleyOptions {
@@ -207,11 +205,12 @@ interface Opened extends ParleyOptions {
 async function serve(opened: Opened): Promise<Result<Started, StartFault>> {
   const { settings, platform, closers, bound, installation, log, sealer, node } = opened
   const { db, address, failed } = opened.database
+  const { managementPort: port } = settings
   const endpoint = endpointOf({ ...settings, port: bound.https.port })
   const ring = createSigningKeyRing(installation.signingKeys)
-  const terms = signingTermsOf(settings)
   const { feed } = node
-  const rotation = createSigningKeyRotation({ db, feed, platform, sealer, ring, ...terms })
+  const signing = { ring, ...signingTermsOf(settings) }
+  const rotation = createSigningKeyRotation({ db, feed, platform, sealer, ...signing })
   const assembly = await assemble({ ...opened, db, address, endpoint, ring, rotation })
   const { pipeline, cors, operations, metrics, controlPlane, purger, streams, realtime } = assembly
   closers.push(() => purger.stop())
@@ -224,15 +223,12 @@ async function serve(opened: Opened): Promise<Result<Started, StartFault>> {
     log: log.log,
   })
   closers.push(() => houseKeeping.stop())
-  closers.push(await startKeyWork({ ...assembly, db, log: log.log }))
-  closers.push(await startUsageWork({ db, log: log.log }))
-  closers.push(await startChatWork({ ...assembly, db, feed, now: platform.now, log: log.log }))
+  closers.push(await startRoomWork({ ...assembly, ...platform, db, feed, log: log.log }))
   closers.push(await realtime.start([bound.https, bound.http]))
   const limited = limitRates(operations, { ...settings, ...node, ...platform })
   await serveOnAll(bound, { routes: routesOf(limited), pipeline, cors })
   let isStopping = false
   const isReady = async () => !isStopping && node.isCurrent() && isDatabaseAnswering(db)
-  const { managementPort: port } = settings
   const opening =
     port === undefined ? ok(undefined) : await openManagement({ port, metrics, isReady })
   if (!opening.ok) return opening
