@@ -5,6 +5,8 @@ import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { measureCandidates } from './candidates.ts'
 import { measureChat } from './chat.ts'
+import { measureChatSockets } from './chat-sockets.ts'
+
 import { measureCorridor } from './corridor.ts'
 import { measureCreate } from './create.ts'
 import { measureFootprint } from './footprint.ts'
@@ -36,6 +38,7 @@ const scripts: Readonly<Record<string, (bench: Bench) => Promise<Claim[]>>> = {
   regenerate: measureRegenerate,
   purge: measurePurge,
   live: measureLive,
+  'chat-sockets': measureChatSockets,
   chat: measureChat,
 }
 

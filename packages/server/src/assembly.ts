@@ -99,8 +99,7 @@ export async function assemble(world: AssemblyWorld): Promise<Assembly> {
   const checkBearer = bearerCheckOf(world)
   const corsDefaults = { userOrigins: settings.corsOrigins, ownerOrigins: [] }
   const cors = createCors({ ...hostsOf(settings), resources, defaults: corsDefaults })
-  const realtime = realtimeOf(world, { openings, verifier, resources })
-  metrics.watch(realtime.numbers)
+  const realtime = realtimeOf(world, { openings, verifier, resources, metrics })
   const { overlaps, controlPlane } = controlPlaneOf(world, { feed, resources })
   return {
     operations: operationsOf({
@@ -141,10 +140,18 @@ export async function assemble(world: AssemblyWorld): Promise<Assembly> {
 
 function realtimeOf(
   world: AssemblyWorld,
-  judging: Pick<RealtimeWorld, 'openings' | 'verifier' | 'resources'>,
+  {
+    metrics,
+    ...judging
+  }: Pick<RealtimeWorld, 'openings' | 'verifier' | 'resources'> & {
+    readonly metrics: Metrics
+  },
 ): Realtime {
   const { customIdKey: installationKey } = world.installation
-  return createRealtime({ ...world, ...judging, log: world.log.log, installationKey })
+  const log = world.log.log
+  const realtime = createRealtime({ ...world, ...judging, log, installationKey })
+  metrics.watch(realtime.numbers)
+  return realtime
 }
 
 /** Closes what an event ends once the credential is refused: whoever comes again is judged anew. */

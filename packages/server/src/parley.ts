@@ -205,14 +205,14 @@ interface Opened extends ParleyOptions {
 async function serve(opened: Opened): Promise<Result<Started, StartFault>> {
   const { settings, platform, closers, bound, installation, log, sealer, node } = opened
   const { db, address, failed } = opened.database
-  const { publicHosts, host, managementPort: port } = settings
-  const endpoint = endpointOf({ publicHosts, host, port: bound.https.port })
+  const { managementPort: port } = settings
+  const endpoint = endpointOf({ ...settings, port: bound.https.port })
   const ring = createSigningKeyRing(installation.signingKeys)
   const { feed } = node
   const signing = { ring, ...signingTermsOf(settings) }
   const rotation = createSigningKeyRotation({ db, feed, platform, sealer, ...signing })
   const assembly = await assemble({ ...opened, db, address, endpoint, ring, rotation })
-  const { pipeline, cors, operations, metrics, controlPlane, purger, streams } = assembly
+  const { pipeline, cors, operations, metrics, controlPlane, purger, streams, realtime } = assembly
   closers.push(() => purger.stop())
   closers.push(() => node.close())
   const joined = await node.start()
@@ -224,8 +224,7 @@ async function serve(opened: Opened): Promise<Result<Started, StartFault>> {
   })
   closers.push(() => houseKeeping.stop())
   closers.push(await startRoomWork({ ...assembly, ...platform, db, feed, log: log.log }))
-  const closeRealtime = await assembly.realtime.start(serversOf(bound))
-  closers.push(closeRealtime)
+  closers.push(await realtime.start([bound.https, bound.http]))
   const limited = limitRates(operations, { ...settings, ...node, ...platform })
   await serveOnAll(bound, { routes: routesOf(limited), pipeline, cors })
   let isStopping = false
@@ -238,9 +237,8 @@ async function serve(opened: Opened): Promise<Result<Started, StartFault>> {
   closers.push(async () => streams.close())
   closers.push(async () => {
     isStopping = true
-    const draining = pipeline.drain(settings.stopTimeoutMs)
-    await closeRealtime()
-    const isDrained = await draining
+    const ends = [pipeline.drain(settings.stopTimeoutMs), realtime.close()] as const
+    const [isDrained] = await Promise.all(ends)
     if (!isDrained) log.log.warn({}, 'requests in flight were cut at the stop')
   })
   const openReachable = reachableOpener(endpoint, {
@@ -261,10 +259,6 @@ async function serve(opened: Opened): Promise<Result<Started, StartFault>> {
       return createNamedResource(controlPlane, asked)
     },
   })
-}
-
-function serversOf({ https, http }: BoundListeners): readonly Listener['server'][] {
-  return [https, ...(http === undefined ? [] : [http])].map(({ server }) => server)
 }
 
 async function serveOnAll(

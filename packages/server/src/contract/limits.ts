@@ -154,4 +154,22 @@ export const serverLimits = {
   chatThreadsDueAtOnceMax: 50,
   /** Time between two looks for what is left to purge in chat, in milliseconds. */
   chatPurgeIntervalMs: 30_000,
+  /** Clients of one node that are told of chat, by WebSocket or long poll. */
+  chatSocketsMax: 50_000,
+  /** The same of one identity on one node. */
+  chatSocketsOfIdentityMax: 32,
+  /** Bytes that wait for such a client; one that lets more wait is cut off. */
+  chatSocketBufferBytesMax: 1024 * 1024,
+  /** Deliveries that wait for such a client's answer. */
+  chatUnansweredMax: 2000,
+  /** Time that it has for an answer, in milliseconds. */
+  chatAnswerWithinMs: 60_000,
+  /** Bytes of one frame that it may send. */
+  chatFrameBytesMax: 64 * 1024,
+  /** Time after which a long poll is answered without frames, in milliseconds. */
+  chatPollMs: 25_000,
+  /** Time for which the parameters of an allocation open a socket, in milliseconds. */
+  chatPassMs: 5 * 60_000,
+  /** Seconds for which a client that is away is told later what it missed. */
+  chatNoticesKeptSeconds: 300,
 } as const
