@@ -26,8 +26,7 @@ async function assertEqualToStored(tenant: Tenant): Promise<void> {
 /** What a round of house-keeping does, two messages at a time. */
 async function purgeSome(): Promise<void> {
   await world.db.begin((transaction) => purgeDeletedThread(transaction, 2))
-  const asked = { rowsMax: 2, secondsMin: 60 }
-  await world.db.begin((transaction) => purgeErasedIdentity(transaction, asked))
+  await world.db.begin((transaction) => purgeErasedIdentity(transaction, 2))
 }
 
 async function storedIn({ resourceId }: Tenant): Promise<number> {

@@ -12,7 +12,6 @@ import { rotateMasterKey } from './admin/master-key-rotation.ts'
 import { endpointOf, type Reachable } from './admin/reachable.ts'
 import { reachableOpener } from './admin/reachable-opener.ts'
 import { assemble } from './assembly.ts'
-import { startChatWork } from './chat/recurring.ts'
 import { serverLimits } from './contract/limits.ts'
 import { isDatabaseAnswering } from './database/availability.ts'
 import type { Database } from './database/connect.ts'
@@ -30,14 +29,13 @@ import { type AppOptions, serveApp } from './http/app.ts'
 import { bindListener, type Listener } from './http/listener.ts'
 import { limitRates } from './http/rates.ts'
 import { routesOf } from './http/routes.ts'
-import { startKeyWork } from './keys/recurring.ts'
 import { createNode, type Node } from './nodes/node.ts'
+import { startWork } from './recurring.ts'
 import { deleteOldPurges } from './resources/purge-store.ts'
 import { deletePurgedSubscriptions } from './resources/subscriptions.ts'
 import { openTls } from './tls/open.ts'
 import { createSigningKeyRing } from './tokens/signing-key-ring.ts'
 import { createSigningKeyRotation, signingTermsOf } from './tokens/signing-key-rotation.ts'
-import { startUsageWork } from './usage/recurring.ts'
 
 /** What a server is started with. */
 export interface ParleyOptions {
@@ -207,8 +205,7 @@ interface Opened extends ParleyOptions {
 async function serve(opened: Opened): Promise<Result<Started, StartFault>> {
   const { settings, platform, closers, bound, installation, log, sealer, node } = opened
   const { db, address, failed } = opened.database
-  const { publicHosts, host } = settings
-  const endpoint = endpointOf({ publicHosts, host, port: bound.https.port })
+  const endpoint = endpointOf({ ...settings, port: bound.https.port })
   const ring = createSigningKeyRing(installation.signingKeys)
   const terms = signingTermsOf(settings)
   const { feed } = node
@@ -225,9 +222,8 @@ async function serve(opened: Opened): Promise<Result<Started, StartFault>> {
     log: log.log,
   })
   closers.push(() => houseKeeping.stop())
-  closers.push(await startKeyWork({ ...assembly, db, log: log.log }))
-  closers.push(await startUsageWork({ db, log: log.log }))
-  closers.push(await startChatWork({ ...assembly, db, feed, now: platform.now, log: log.log }))
+  const work = { ...assembly, db, feed, now: platform.now, log: log.log }
+  closers.push(...(await startWork(work)))
   const closeRealtime = await assembly.realtime.start(serversOf(bound))
   closers.push(closeRealtime)
   const limited = limitRates(operations, { ...settings, ...node, ...platform })
