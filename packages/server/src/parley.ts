@@ -222,8 +222,7 @@ async function serve(opened: Opened): Promise<Result<Started, StartFault>> {
     log: log.log,
   })
   closers.push(() => houseKeeping.stop())
-  const work = { ...assembly, db, feed, now: platform.now, log: log.log }
-  closers.push(...(await startWork(work)))
+  closers.push(...(await startWork({ ...assembly, ...platform, db, feed, log: log.log })))
   const closeRealtime = await assembly.realtime.start(serversOf(bound))
   closers.push(closeRealtime)
   const limited = limitRates(operations, { ...settings, ...node, ...platform })
