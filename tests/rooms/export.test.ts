@@ -144,6 +144,7 @@ describe('an export', () => {
       tables.map(({ name }) => name),
       [
         'access_token',
+        'chat_endpoint',
         'chat_erasure',
         'chat_message',
         'chat_message_person',
@@ -152,7 +153,7 @@ describe('an export', () => {
         'identity',
       ],
     )
-    assert.equal(identityHoldings.length, 5)
+    assert.equal(identityHoldings.length, 6)
   })
 
   test('leaves out what nobody has any more', async () => {
@@ -227,6 +228,9 @@ describe('a deletion with a receipt', () => {
 
   test('counts what the export tells', async () => {
     const { tenant, ann, bob, threads } = await friends()
+    await world.db`
+      insert into chat_endpoint
+      values (${tenant.resourceId}, ${ann.id.slice(-36)}, 'e', gen_random_uuid(), 0, '{}', now())`
     await bob.call('POST', `${threads[0]}/participants/:remove`, {
       body: { communicationUser: { id: ann.id } },
     })
