@@ -78,7 +78,7 @@ describe('an export', () => {
     const counts = { accessToken: 1, chatMembership: 2, chatMessage: 2, chatReadReceipt: 1 }
     assert.equal(end?.type, 'end')
     const told = end?.['counts'] as Readonly<Record<string, number>>
-    assert.deepEqual({ ...told, chatMention: 0 }, { ...counts, chatMention: 0 })
+    assert.deepEqual({ ...told, chatMention: 0 }, { ...counts, chatMention: 0, chatEndpoint: 0 })
     const of = (kind: string) => rest.filter((line) => line.type === kind)
     const messages = of('chatMessage')
     assert.deepEqual(
@@ -130,7 +130,7 @@ describe('an export', () => {
     assert.ok(messages.every((line) => line['content'] === text))
   })
 
-  test('has a holding for every table that says whose a row is, but notes of erasure', async () => {
+  test('has a holding for every table that says whose a row is, but passing notes', async () => {
     const tables = await world.db<{ readonly name: string }[]>`
       select distinct relname as name
       from pg_class
@@ -144,15 +144,17 @@ describe('an export', () => {
       tables.map(({ name }) => name),
       [
         'access_token',
+        'chat_endpoint',
         'chat_erasure',
         'chat_message',
         'chat_message_person',
+        'chat_notice',
         'chat_participant',
         'chat_receipt',
         'identity',
       ],
     )
-    assert.equal(identityHoldings.length, 5)
+    assert.equal(identityHoldings.length, 6)
   })
 
   test('leaves out what nobody has any more', async () => {
@@ -227,6 +229,9 @@ describe('a deletion with a receipt', () => {
 
   test('counts what the export tells', async () => {
     const { tenant, ann, bob, threads } = await friends()
+    await world.db`
+      insert into chat_endpoint
+      values (${tenant.resourceId}, ${ann.id.slice(-36)}, 'e', gen_random_uuid(), 0, '{}', now())`
     await bob.call('POST', `${threads[0]}/participants/:remove`, {
       body: { communicationUser: { id: ann.id } },
     })

@@ -33,6 +33,7 @@ import { createOverlapWatch, type OverlapWatch } from './keys/overlaps.ts'
 import type { Node } from './nodes/node.ts'
 import { operationsOf } from './operations.ts'
 import { purgeSteps } from './purge-steps.ts'
+import type { CorsDefaults } from './resources/cors.ts'
 import { createResourceDirectory, type ResourceDirectory } from './resources/directory.ts'
 import { type Purger, startPurger } from './resources/purge.ts'
 import { purgeNumbers } from './resources/purge-numbers.ts'
@@ -97,8 +98,7 @@ export async function assemble(world: AssemblyWorld): Promise<Assembly> {
   const streams = createRevocationStreams({ ...platform, db, feed, openings, ring, isCurrent })
   const purger = openPurger(world, { metrics, feed })
   const checkBearer = bearerCheckOf(world)
-  const corsDefaults = { userOrigins: settings.corsOrigins, ownerOrigins: [] }
-  const cors = createCors({ ...hostsOf(settings), resources, defaults: corsDefaults })
+  const { cors, corsDefaults } = corsOf(settings, resources)
   const realtime = realtimeOf(world, { openings, verifier, resources, metrics })
   const { overlaps, controlPlane } = controlPlaneOf(world, { feed, resources })
   return {
@@ -200,6 +200,15 @@ function pipelineOf(
     showsRefusalReasons,
     cors,
   })
+}
+
+function corsOf(
+  settings: Settings,
+  resources: ResourceDirectory,
+): { readonly cors: Cors; readonly corsDefaults: CorsDefaults } {
+  const corsDefaults = { userOrigins: settings.corsOrigins, ownerOrigins: [] }
+  const cors = createCors({ ...hostsOf(settings), resources, defaults: corsDefaults })
+  return { cors, corsDefaults }
 }
 
 /** By what a host name is judged; no name in a request's `Host` is compared with a port. */

@@ -30,9 +30,9 @@ import { bindListener, type Listener } from './http/listener.ts'
 import { limitRates } from './http/rates.ts'
 import { routesOf } from './http/routes.ts'
 import { createNode, type Node } from './nodes/node.ts'
+import { startWork } from './recurring.ts'
 import { deleteOldPurges } from './resources/purge-store.ts'
 import { deletePurgedSubscriptions } from './resources/subscriptions.ts'
-import { startRoomWork } from './room-work.ts'
 import { openTls } from './tls/open.ts'
 import { createSigningKeyRing } from './tokens/signing-key-ring.ts'
 import { createSigningKeyRotation, signingTermsOf } from './tokens/signing-key-rotation.ts'
@@ -223,7 +223,7 @@ async function serve(opened: Opened): Promise<Result<Started, StartFault>> {
     log: log.log,
   })
   closers.push(() => houseKeeping.stop())
-  closers.push(await startRoomWork({ ...assembly, ...platform, db, feed, log: log.log }))
+  closers.push(...(await startWork({ ...assembly, ...platform, db, feed, log: log.log })))
   closers.push(await realtime.start([bound.https, bound.http]))
   const limited = limitRates(operations, { ...settings, ...node, ...platform })
   await serveOnAll(bound, { routes: routesOf(limited), pipeline, cors })

@@ -41,7 +41,11 @@ before(async () => {
   await sql`create table thing (resource_id uuid, thing_id integer, created_at timestamptz)`
 })
 after(() => temporary.close())
-beforeEach(() => sql`truncate usage_hour, usage_record, thing`)
+
+/** Inside of each `describe`: outside of them it would be done for the whole tier. */
+function empty() {
+  return sql`truncate usage_hour, usage_record, thing`
+}
 
 function newResourceId(): string {
   madeCount += 1
@@ -95,6 +99,8 @@ async function usageOf(resourceId: string): Promise<readonly (readonly [number, 
 }
 
 describe('what is stored', () => {
+  beforeEach(empty)
+
   test('is counted by the hour of its own instant, in the same statement', async () => {
     const [one, two] = [newResourceId(), newResourceId()]
     await store(sql, one, [hourMs - 1, hourMs, nowMs, hourMs + oneHourMs - 1, hourMs + oneHourMs])
@@ -177,6 +183,8 @@ describe('what is stored', () => {
 })
 
 describe('folding', () => {
+  beforeEach(empty)
+
   test('changes where usage stands, and not what it is', async () => {
     const ids = [newResourceId(), newResourceId(), newResourceId()]
     for (let round = 0; round < 3; round++) {
@@ -252,6 +260,8 @@ describe('folding', () => {
 })
 
 describe('the comparison', () => {
+  beforeEach(empty)
+
   const spoiled = [
     [
       'a count that is missing',
@@ -285,6 +295,8 @@ describe('the comparison', () => {
 })
 
 describe('a page of usage', () => {
+  beforeEach(empty)
+
   test('follows the one before without gaps, whatever has been folded meanwhile', async () => {
     const ids = [newResourceId(), newResourceId()]
     for (const id of ids) {
