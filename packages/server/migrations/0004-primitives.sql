@@ -113,7 +113,7 @@ create table usage_record (
   record_number bigint generated always as identity,
   -- Its beginning.
   hour timestamptz not null,
-  meter text not null check (length(meter) between 1 and 64),
+  meter text collate "C" not null check (length(meter) between 1 and 64),
   used bigint not null default 0 check (used >= 0),
   purged bigint not null default 0 check (purged >= 0),
   primary key (resource_id, record_number)
@@ -122,7 +122,7 @@ create table usage_record (
 create table usage_hour (
   resource_id uuid not null,
   hour timestamptz not null,
-  meter text not null check (length(meter) between 1 and 64),
+  meter text collate "C" not null check (length(meter) between 1 and 64),
   used bigint not null check (used >= 0),
   purged bigint not null check (purged >= 0),
   primary key (resource_id, hour, meter)

@@ -12,7 +12,6 @@ import { rotateMasterKey } from './admin/master-key-rotation.ts'
 import { endpointOf, type Reachable } from './admin/reachable.ts'
 import { reachableOpener } from './admin/reachable-opener.ts'
 import { assemble, openCanary } from './assembly.ts'
-import { startChatWork } from './chat/recurring.ts'
 import { serverLimits } from './contract/limits.ts'
 import { isDatabaseAnswering } from './database/availability.ts'
 import type { DatabaseAddress } from './database/connect.ts'
@@ -29,11 +28,12 @@ import type { Settings } from './foundation/settings.ts'
 import { houseKeepingTasks } from './house-keeping.ts'
 import { type AppOptions, serveApp } from './http/app.ts'
 import { bindListener, type Listener } from './http/listener.ts'
+import { limitRates } from './http/rates.ts'
 import { routesOf } from './http/routes.ts'
-import { startKeyWork } from './keys/recurring.ts'
 import { withFollowers } from './nodes/followers.ts'
 import { createNode, type Node } from './nodes/node.ts'
 import { nodeDatabase } from './nodes/session.ts'
+import { startWork } from './recurring.ts'
 import { openTls } from './tls/open.ts'
 import { createSigningKeyRing } from './tokens/signing-key-ring.ts'
 import { createSigningKeyRotation, signingTermsOf } from './tokens/signing-key-rotation.ts'
@@ -222,15 +222,14 @@ interface Opened extends ParleyOptions {
 async function serve(opened: Opened): Promise<Result<Started, StartFault>> {
   const { settings, platform, closers, bound, installation, log, sealer, node } = opened
   const { db, address, failed } = opened.database
-  const { publicHosts, host } = settings
-  const endpoint = endpointOf({ publicHosts, host, port: bound.https.port })
+  const endpoint = endpointOf({ ...settings, port: bound.https.port })
   const ring = createSigningKeyRing(installation.signingKeys)
-  const terms = signingTermsOf(settings)
   const { feed } = node
-  const rotation = createSigningKeyRotation({ db, feed, platform, sealer, ring, ...terms })
+  const signing = { ring, ...signingTermsOf(settings) }
+  const rotation = createSigningKeyRotation({ db, feed, platform, sealer, ...signing })
   const world = { ...opened, db, address, endpoint, ring, rotation }
   const assembly = await assemble(world)
-  const { pipeline, cors, operations, metrics, controlPlane, purger, streams } = assembly
+  const { pipeline, cors, operations, metrics, controlPlane, purger, streams, realtime } = assembly
   closers.push(() => purger.stop())
   closers.push(() => node.close())
   const joined = await node.start()
@@ -241,13 +240,13 @@ async function serve(opened: Opened): Promise<Result<Started, StartFault>> {
     log: log.log,
   })
   closers.push(() => houseKeeping.stop())
-  closers.push(await startKeyWork({ ...assembly, db, log: log.log }))
-  closers.push(await startChatWork({ ...assembly, db, feed, now: platform.now, log: log.log }))
-  const closeRealtime = await assembly.realtime.start(serversOf(bound))
-  closers.push(closeRealtime)
+  closers.push(...(await startWork({ ...assembly, ...platform, db, feed, log: log.log })))
+  closers.push(await realtime.start([bound.https, bound.http]))
   const canary = await openCanary(world, assembly)
   closers.push(async () => canary?.stop())
-  await serveOnAll(bound, { routes: routesOf(operations), pipeline, cors })
+  const nodeCount = () => node.standing().nodesCount
+  const limited = limitRates(operations, { ...settings, ...platform, nodeCount })
+  await serveOnAll(bound, { routes: routesOf(limited), pipeline, cors })
   let isStopping = false
   const isReady = async () =>
     !isStopping && node.isCurrent() && canary?.isWell() !== false && isDatabaseAnswering(db)
@@ -257,9 +256,8 @@ async function serve(opened: Opened): Promise<Result<Started, StartFault>> {
   closers.push(async () => streams.close())
   closers.push(async () => {
     isStopping = true
-    const draining = pipeline.drain(settings.stopTimeoutMs)
-    await closeRealtime()
-    const isDrained = await draining
+    const ends = [pipeline.drain(settings.stopTimeoutMs), realtime.close()] as const
+    const [isDrained] = await Promise.all(ends)
     if (!isDrained) log.log.warn({}, 'requests in flight were cut at the stop')
   })
   const openReachable = reachableOpener(endpoint, {
@@ -283,10 +281,6 @@ async function serve(opened: Opened): Promise<Result<Started, StartFault>> {
       return createNamedResource(controlPlane, asked)
     },
   })
-}
-
-function serversOf({ https, http }: BoundListeners): readonly Listener['server'][] {
-  return [https, ...(http === undefined ? [] : [http])].map(({ server }) => server)
 }
 
 async function serveOnAll(

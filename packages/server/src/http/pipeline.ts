@@ -19,7 +19,7 @@ import type { Cors } from './cors.ts'
 import type { Exchange } from './exchange.ts'
 import { type PrintedReply, printExchangeReply, writeReply } from './reply.ts'
 import { type ChosenOperation, chooseOperation } from './routes.ts'
-import { streamHeaders, writeStreamedReply } from './streamed-reply.ts'
+import { headersOf, writeStreamedReply } from './streamed-reply.ts'
 
 /** What the pipeline needs of the world. */
 export interface PipelineWorld {
@@ -251,7 +251,7 @@ function printReply(world: PipelineWorld, walk: Walk, isStopping: boolean): Prin
   return printExchangeReply(exchange, {
     status: fault?.status ?? replied?.status ?? contract?.status ?? 200,
     body: fault?.body ?? (isStreamed ? undefined : replied === undefined ? value : replied.body),
-    headers: fault?.headers ?? replied?.headers ?? (isStreamed ? streamHeaders : undefined),
+    headers: fault?.headers ?? replied?.headers ?? (isStreamed ? headersOf(contract) : undefined),
     requestId,
     contract,
     closesConnection: isStopping,
