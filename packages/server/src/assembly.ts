@@ -85,14 +85,13 @@ export interface Assembly {
 
 /** Builds the rooms. */
 export async function assemble(world: AssemblyWorld): Promise<Assembly> {
-  const { settings, platform, installation, db, node, sealer, endpoint } = world
-  const { ring, rotation } = world
+  const { settings, platform, installation, db, node, sealer, endpoint, ring, rotation } = world
   const { customIdKey } = installation
   const issuer = settings.issuer ?? endpoint.slice(0, -1)
   const keyRing = createKeyRing(installation)
   const resources = createResourceDirectory()
   for (const resource of installation.resources) resources.put(resource)
-  const { feed } = node
+  const { feed, isCurrent } = node
   const verifier = verifierOf(world, issuer)
   const openings = createOpenings()
   feed.follow(closingAfter(followResources({ db, sealer, resources, keyRing }), openings))
@@ -100,9 +99,7 @@ export async function assemble(world: AssemblyWorld): Promise<Assembly> {
   await loadCutOffs(db, verifier, platform.now())
   const metrics = createMetrics()
   metrics.watch(node.watched)
-  const { isCurrent } = node
   const streams = createRevocationStreams({ ...platform, db, feed, openings, ring, isCurrent })
-  const credentialKey = credentialKeyOf(customIdKey)
   const purger = openPurger(world, { metrics, feed })
   const checkBearer = bearerCheckOf(world)
   const { cors, corsDefaults } = corsOf(settings, resources)
@@ -127,7 +124,7 @@ export async function assemble(world: AssemblyWorld): Promise<Assembly> {
       endpointFor: controlPlane.endpointFor,
       controlPlane,
       streams,
-      credentialKey,
+      credentialKey: credentialKeyOf(customIdKey),
       corsDefaults,
       log: world.log.log,
       realtime,

@@ -12,7 +12,6 @@ import { rotateMasterKey } from './admin/master-key-rotation.ts'
 import { endpointOf, type Reachable } from './admin/reachable.ts'
 import { reachableOpener } from './admin/reachable-opener.ts'
 import { assemble, openCanary } from './assembly.ts'
-import { serverLimits } from './contract/limits.ts'
 import { isDatabaseAnswering } from './database/availability.ts'
 import type { DatabaseAddress } from './database/connect.ts'
 import { claimDataDirectory } from './database/data-directory.ts'
@@ -22,10 +21,9 @@ import type { OpenLog } from './foundation/log.ts'
 import { openSealers } from './foundation/master-key.ts'
 import type { MetricReading } from './foundation/metrics.ts'
 import type { Platform } from './foundation/platform.ts'
-import { startRecurringWork } from './foundation/recurring-work.ts'
 import type { Sealer } from './foundation/seal.ts'
 import type { Settings } from './foundation/settings.ts'
-import { houseKeepingTasks } from './house-keeping.ts'
+import { startHouseKeeping } from './house-keeping.ts'
 import { type AppOptions, serveApp } from './http/app.ts'
 import { bindListener, type Listener } from './http/listener.ts'
 import { limitRates } from './http/rates.ts'
@@ -234,11 +232,8 @@ async function serve(opened: Opened): Promise<Result<Started, StartFault>> {
   closers.push(() => node.close())
   const joined = await node.start()
   if (!joined.ok) return joined
-  const houseKeeping = await startRecurringWork({
-    tasks: houseKeepingTasks(db, { now: platform.now, turnKeys: rotation.turn }),
-    intervalMs: serverLimits.houseKeepingIntervalMs,
-    log: log.log,
-  })
+  const keeping = { now: platform.now, turnKeys: rotation.turn, log: log.log }
+  const houseKeeping = await startHouseKeeping(db, keeping)
   closers.push(() => houseKeeping.stop())
   closers.push(...(await startWork({ ...assembly, ...platform, db, feed, log: log.log })))
   closers.push(await realtime.start([bound.https, bound.http]))

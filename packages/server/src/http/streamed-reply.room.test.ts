@@ -3,7 +3,7 @@ import { createServer, get, type IncomingMessage } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { after, describe, test } from 'node:test'
 import { serverLimits } from '../contract/limits.ts'
-import { type ReplyStream, StreamedReply } from '../contract/operation.ts'
+import { type ReplyStream, StreamedReply } from '../contract/streamed-reply.ts'
 import { headersOf, writeStreamedReply } from './streamed-reply.ts'
 
 const head = { status: 200, headers: Object.entries(headersOf(undefined)).flat() }

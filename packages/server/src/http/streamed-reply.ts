@@ -1,6 +1,7 @@
 import type { ServerResponse } from 'node:http'
 import { serverLimits } from '../contract/limits.ts'
-import type { ReplyContract, StreamedReply } from '../contract/operation.ts'
+import type { ReplyContract } from '../contract/operation.ts'
+import type { StreamedReply } from '../contract/streamed-reply.ts'
 import type { PrintedReply } from './reply.ts'
 
 /** Headers of a stream: nobody on the way may keep it, or hold it back. */

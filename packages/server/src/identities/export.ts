@@ -13,12 +13,8 @@ import { Type } from '@sinclair/typebox'
 import type { Fault } from '../contract/faults.ts'
 import { printInstant } from '../contract/fields.ts'
 import { serverLimits } from '../contract/limits.ts'
-import {
-  type Operation,
-  type ReplyStream,
-  resourceOperation,
-  StreamedReply,
-} from '../contract/operation.ts'
+import { type Operation, resourceOperation } from '../contract/operation.ts'
+import { type ReplyStream, StreamedReply } from '../contract/streamed-reply.ts'
 import type { Database } from '../database/connect.ts'
 import type { Log } from '../foundation/log.ts'
 import type { Held, Holding } from './holdings.ts'
