@@ -6,7 +6,7 @@
  * snapshot: what changes meanwhile is in it as it was before or after. The last line says that it
  * is the last; where it is missing, the export broke off.
  *
- * @source GDPR articles 15 and 20; docs/decisions/0125-export-and-deletion-receipt.md
+ * @source GDPR articles 15 and 20; docs/decisions/0026-export-and-deletion-receipt.md
  */
 import { fail, ok, parseIdentityName, printIdentityName, type Result } from '@parley/protocol'
 import { Type } from '@sinclair/typebox'
