@@ -25,6 +25,7 @@ const outliving = [
   'audit_entry',
   'resource_purge',
   'revocation_event',
+  'revocation_follower',
   'usage_hour',
   'usage_record',
 ]
@@ -86,6 +87,11 @@ async function makeResource(count: number): Promise<Made> {
     select ${resourceId}, 1 + row_number() over () % ${count}::integer, identity_id, 'Attendee'
     from identity
     where resource_id = ${resourceId}`
+  await sql`
+    insert into verifier_credential
+      (resource_id, credential_id, name, secret_hash, may_be_waited_for, created_at)
+    select ${resourceId}, gen_random_uuid(), '', sha256(number::text::bytea), true, ${now}
+    from generate_series(1, ${count}::integer) as number`
   await insertSampleChat(sql, resourceId, now)
   return made
 }
@@ -187,6 +193,7 @@ const emptied = {
   resource: 0,
   room: 0,
   room_participant: 0,
+  verifier_credential: 0,
 }
 
 describe('the steps of the purge', () => {
