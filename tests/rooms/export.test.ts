@@ -105,6 +105,19 @@ describe('an export', () => {
     assert.ok(!JSON.stringify(rest).includes(ann.token))
   })
 
+  test('has the rooms on whose lists the identity stands', async () => {
+    const tenant = await world.createTenant()
+    const id = await createIdentity(tenant)
+    const path = '/rooms?api-version=2025-03-13'
+    const body = { participants: { [id]: { role: 'Presenter' } } }
+    const room = (await tenant.call({ method: 'POST', path, body })).body
+    const listed = (await linesOf(tenant, id)).filter(({ type }) => type === 'roomParticipant')
+    assert.deepEqual(
+      listed.map(({ roomId, role }) => [roomId, role]),
+      [[room.id, 'Presenter']],
+    )
+  })
+
   test('has every line, however many pages they take', async () => {
     const tenant = await world.createTenant()
     const id = await createIdentity(tenant)
@@ -152,9 +165,10 @@ describe('an export', () => {
         'chat_participant',
         'chat_receipt',
         'identity',
+        'room_participant',
       ],
     )
-    assert.equal(identityHoldings.length, 6)
+    assert.equal(identityHoldings.length, 7)
   })
 
   test('leaves out what nobody has any more', async () => {

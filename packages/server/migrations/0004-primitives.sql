@@ -228,8 +228,8 @@ create table chat_message (
   foreign key (resource_id, thread_id) references chat_thread on delete cascade
 );
 
--- The messages of an identity, for its purge.
-create index chat_message_sender on chat_message (resource_id, sender_id)
+-- The messages of an identity, for its purge, and in the order of its export.
+create index chat_message_sender on chat_message (resource_id, sender_id, thread_id, message_id)
 where kind in ('text', 'html');
 
 -- Whom a message of the system is about. Names are in rows of their own, so that they go with their

@@ -5,7 +5,13 @@
 import { chatHoldings } from './chat/holdings-store.ts'
 import { endpointHolding } from './chat/realtime/holding-store.ts'
 import type { Holding } from './identities/holdings.ts'
+import { roomHolding } from './rooms/holding-store.ts'
 import { tokenHolding } from './tokens/holding.ts'
 
 /** The holdings of every room. */
-export const identityHoldings: readonly Holding[] = [tokenHolding, ...chatHoldings, endpointHolding]
+export const identityHoldings: readonly Holding[] = [
+  tokenHolding,
+  ...chatHoldings,
+  endpointHolding,
+  roomHolding,
+]
