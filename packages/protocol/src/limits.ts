@@ -7,6 +7,7 @@ export type LimitName =
   | 'customIdCharactersMax'
   | 'signedDateSkewMsMax'
   | 'introspectedTokensMax'
+  | 'clockToleranceSecondsMax'
 
 /**
  * Limits that both sides of the wire must agree on. The server's own limits (body sizes, queue
@@ -26,4 +27,6 @@ export const limits: Readonly<Record<LimitName, number>> = {
   signedDateSkewMsMax: 5 * 60 * 1000,
   /** Tokens in one introspection request. */
   introspectedTokensMax: 1000,
+  /** How long after its expiry a verifier may still take a token for its clock's sake, seconds. */
+  clockToleranceSecondsMax: 300,
 }

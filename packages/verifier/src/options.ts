@@ -1,4 +1,4 @@
-import { isGuid } from '@parley/protocol'
+import { isGuid, limits } from '@parley/protocol'
 import { type Jwks, readKeySet, type VerificationKey } from './keys.ts'
 import { systemMonotonicNow, systemNow } from './platform.ts'
 
@@ -40,7 +40,7 @@ export interface Settings {
   readonly monotonicNow: () => number
 }
 
-const clockToleranceSecondsMax = 300
+const { clockToleranceSecondsMax } = limits
 const seenTokensDefault = 10_000
 const seenTokensLimit = 1_000_000
 

@@ -47,11 +47,14 @@ function eventColumns(db: Queries): ReturnType<typeof db> {
 }
 
 /**
- * When an event of now may be forgotten: the longest token issued before it has expired then. One
- * minute is added for the difference between the clocks of nodes.
+ * How long after the end of what it could void an event is kept, in milliseconds: for the tolerance
+ * that a verifier may have, and a minute for the difference between the clocks of nodes.
  */
+export const forgetMarginMs: number = limits.clockToleranceSecondsMax * 1000 + 60_000
+
+/** When an event of now may be forgotten: the longest token issued before it has expired then. */
 function forgetAt(nowMs: number): Date {
-  return new Date(nowMs + (limits.lifetimeMinutesMax + 1) * 60_000)
+  return new Date(nowMs + limits.lifetimeMinutesMax * 60_000 + forgetMarginMs)
 }
 
 /** The last number of the log: whatever is committed has this one or a lower one. */

@@ -1,6 +1,11 @@
 import { deletedGeneration, type RevocationEvent } from '@parley/protocol'
 import type { Queries } from '../database/connect.ts'
-import { appendCutOffs, eventFrom, type RevocationEventRow } from '../events/store.ts'
+import {
+  appendCutOffs,
+  eventFrom,
+  forgetMarginMs,
+  type RevocationEventRow,
+} from '../events/store.ts'
 
 /** A token that has not expired, live or void. */
 export interface LedgerToken {
@@ -9,11 +14,11 @@ export interface LedgerToken {
 }
 
 /**
- * What expired before this has expired on every node. Their clocks differ by a minute at most, as
- * for events that are forgotten: a token that is over here may be accepted there.
+ * What expired before this has expired everywhere. Clocks differ, and a verifier may forgive an
+ * expiry for some minutes: a token that is over here may be accepted there.
  */
 function expiredFor(nowMs: number): Date {
-  return new Date(nowMs - 60_000)
+  return new Date(nowMs - forgetMarginMs)
 }
 
 /** Which of some ids are identities of the resource. */
@@ -116,7 +121,7 @@ export async function denyTokens(
       select
         subject,
         ${deletedGeneration}::bigint as generation,
-        expires_at + interval '1 minute' as forget_at
+        expires_at + ${forgetMarginMs}::float8 * interval '1 millisecond' as forget_at
       from unnest(
         ${tokens.map(({ tokenId }) => tokenId)}::uuid[],
         ${tokens.map(({ expiresAtMs }) => new Date(expiresAtMs).toISOString())}
