@@ -10,7 +10,7 @@ import { appendChanges, listEventsAfter } from './store.ts'
 
 const nowMs = Date.parse('2026-03-01T10:30:00Z')
 const resourceId = '0199a6b2-7c00-7000-8000-000000000001'
-const forgetAt = new Date('2026-03-02T10:31:00Z')
+const forgetAt = new Date('2026-03-02T10:36:00Z')
 
 /** What a server of the version before takes for a notice, written as it is there. */
 const formerPattern =
