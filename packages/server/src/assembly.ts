@@ -80,7 +80,8 @@ export async function assemble(world: AssemblyWorld): Promise<Assembly> {
   const { feed } = node
   const verifier = verifierOf(world, issuer)
   const openings = createOpenings()
-  feed.follow(closingAfter(followResources({ db, sealer, resources, keyRing }), openings))
+  const { memory } = node
+  feed.follow(closingAfter(followResources({ memory, sealer, resources, keyRing }), openings))
   feed.follow(followSigningKeys(rotation))
   await loadCutOffs(db, verifier, platform.now())
   const metrics = createMetrics()
@@ -175,7 +176,7 @@ function verifierOf({ ring, platform, node }: AssemblyWorld, issuer: string): Sy
     now: platform.now,
   })
   ring.follow((keys) => verifier.replaceKeys({ keys }))
-  node.feed.follow(followCutOffs(verifier))
+  node.feed.follow(followCutOffs(verifier, { memory: node.memory, now: platform.now }))
   return verifier
 }
 

@@ -18,7 +18,7 @@ import type { Database } from './database/connect.ts'
 import { claimDataDirectory } from './database/data-directory.ts'
 import { type HostFacts, type OpenDatabase, openDatabase } from './database/open.ts'
 import { dropExpiredTokenPartitions, makeRoomForTokens } from './database/partitions.ts'
-import { deleteForgottenEvents, findLastSeq } from './events/store.ts'
+import { deleteForgottenEvents, findLogEnd } from './events/store.ts'
 import type { OpenLog } from './foundation/log.ts'
 import { openSealers } from './foundation/master-key.ts'
 import type { Platform } from './foundation/platform.ts'
@@ -133,8 +133,8 @@ async function start(
     if (!rotated.ok) return rotated
   }
   // Before anything is read into memory: whatever changes from here on is followed.
-  const startSeq = await findLastSeq(db)
-  const node = createNode({ address, db, platform, log, startSeq })
+  const { lastSeq: startSeq, timeline } = await findLogEnd(db)
+  const node = createNode({ address, db, platform, log, startSeq, timeline })
   const keyWorld = { db, platform, sealer, ...signingTermsOf(settings) }
   const installation = await openInstallation(keyWorld)
   if (!installation.ok) return installation
@@ -208,8 +208,8 @@ async function serve(opened: Opened): Promise<Result<Started, StartFault>> {
   const endpoint = endpointOf({ publicHosts, host, port: bound.https.port })
   const ring = createSigningKeyRing(installation.signingKeys)
   const terms = signingTermsOf(settings)
-  const { feed } = node
-  const rotation = createSigningKeyRotation({ db, feed, platform, sealer, ring, ...terms })
+  const { feed, memory } = node
+  const rotation = createSigningKeyRotation({ db, memory, feed, platform, sealer, ring, ...terms })
   const assembly = await assemble({ ...opened, db, endpoint, ring, rotation })
   const { pipeline, operations, metrics, controlPlane, purger, streams } = assembly
   closers.push(() => purger.stop())

@@ -173,8 +173,12 @@ function administrate(
   )
 }
 
-/** Replaces the signing keys, which voids every token there is. Nobody else may be at work. */
-export async function rotateAll(scene: Scene, node: FleetNode): Promise<boolean> {
+/**
+ * Replaces the signing keys, which voids every token there is. Nobody else may be at work.
+ *
+ * @returns what it was answered, and how fast.
+ */
+export async function rotateAll(scene: Scene, node: FleetNode): Promise<string> {
   const { journal } = scene
   const made = journal.made.filter(({ kind }) => kind === 'token').map(({ name }) => name)
   const tokens = made.filter((token) => !journal.voided.has(token))
@@ -183,7 +187,14 @@ export async function rotateAll(scene: Scene, node: FleetNode): Promise<boolean>
   const path = '/parley/signingKeys/:rotate'
   const request = { method: 'POST', path, body: { emergency: true } }
   const act = { cause: 'emergency rotation', tokens }
-  return voiding(journal, act, () => administrate(node, request))
+  const startedAtMs = journal.now()
+  let answered = 'nothing'
+  await voiding(journal, act, async () => {
+    const answer = await administrate(node, request)
+    if (answer !== undefined) answered = String(answer.status)
+    return answer
+  })
+  return `${answered} after ${(journal.now() - startedAtMs).toFixed()} ms`
 }
 
 /** Asks one node again and again about tokens that are void and tokens that are not. */

@@ -122,11 +122,15 @@ export async function run(cluster: Cluster): Promise<Running> {
   const first = await Promise.race([ready, supervised.exited])
   const pid = await supervised.pid
   assert.ok(first === 'ready' && pid !== undefined, lines.join('\n'))
+  let hasEnded = false
+  void supervised.exited.then(() => {
+    hasEnded = true
+  })
   return {
     ...cluster,
     pid,
     async end(signal) {
-      process.kill(pid, signal)
+      if (!hasEnded) process.kill(pid, signal)
       // Its children write to the same pipe, so this is when the last of them has gone too.
       await supervised.exited
     },

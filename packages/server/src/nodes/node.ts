@@ -2,7 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { ok, type Result } from '@parley/protocol'
 import { serverLimits } from '../contract/limits.ts'
 import { isDatabaseUnavailable } from '../database/availability.ts'
-import type { Database, DatabaseAddress } from '../database/connect.ts'
+import type { Database, DatabaseAddress, Queries } from '../database/connect.ts'
 import { createFeed, type Feed } from '../events/feed.ts'
 import { parseNotice } from '../events/model.ts'
 import { findLastSeq, listEventsAfter } from '../events/store.ts'
@@ -10,21 +10,30 @@ import { createTail, type Tail } from '../events/tail.ts'
 import type { Log } from '../foundation/log.ts'
 import type { Platform } from '../foundation/platform.ts'
 import { type Confirmations, createConfirmations } from './confirmation.ts'
+import { createHope } from './hope.ts'
 import {
   createPace,
   createWatch,
   type Instant,
   isLeaseHeld,
+  isSameLog,
   type LeaseTerms,
   leaseTerms,
+  type Pace,
   type Watch,
 } from './model.ts'
-import { openSession, type Session, type SessionFault } from './session.ts'
-import { deleteNode, insertNode, renewNode, reportApplied } from './store.ts'
+import { type Backend, openSession, type Session, type SessionFault } from './session.ts'
+import { deleteNode, endBackend, insertNode, renewNode, reportApplied } from './store.ts'
 
 /** This process among those that share a database. */
 export interface Node {
   readonly feed: Feed
+  /**
+   * Where what is kept in memory is read from: the connection by which the lease is held, so that
+   * work of others, which may wait for a lock while it has every connection of the pool, cannot
+   * keep this node behind the log.
+   */
+  readonly memory: () => Queries
   /**
    * Whether this node may accept tokens at this moment. Ask right before each verdict, in the same
    * turn: what was true before a pause is not true after it.
@@ -51,17 +60,21 @@ export interface NodeOptions {
   readonly log: Log
   /** Everything in memory was read after the log had reached this number. */
   readonly startSeq: number
+  /** Of the log that this is a number of. Absent: memory is read again before this node joins. */
+  readonly timeline?: string
   /** Default: `leaseTerms`. */
   readonly terms?: LeaseTerms
 }
 
 /** Pauses between attempts to open a session, in milliseconds. */
-const reconnectPausesMs = [20, 50, 100, 200, 500, 1000]
+const reconnectPausesMs = [20, 50, 100, 200]
 
 /** What the parts of a node share. */
 interface Life extends NodeOptions {
   readonly terms: LeaseTerms
   readonly tail: Tail
+  /** Of the log that memory was read by. */
+  timeline: string
   session: Session | undefined
   /** The row that is the lease; `undefined` when there is none. */
   nodeId: string | undefined
@@ -76,13 +89,18 @@ interface Life extends NodeOptions {
 export function createNode(options: NodeOptions): Node {
   const { db, platform, log, terms = leaseTerms } = options
   const { monotonicNow } = platform
+  const memory = () => life.session?.db ?? db
   const tail = createTail({
     startSeq: options.startSeq,
-    readPage: (afterSeq, eventsMax) => listEventsAfter(db, afterSeq, eventsMax),
+    readPage: (afterSeq, eventsMax) => listEventsAfter(memory(), afterSeq, eventsMax),
     onFailure: (error) => log.error({ err: error }, 'events could not be applied; tried again'),
   })
-  const life: Life = { ...options, terms, tail, ...noLease, session: undefined, isClosing: false }
+  const life: Life = {
+    ...{ timeline: '', ...options, ...noLease, terms, tail },
+    ...{ session: undefined, isClosing: false },
+  }
   const watch = createWatch(terms.leaseMs)
+  const pace = createPace(terms.leaseMs, monotonicNow)
   const confirmations = createConfirmations({
     session: () => life.session,
     nodeId: () => life.nodeId,
@@ -98,15 +116,20 @@ export function createNode(options: NodeOptions): Node {
   const { whenTrue, look } = createHope(isCurrent)
   tail.onApplied(look)
   tail.onApplied(createReport(life))
-  const round = createRound(life, { watch, confirmations, onLease: look })
+  const round = createRound(life, { watch, pace, confirmations, onLease: look })
   return {
     feed: createFeed({ tail, confirm: confirmations.confirm, now: platform.now }),
+    memory,
     isCurrent,
     whenCurrent: whenTrue,
     async start() {
       const first = await openSessionOf(life)
       if (!first.ok) return first
-      const stay = createStay(life, { round, onSession: watch.clear })
+      const onSession = () => {
+        watch.clear()
+        pace.clear()
+      }
+      const stay = createStay(life, { round, onSession })
       void stay(first.value)
       const isHere = await whenTrue(serverLimits.joinTimeoutMs)
       if (!isHere) throw new Error('this node could not join the others')
@@ -134,13 +157,14 @@ function createRound(
   life: Life,
   parts: {
     readonly watch: Watch
+    readonly pace: Pace
     readonly confirmations: Confirmations
     readonly onLease: () => void
   },
 ): (session: Session) => Promise<void> {
-  const { tail, log, terms } = life
+  const { tail, log } = life
   const { monotonicNow } = life.platform
-  const pace = createPace(terms.leaseMs, monotonicNow)
+  const { pace } = parts
   const learn = (lastSeq: number) => {
     tail.reach(lastSeq)
     pace.note({ lastSeq, appliedSeq: tail.appliedSeq() })
@@ -161,6 +185,10 @@ function createRound(
     return true
   }
   return async (session) => {
+    if (tail.isStartingAgain()) {
+      tail.reach(0)
+      return
+    }
     if (pace.isStalled(tail.appliedSeq(), monotonicNow())) {
       learn(await findLastSeq(session.db))
       return
@@ -189,11 +217,23 @@ const noLease = {
   isAlone: false,
 } as const
 
-function openSessionOf(life: Life): Promise<Result<Session, SessionFault>> {
-  return openSession(life.address, (text) => {
+/** Opens a session, and turns to the log that it shows if that is another one. */
+async function openSessionOf(life: Life): Promise<Result<Session, SessionFault>> {
+  const { tail, timeline } = life
+  const appliedSeq = tail.appliedSeq()
+  const opened = await openSession(life.address, (text) => {
     const batch = parseNotice(text)
-    if (batch !== undefined) life.tail.offer(batch)
+    if (batch !== undefined) tail.offer(batch)
   })
+  if (!opened.ok) return opened
+  const { logEnd } = opened.value
+  if (isSameLog({ timeline, appliedSeq }, logEnd)) return opened
+  const told = { formerTimeline: timeline, appliedSeq, ...logEnd }
+  life.log.warn(told, 'the log is another one; memory is read again')
+  Object.assign(life, noLease)
+  life.timeline = logEnd.timeline
+  tail.startAgain(logEnd.lastSeq)
+  return opened
 }
 
 /** Renews until the node is closed, over one session after the other. */
@@ -205,10 +245,14 @@ function createStay(
   },
 ): (first: Session) => Promise<void> {
   const { terms, log } = life
+  let left: Backend | undefined
   const renewWhileOpen = async (session: Session) => {
     while (session.isOpen() && !life.isClosing) {
       // Where a connection hangs, the answer would come when nobody can use it any more.
-      const hung = setTimeout(() => void session.close(), 2 * terms.leaseMs)
+      const hung = setTimeout(() => {
+        left = session.backend
+        void session.close()
+      }, 2 * terms.leaseMs)
       const next = delay(terms.renewalMs)
       try {
         await acts.round(session)
@@ -224,7 +268,10 @@ function createStay(
     for (let attempt = 0; !life.isClosing; attempt++) {
       await delay(reconnectPausesMs[Math.min(attempt, reconnectPausesMs.length - 1)])
       const opened = await openSessionOf(life).catch(() => undefined)
-      if (opened?.ok === true) return opened.value
+      if (opened?.ok !== true) continue
+      if (left !== undefined) await endBackend(opened.value.db, left).catch(() => undefined)
+      left = undefined
+      return opened.value
     }
     return undefined
   }
@@ -261,30 +308,4 @@ function createReport(life: Life): () => void {
     if (life.tail.appliedSeq() > appliedSeq) void report()
   }
   return () => void report()
-}
-
-/** Lets many wait for something to be true, each so long as it likes. */
-function createHope(isTrue: () => boolean): {
-  readonly whenTrue: (timeoutMs: number) => Promise<boolean>
-  /** To be called whenever it may have become true. */
-  readonly look: () => void
-} {
-  const hoping = new Set<() => void>()
-  return {
-    whenTrue(timeoutMs) {
-      if (isTrue()) return Promise.resolve(true)
-      return new Promise((resolve) => {
-        const settle = () => {
-          clearTimeout(timer)
-          hoping.delete(settle)
-          resolve(isTrue())
-        }
-        const timer = setTimeout(settle, timeoutMs)
-        hoping.add(settle)
-      })
-    },
-    look() {
-      if (hoping.size > 0 && isTrue()) for (const settle of hoping) settle()
-    },
-  }
 }

@@ -5,6 +5,8 @@ import {
   type Database,
   type DatabaseAddress,
 } from '../database/connect.ts'
+import { findLogEnd, type LogEnd } from '../events/store.ts'
+import { findBackend } from './store.ts'
 
 /**
  * The one connection over which a node hears of events, renews its lease and watches the others.
@@ -18,7 +20,17 @@ export interface Session {
   /** Settles when the connection has ended. */
   readonly ended: Promise<void>
   readonly isOpen: () => boolean
+  /** The log behind it, as it was when the connection was opened. */
+  readonly logEnd: LogEnd
+  /** What works for it in the database. */
+  readonly backend: Backend
   readonly close: () => Promise<void>
+}
+
+/** A process of the database; the instant tells it from a later one of the same number. */
+export interface Backend {
+  readonly pid: number
+  readonly startedAt: string
 }
 
 /** A server from before there were nodes works on this database, and must do so alone. */
@@ -96,9 +108,12 @@ export async function openSession(
       return fail(databaseInUse)
     }
     await db.unsafe(`listen ${channel}`)
+    // After that: what is committed from here on is heard of.
+    const logEnd = await findLogEnd(db)
+    const backend = await findBackend(db)
+    return ok({ db, ended, isOpen: () => isOpen, logEnd, backend, close })
   } catch (error) {
     await close()
     throw error
   }
-  return ok({ db, ended, isOpen: () => isOpen, close })
 }
