@@ -27,6 +27,7 @@ const walkerCount = 6
 const busyMs = 1000
 
 const complaintsShown = 20
+const logLinesShown = 40
 
 /** Within the five minutes for which a signature is good; the third one runs 5 % fast as well. */
 const skews: readonly (Skew | undefined)[] = [
@@ -71,6 +72,10 @@ describe(`three servers under faults, seed ${seed}, ${minutes} min`, () => {
     )
     const complaints = complaintsAbout(journal, leaseTerms.leaseMs + busyMs)
     const lost = lostOf(journal, left)
+    for (const { name, server } of nodes) {
+      const lines = server.stderr().split('\n').slice(-logLinesShown)
+      said.push('', name, ...lines.map((line) => line.slice(0, 250)))
+    }
     for (const [what, found] of Object.entries({ ...complaints, lost })) {
       const some = found.slice(0, complaintsShown).join('\n')
       assert.equal(found.length, 0, `${what}, ${found.length} times\n${some}\n${said.join('\n')}`)

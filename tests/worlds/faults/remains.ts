@@ -37,7 +37,10 @@ async function untilItAnswers(node: FleetNode): Promise<void> {
   for (;;) {
     const answer = await ask(node, {}, request)
     if (answer?.status === 200) return
-    assert.ok(performance.now() < deadlineAt, `${node.name}: ${answer?.status} ${answer?.text}`)
+    assert.ok(
+      performance.now() < deadlineAt,
+      `${node.name}: ${answer?.status}\n${node.server.stderr().slice(-12000)}`,
+    )
     await delay(50)
   }
 }
