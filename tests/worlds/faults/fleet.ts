@@ -23,8 +23,11 @@ export interface FleetNode {
   readonly accessKey: Buffer
   readonly kill: () => Promise<unknown>
   readonly start: () => Promise<void>
-  /** Sets its wall clock, where its clock can be set: seconds that it is ahead. */
-  readonly step: (aheadSeconds: number) => void
+  /**
+   * Sets its wall clock: seconds that it is ahead. Absent where that cannot be done, as for a
+   * monotonic clock, which must not go back: Node ends the process that sees it.
+   */
+  readonly step: ((aheadSeconds: number) => void) | undefined
 }
 
 /** What makes the clock of a node another one than that of this machine. */
@@ -67,6 +70,10 @@ export async function startFleetNode(asked: {
         ...(asked.skew === undefined ? {} : clockOf(asked.skew, clockFile)),
       },
     })
+  const step = (aheadSeconds: number) => {
+    const sign = aheadSeconds < 0 ? '-' : '+'
+    writeFileSync(clockFile, `${sign}${Math.abs(aheadSeconds)}`)
+  }
   const server = await launch()
   const node: FleetNode = {
     name: asked.name,
@@ -75,10 +82,7 @@ export async function startFleetNode(asked: {
     async start() {
       node.server = await launch()
     },
-    step(aheadSeconds) {
-      const sign = aheadSeconds < 0 ? '-' : '+'
-      writeFileSync(clockFile, `${sign}${Math.abs(aheadSeconds)}`)
-    },
+    step: asked.skew?.isMonotonic === false ? step : undefined,
   }
   return node
 }

@@ -108,7 +108,7 @@ function draw(world: Breakable, chance: Chance): Fault {
     () => onLine('hold from the database', () => line.hold('to-client')),
     () => cutting(node, chance, lastsMs),
     () => restarting(world, chance),
-    () => stepping(node, chance),
+    () => (node.step === undefined ? killing(node, lastsMs) : stepping(node, chance)),
   ] as const
   return chance.pick(faults)()
 }
@@ -176,7 +176,7 @@ function stepping(node: FleetNode, chance: Chance): Fault {
   return {
     ...{ name: `set the clock to ${aheadSeconds} s`, hits: [node], lastsMs: 1500 },
     begin: async () => {
-      node.step(aheadSeconds)
+      node.step?.(aheadSeconds)
       return async () => undefined
     },
   }

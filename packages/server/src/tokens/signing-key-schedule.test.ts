@@ -76,7 +76,7 @@ describe('the schedule of signing keys', () => {
 
   test('lets an announced key take over at its instant and not before', () => {
     const signer = key('a', noonMs - signsForMs)
-    const next = key('b', noonMs)
+    const next = key('b', noonMs, { createdAtMs: noonMs - dayMs })
     assert.equal(stepsDue([next, signer], { ...terms, nowMs: noonMs - 1 }).signer, signer)
     const steps = stepsDue([next, signer], terms)
     assert.deepEqual(steps, { ...nothing, signer: next, replaced: ['a'] })
