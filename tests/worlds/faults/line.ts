@@ -106,6 +106,6 @@ function obey({ client, server }: Connection, held: Held | undefined): void {
 function join(from: Socket, to: Socket): void {
   from.on('data', (chunk) => to.write(chunk))
   from.on('end', () => to.end())
-  from.on('error', () => to.destroy())
+  from.on('error', () => (to.remoteAddress === undefined ? to.destroy() : to.resetAndDestroy()))
   from.on('close', () => to.destroySoon())
 }

@@ -166,15 +166,21 @@ function openPool(options: ConnectOptions): Result<Database, DatabaseUrlInvalid>
   }
   try {
     if (!/^postgres(ql)?:\/\//.test(address.url)) return fail(urlInvalid)
-    // Whatever the URL says: nothing here can be done on a standby, and the library lets one pass
-    // that is asked for as `read-write` (3.4.9, `tryNext` looks at the default of transactions).
-    const onPrimary = { ...pool, target_session_attrs: 'primary' as const }
-    return ok(postgres(...splitHost(address.url, onPrimary)))
+    return ok(postgres(...splitHost(address.url, { ...pool, ...choiceAmong(address.url) })))
   } catch (error) {
     // The library reads the URL at once. What it throws repeats the text, and so the password.
     if (error instanceof Error) return fail(urlInvalid)
     throw error
   }
+}
+
+/**
+ * Of several hosts one is worked on that is no standby, whatever the URL says: the library lets a
+ * standby pass that is asked for as `read-write` (3.4.9, `tryNext` looks at a default). Of a single
+ * host it would ask without a pause until that is promoted; a node finds out by itself there.
+ */
+function choiceAmong(url: string): { readonly target_session_attrs?: 'primary' } {
+  return /^[^/]+\/\/[^/?]*,/.test(url) ? { target_session_attrs: 'primary' } : {}
 }
 
 /**
