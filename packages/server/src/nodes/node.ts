@@ -22,8 +22,9 @@ import {
   type Pace,
   type Watch,
 } from './model.ts'
+import { createReport } from './report.ts'
 import { type Backend, openSession, type Session, type SessionFault } from './session.ts'
-import { deleteNode, endBackend, insertNode, renewNode, reportApplied } from './store.ts'
+import { deleteNode, endBackend, insertNode, renewNode } from './store.ts'
 
 /** This process among those that share a database. */
 export interface Node {
@@ -75,6 +76,8 @@ interface Life extends NodeOptions {
   readonly tail: Tail
   /** Of the log that memory was read by. */
   timeline: string
+  /** The pool before the first session; one that has ended refuses, where the pool might hang. */
+  memory: Queries
   session: Session | undefined
   /** The row that is the lease; `undefined` when there is none. */
   nodeId: string | undefined
@@ -89,7 +92,7 @@ interface Life extends NodeOptions {
 export function createNode(options: NodeOptions): Node {
   const { db, platform, log, terms = leaseTerms } = options
   const { monotonicNow } = platform
-  const memory = () => life.session?.db ?? db
+  const memory = () => life.memory
   const tail = createTail({
     startSeq: options.startSeq,
     readPage: (afterSeq, eventsMax) => listEventsAfter(memory(), afterSeq, eventsMax),
@@ -97,7 +100,7 @@ export function createNode(options: NodeOptions): Node {
   })
   const life: Life = {
     ...{ timeline: '', ...options, ...noLease, terms, tail },
-    ...{ session: undefined, isClosing: false },
+    ...{ memory: db, session: undefined, isClosing: false },
   }
   const watch = createWatch(terms.leaseMs)
   const pace = createPace(terms.leaseMs, monotonicNow)
@@ -217,7 +220,7 @@ const noLease = {
   isAlone: false,
 } as const
 
-/** Opens a session, and turns to the log that it shows if that is another one. */
+/** Opens a session, reads memory by it, and turns to the log that it shows if that is another. */
 async function openSessionOf(life: Life): Promise<Result<Session, SessionFault>> {
   const { tail, timeline } = life
   const appliedSeq = tail.appliedSeq()
@@ -226,7 +229,8 @@ async function openSessionOf(life: Life): Promise<Result<Session, SessionFault>>
     if (batch !== undefined) tail.offer(batch)
   })
   if (!opened.ok) return opened
-  const { logEnd } = opened.value
+  const { logEnd, db } = opened.value
+  life.memory = db
   if (isSameLog({ timeline, appliedSeq }, logEnd)) return opened
   const told = { formerTimeline: timeline, appliedSeq, ...logEnd }
   life.log.warn(told, 'the log is another one; memory is read again')
@@ -287,25 +291,4 @@ function createStay(
       session = await reopen()
     }
   }
-}
-
-/** Says at once how far this node is, one statement at a time; a renewal makes up for the rest. */
-function createReport(life: Life): () => void {
-  let isReporting = false
-  const report = async () => {
-    const { session, nodeId, isAlone } = life
-    if (isReporting || session === undefined || nodeId === undefined || isAlone) return
-    isReporting = true
-    const appliedSeq = life.tail.appliedSeq()
-    try {
-      await reportApplied(session.db, { nodeId, appliedSeq })
-    } catch {
-      // The session is about to be opened anew.
-      return
-    } finally {
-      isReporting = false
-    }
-    if (life.tail.appliedSeq() > appliedSeq) void report()
-  }
-  return () => void report()
 }
