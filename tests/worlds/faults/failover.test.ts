@@ -1,6 +1,6 @@
 /**
- * Three servers on a primary with a standby: the primary is killed while clients revoke, the standby
- * is promoted, and the servers go on by themselves.
+ * Three servers on a primary with a standby: the primary is killed while clients revoke, the
+ * standby is promoted, and the servers go on by themselves.
  */
 import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'

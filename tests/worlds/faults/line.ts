@@ -41,7 +41,7 @@ export async function layLine(path: string): Promise<Line> {
   let isRefused = false
   const cut = () => {
     for (const { client, server } of connections) {
-      client.resetAndDestroy()
+      reset(client)
       server.destroy()
     }
     connections.clear()
@@ -106,6 +106,13 @@ function obey({ client, server }: Connection, held: Held | undefined): void {
 function join(from: Socket, to: Socket): void {
   from.on('data', (chunk) => to.write(chunk))
   from.on('end', () => to.end())
-  from.on('error', () => (to.remoteAddress === undefined ? to.destroy() : to.resetAndDestroy()))
+  from.on('error', () => reset(to))
   from.on('close', () => to.destroySoon())
+}
+
+/** Only TCP has resets; and Node leaves a socket open that is reset after its end was sent. */
+function reset(socket: Socket): void {
+  const canReset = socket.remoteAddress !== undefined && !socket.writableEnded
+  if (canReset) socket.resetAndDestroy()
+  else socket.destroy()
 }

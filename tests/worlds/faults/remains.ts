@@ -8,7 +8,7 @@ import type { Remains } from './history.ts'
 import { ask, useAt } from './journal.ts'
 import type { Running } from './postgres-server.ts'
 
-/** Asks every node about every token, the last of them fresh from its start; reads what is stored. */
+/** Asks every node about every token, one of them fresh from its start; reads what is stored. */
 export async function readRemains(scene: Scene, running: Running): Promise<Remains> {
   const { journal, nodes } = scene
   const [fresh] = nodes

@@ -107,8 +107,8 @@ export function stepsDue(keys: readonly ScheduledKey[], terms: ScheduleTerms): S
 }
 
 /**
- * Whether the time of a key has come. One that was made to sign at once does so everywhere: after an
- * emergency it is the only one, and the clock of another node may be behind that of its maker.
+ * Whether the time of a key has come. One that was made to sign at once does so everywhere: after
+ * an emergency it is the only one, and the clock of another node may be behind that of its maker.
  */
 function hasBegun({ createdAtMs, signsFromMs }: ScheduledKey, nowMs: number): boolean {
   return signsFromMs <= createdAtMs || signsFromMs <= nowMs
