@@ -29,6 +29,8 @@ export interface FaultWorld {
 const steps = [
   'greet',
   'find-last',
+  'find-end',
+  'end-backend',
   'snapshot',
   'read-keys',
   'read-log',
@@ -59,6 +61,15 @@ function standStill(world: FaultWorld, place: Place): void {
   const { chance } = world
   const forMs = chance.happens(0.3) ? chance.between(5, 100) : chance.between(100, 2500)
   place.machine().pause(leftOf(world, forMs), world.isSleepy && chance.happens(0.4))
+}
+
+/** Finds the database when others have gone on with it. */
+function comeLate(world: FaultWorld, downForMs: number): void {
+  const { chance, network, timeline } = world
+  const machine = placeOf(world).machine()
+  network.cutOff(machine)
+  const forMs = leftOf(world, downForMs + chance.between(200, 1500))
+  timeline.after(forMs, () => network.letIn(machine, false))
 }
 
 /** No fault outlasts the healing. */
@@ -104,6 +115,15 @@ const faults: readonly (readonly [weight: number, Fault])[] = [
     },
   ],
   [2, ({ database }, forMs) => database.crash(forMs)],
+  [2, ({ database }, forMs) => database.failOver(forMs)],
+  [
+    3,
+    (world) => {
+      const forMs = leftOf(world, world.chance.between(1100, 1800))
+      world.database.failOver(forMs)
+      comeLate(world, forMs)
+    },
+  ],
   [2, ({ database }, forMs) => database.stall(forMs)],
   [3, (world) => placeOf(world).stop()],
   [

@@ -65,7 +65,10 @@ function openPlace(options: FleetOptions, name: string): Place {
       history.noteApplied(event, before, born.name)
       before = event
     }
-    const world = { machine: born, network, trace, now: timeline.now, onApplied }
+    const onReloaded = () => {
+      before = undefined
+    }
+    const world = { machine: born, network, trace, now: timeline.now, onApplied, onReloaded }
     startServer(world).then(
       (started) => {
         if (machine === born && born.isAlive()) server = started

@@ -31,7 +31,7 @@ import { followResources } from './keys/following.ts'
 import { createKeyRing, type KeyRing } from './keys/key-ring.ts'
 import { type ActiveAccessKey, activeAccessKey } from './keys/model.ts'
 import { createOverlapWatch, type OverlapWatch } from './keys/overlaps.ts'
-import type { Node } from './nodes/node.ts'
+import type { OpenNode } from './nodes/open.ts'
 import { operationsOf } from './operations.ts'
 import { purgeSteps } from './purge-steps.ts'
 import { createResourceDirectory, type ResourceDirectory } from './resources/directory.ts'
@@ -52,7 +52,7 @@ export interface AssemblyWorld {
   readonly log: OpenLog
   readonly db: Database
   readonly address: DatabaseAddress
-  readonly node: Node
+  readonly node: OpenNode
   readonly sealer: Sealer
   readonly installation: Installation
   /** The signing keys, and what changes them. */
@@ -95,7 +95,8 @@ export async function assemble(world: AssemblyWorld): Promise<Assembly> {
   const { feed } = node
   const verifier = verifierOf(world, issuer)
   const openings = createOpenings()
-  feed.follow(closingAfter(followResources({ db, sealer, resources, keyRing }), openings))
+  const { memory } = node
+  feed.follow(closingAfter(followResources({ memory, sealer, resources, keyRing }), openings))
   feed.follow(followSigningKeys(rotation))
   await loadCutOffs(db, verifier, platform.now())
   const metrics = createMetrics()
@@ -240,7 +241,8 @@ function verifierOf({ ring, platform, node }: AssemblyWorld, issuer: string): Sy
     now: platform.now,
   })
   ring.follow((keys) => verifier.replaceKeys({ keys }))
-  node.feed.follow(followCutOffs(verifier))
+  const reload = () => loadCutOffs(node.memory(), verifier, platform.now())
+  node.feed.follow(followCutOffs(verifier, reload))
   return verifier
 }
 

@@ -18,7 +18,6 @@ import { isDatabaseAnswering } from './database/availability.ts'
 import type { DatabaseAddress } from './database/connect.ts'
 import { claimDataDirectory } from './database/data-directory.ts'
 import { type HostFacts, type OpenDatabase, openDatabase } from './database/open.ts'
-import { findLastSeq } from './events/store.ts'
 import type { OpenLog } from './foundation/log.ts'
 import { openSealers } from './foundation/master-key.ts'
 import type { MetricReading } from './foundation/metrics.ts'
@@ -31,9 +30,7 @@ import { type AppOptions, serveApp } from './http/app.ts'
 import { bindListener, type Listener } from './http/listener.ts'
 import { routesOf } from './http/routes.ts'
 import { startKeyWork } from './keys/recurring.ts'
-import { withFollowers } from './nodes/followers.ts'
-import { createNode, type Node } from './nodes/node.ts'
-import { nodeDatabase } from './nodes/session.ts'
+import { type OpenNode, openNode } from './nodes/open.ts'
 import { openTls } from './tls/open.ts'
 import { createSigningKeyRing } from './tokens/signing-key-ring.ts'
 import { createSigningKeyRotation, signingTermsOf } from './tokens/signing-key-rotation.ts'
@@ -147,9 +144,7 @@ async function start(
     if (!rotated.ok) return rotated
   }
   // Before anything is read into memory: whatever changes from here on is followed.
-  const startSeq = await findLastSeq(db)
-  const own = createNode({ database: nodeDatabase(address), platform, log, startSeq })
-  const node = withFollowers(own, { db, platform, log })
+  const node = await openNode({ db, address, platform, log })
   const keyWorld = { db, platform, sealer, ...signingTermsOf(settings) }
   const installation = await openInstallation(keyWorld)
   if (!installation.ok) return installation
@@ -213,7 +208,7 @@ interface Opened extends ParleyOptions {
   readonly dataDir: string
   readonly closers: Closers
   readonly database: OpenDatabase
-  readonly node: Node
+  readonly node: OpenNode
   readonly bound: BoundListeners
   readonly installation: Installation
   readonly sealer: Sealer
@@ -226,8 +221,8 @@ async function serve(opened: Opened): Promise<Result<Started, StartFault>> {
   const endpoint = endpointOf({ publicHosts, host, port: bound.https.port })
   const ring = createSigningKeyRing(installation.signingKeys)
   const terms = signingTermsOf(settings)
-  const { feed } = node
-  const rotation = createSigningKeyRotation({ db, feed, platform, sealer, ring, ...terms })
+  const { feed, memory } = node
+  const rotation = createSigningKeyRotation({ db, memory, feed, platform, sealer, ring, ...terms })
   const world = { ...opened, db, address, endpoint, ring, rotation }
   const assembly = await assemble(world)
   const { pipeline, cors, operations, metrics, controlPlane, purger, streams } = assembly

@@ -17,12 +17,14 @@ import {
   createWatch,
   type Instant,
   isLeaseHeld,
+  isSameLog,
   type LeaseTerms,
   leaseLeftMs,
   leaseTerms,
+  type Pace,
   type Watch,
 } from './model.ts'
-import type { NodeDatabase, Session, SessionFault } from './port.ts'
+import type { Backend, NodeDatabase, Session, SessionFault } from './port.ts'
 import { createReport } from './report.ts'
 
 /** This process among those that share a database. */
@@ -66,6 +68,8 @@ export interface NodeOptions {
   readonly log: Pick<Log, 'warn' | 'error'>
   /** Everything in memory was read after the log had reached this number. */
   readonly startSeq: number
+  /** Of the log that this is a number of. Absent: memory is read again before this node joins. */
+  readonly timeline?: string
   /** Default: `leaseTerms`. */
   readonly terms?: LeaseTerms
   /** Default: those of this process. */
@@ -76,7 +80,7 @@ export interface NodeOptions {
  * Pauses between attempts to open a session, in milliseconds. With a longer one at the end, a node
  * would refuse for more than a lease after the database has come back.
  */
-const reconnectPausesMs = [20, 50, 100, 200, 400]
+const reconnectPausesMs = [20, 50, 100, 200]
 
 type Mutable<Facts> = { -readonly [Name in keyof Facts]: Facts[Name] }
 
@@ -86,6 +90,8 @@ interface Life extends NodeOptions, Mutable<NodeStanding> {
   readonly timers: Timers
   readonly tail: Tail
   readonly clock: DatabaseClock
+  /** Of the log that memory was read by. */
+  timeline: string
   session: Session | undefined
   /** The row that is the lease; `undefined` when there is none. */
   nodeId: string | undefined
@@ -106,12 +112,13 @@ export function createNode(options: NodeOptions): Node {
   })
   const clock = createDatabaseClock()
   const life: Life = {
-    ...{ ...options, terms, timers, tail, clock, ...noLease },
+    ...{ timeline: '', ...options, terms, timers, tail, clock, ...noLease },
     listeners: [],
     session: undefined,
     isClosing: false,
   }
   const watch = createWatch(terms.leaseMs)
+  const pace = createPace(terms.leaseMs, monotonicNow)
   const confirmations = createConfirmations({
     session: () => life.session,
     nodeId: () => life.nodeId,
@@ -129,7 +136,7 @@ export function createNode(options: NodeOptions): Node {
   const measures = createMeasures({ tail, clock, life, leaseLeftMs: leftOf(life), monotonicNow })
   tail.onApplied(look)
   tail.onApplied(createReport(life))
-  const round = createRound(life, { watch, confirmations, onLease: look })
+  const round = createRound(life, { watch, pace, confirmations, onLease: look })
   return {
     feed: createFeed({ tail, confirm: measures.timed(confirmations.confirm), now: platform.now }),
     standing: () => life,
@@ -143,6 +150,7 @@ export function createNode(options: NodeOptions): Node {
       const onSession = () => {
         watch.clear()
         clock.clear()
+        pace.clear()
       }
       const stay = createStay(life, { round, onSession })
       void stay(first.value)
@@ -178,13 +186,14 @@ function createRound(
   life: Life,
   parts: {
     readonly watch: Watch
+    readonly pace: Pace
     readonly confirmations: Confirmations
     readonly onLease: () => void
   },
 ): (session: Session) => Promise<void> {
-  const { tail, log, terms } = life
+  const { tail, log } = life
   const { monotonicNow } = life.platform
-  const pace = createPace(terms.leaseMs, monotonicNow)
+  const { pace } = parts
   const learn = (lastSeq: number) => {
     tail.reach(lastSeq)
     pace.note({ lastSeq, appliedSeq: tail.appliedSeq() })
@@ -207,6 +216,10 @@ function createRound(
   }
   return async (session) => {
     await askClock(life, session)
+    if (tail.isStartingAgain()) {
+      tail.reach(0)
+      return
+    }
     if (pace.isStalled(tail.appliedSeq(), monotonicNow())) {
       learn(await session.findLastSeq())
       return
@@ -252,15 +265,27 @@ const noLease = {
   isEldest: false,
 } as const
 
-function openSessionOf(life: Life): Promise<Result<Session, SessionFault>> {
+/** Opens a session, and turns to the log that it shows if that is another one. */
+async function openSessionOf(life: Life): Promise<Result<Session, SessionFault>> {
+  const { tail, timeline } = life
+  const appliedSeq = tail.appliedSeq()
   let appended: AppendedNotice | undefined
-  return life.database.openSession((text) => {
+  const opened = await life.database.openSession((text) => {
     const batch = parseNotice(text, appended)
     if (batch !== undefined) return life.tail.offer(batch)
     const instant = parseAppendedNotice(text)
     appended = instant ?? appended
     if (instant === undefined) for (const listener of life.listeners) listener(text)
   })
+  if (!opened.ok) return opened
+  const { logEnd } = opened.value
+  if (isSameLog({ timeline, appliedSeq }, logEnd)) return opened
+  const told = { formerTimeline: timeline, appliedSeq, ...logEnd }
+  life.log.warn(told, 'the log is another one; memory is read again')
+  Object.assign(life, noLease)
+  life.timeline = logEnd.timeline
+  tail.startAgain(logEnd.lastSeq)
+  return opened
 }
 
 /** Renews until the node is closed, over one session after the other. */
@@ -272,10 +297,19 @@ function createStay(
   },
 ): (first: Session) => Promise<void> {
   const { terms, timers, log } = life
+  const left = new Set<Backend>()
+  // Before any renewal over the same session, which would wait for the lock of the last one.
+  const endLeft = (session: Session) => {
+    const forget = (backend: Backend) => () => void left.delete(backend)
+    for (const one of left) session.endBackend(one).then(forget(one), () => undefined)
+  }
   const renewWhileOpen = async (session: Session) => {
     while (session.isOpen() && !life.isClosing) {
       // Where a connection hangs, the answer would come when nobody can use it any more.
-      const giveUp = () => void session.close()
+      const giveUp = () => {
+        left.add(session.backend)
+        void session.close()
+      }
       const stopWaiting = timers.callAfter(2 * terms.leaseMs, giveUp)
       const next = pauseFor(timers, terms.renewalMs)
       try {
@@ -301,6 +335,7 @@ function createStay(
     for (let session: Session | undefined = first; session !== undefined; ) {
       life.session = session
       acts.onSession()
+      endLeft(session)
       await renewWhileOpen(session)
       await session.close()
       if (life.isClosing) return
