@@ -8,7 +8,7 @@
 import type { AccessKeySlot, RevocationEvent, SubjectKind } from '@parley/protocol'
 import type { LogEvent } from '@parley/server/events/model'
 import { resourceId } from '../vectors/press.ts'
-import { nameOf, type SimulatedDatabase } from './database.ts'
+import { nameOf, type SimulatedDatabase, type Stored } from './database.ts'
 import { printEvent, type Said, type Voided } from './server.ts'
 import { lastSeqOf } from './statements.ts'
 import type { Grant } from './tokens.ts'
@@ -90,6 +90,10 @@ function answeredBefore(
   )[0]
 }
 
+function isLiveBy(cutOffs: Stored['cutOffs'], used: Used): boolean {
+  return subjectsOf(used).every(([name, carried]) => carried >= (cutOffs.get(name) ?? 0))
+}
+
 /** Whether something was voided by an event that is lost: who knew of that may refuse it. */
 function wasVoided(lost: ReadonlySet<LogEvent>, used: Used): boolean {
   const names = new Map(subjectsOf(used))
@@ -100,15 +104,20 @@ function wasVoided(lost: ReadonlySet<LogEvent>, used: Used): boolean {
   )
 }
 
+/** A process that stood still takes what it heard before the database was another one, too. */
+function isInLog({ log, seqBefore, lost }: Stored, event: LogEvent): boolean {
+  const stored = log.slice(event.seq - seqBefore - 1, event.seq - seqBefore)
+  return [...stored, ...lost].some((one) => printEvent(one) === printEvent(event))
+}
+
 /** Creates a history of nothing. */
 export function createHistory(options: HistoryOptions): History {
   const { now, database, settledAtMs } = options
-  const { cutOffs, log, seqBefore, lost } = database.stored
+  const { cutOffs, lost } = database.stored
   const violations: string[] = []
   const answered = new Map<string, Answered[]>()
   const count = { uses: 0, acceptances: 0, voidings: 0 }
-  const isLive = (used: Used) =>
-    subjectsOf(used).every(([name, carried]) => carried >= (cutOffs.get(name) ?? 0))
+  const isLive = (used: Used) => isLiveBy(cutOffs, used)
   const violated = (what: string) => void violations.push(`at ${now().toFixed(3)} ms ${what}`)
   return {
     violations,
@@ -124,8 +133,8 @@ export function createHistory(options: HistoryOptions): History {
         const asked = `${node} accepted what it was asked about at ${askedAtMs.toFixed(3)}`
         violated(`${asked}; event ${event.seq} was answered at ${atMs.toFixed(3)}`)
       } else if (said === 'void') {
-        if (isLive(used) && !wasVoided(lost, used))
-          violated(`${node} refused what nobody has voided`)
+        const isRight = !isLive(used) || wasVoided(lost, used)
+        if (!isRight) violated(`${node} refused what nobody has voided`)
       } else if (askedAtMs >= (said === undefined ? settledAtMs : options.currentFromMs)) {
         violated(`${node} ${said === undefined ? 'did not answer' : 'was behind'} after healing`)
       }
@@ -146,17 +155,13 @@ export function createHistory(options: HistoryOptions): History {
     noteApplied(event, before, node) {
       // What was read together with one that could not be taken into account comes again.
       const isNext = before === undefined || event.seq <= before.seq + 1
-      const stored = log[event.seq - seqBefore - 1]
-      // A process that stood still takes what it heard before the database was another one.
-      const known = [...(stored === undefined ? [] : [stored]), ...lost].map(printEvent)
-      const isSame = known.includes(printEvent(event))
+      const isSame = isInLog(database.stored, event)
       if (!isNext || !isSame) violated(`${node} applied ${event.seq} after ${before?.seq}`)
     },
     close(leftOvers) {
       for (const name of leftOvers) violated(`something is left of a connection of ${name}`)
       for (const [name, voidings] of answered) {
-        for (const { event } of voidings) {
-          if (lost.has(event)) continue
+        for (const { event } of voidings.filter((voiding) => !lost.has(voiding.event))) {
           const isKept = (cutOffs.get(name) ?? 0) >= event.generation
           if (!isKept || event.seq > lastSeqOf(database.stored)) {
             violated(`event ${event.seq} was answered and is lost`)

@@ -117,8 +117,8 @@ export const mutations: Readonly<Record<string, Mutation>> = {
   },
   'leaves-what-hung': {
     rule: 'nothing is left of a connection that was given up',
-    module: node,
-    find: 'endLeft(session);',
+    module: 'nodes/stay',
+    find: 'endLeft(session, left);',
     replace: '',
   },
   'stalls-in-the-table': {

@@ -94,11 +94,6 @@ export function createNetwork(options: NetworkOptions): Network {
       else flow(net, wire)
     }
   }
-  const hang = (machine: Machine, probability: number) => {
-    for (const wire of net.wires) {
-      if (wire.machine === machine && chance.happens(probability)) wire.isHung = true
-    }
-  }
   return {
     connect: (wish) => connect(net, wish),
     breakAll(machine) {
@@ -107,13 +102,10 @@ export function createNetwork(options: NetworkOptions): Network {
     },
     hang(machine) {
       trace.note(machine.name, 'some of its connections hang')
-      hang(machine, 0.6)
+      hang(net, machine, 0.6)
     },
     endBackend: (backend) => endBackend(net, backend),
-    leftOvers: () =>
-      [...net.wires].flatMap(({ isClosed, machine }) =>
-        isClosed && machine.isAlive() ? machine.name : [],
-      ),
+    leftOvers: () => leftOversOf(net),
     release(machine, mayStaySilent) {
       trace.note(machine.name, 'its connections hang no more')
       release(machine, mayStaySilent)
@@ -121,7 +113,7 @@ export function createNetwork(options: NetworkOptions): Network {
     cutOff(machine) {
       trace.note(machine.name, 'is cut off from the database')
       net.cutOffs.add(machine)
-      hang(machine, 1)
+      hang(net, machine, 1)
     },
     letIn(machine, mayStaySilent) {
       trace.note(machine.name, 'reaches the database again')
@@ -134,6 +126,17 @@ export function createNetwork(options: NetworkOptions): Network {
     },
     notices: net.notices,
   }
+}
+
+function hang({ wires, chance }: Net, machine: Machine, probability: number): void {
+  for (const wire of wires) {
+    if (wire.machine === machine && chance.happens(probability)) wire.isHung = true
+  }
+}
+
+function leftOversOf({ wires }: Net): readonly string[] {
+  const left = [...wires].filter(({ isClosed, machine }) => isClosed && machine.isAlive())
+  return left.map(({ machine }) => machine.name)
 }
 
 function connect(net: Net, wish: ConnectionWish): Promise<Connection> {

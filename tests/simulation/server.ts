@@ -11,6 +11,7 @@ import { type AccessKeySlot, fail, ok } from '@parley/protocol'
 import { serverLimits } from '@parley/server/contract/limits'
 import type { LogEvent } from '@parley/server/events/model'
 import type { LogEnd } from '@parley/server/events/store'
+import type { Follower } from '@parley/server/events/tail'
 import { createNode, type Node } from '@parley/server/nodes/node'
 import type { NodeDatabase, Session } from '@parley/server/nodes/port'
 import { followCutOffs } from '@parley/server/tokens/cut-offs'
@@ -105,31 +106,41 @@ export async function startServer(world: ServerWorld): Promise<Server> {
     apply: ({ kind }) => (kind === 'access-key' || kind === 'resource' ? readKeys() : undefined),
     reload: readKeys,
   })
-  let readSeq = startSeq
-  const applied = new Map<number, string>()
-  node.feed.follow({
-    apply(event) {
-      applied.set(event.seq, printEvent(event))
-      trace.note(machine.name, `applies ${event.seq}`)
-      machine.step('applied')
-      world.onApplied(event)
-      return undefined
-    },
-    reload: async () => {
-      readSeq = openedAt
-      applied.clear()
-      trace.note(machine.name, 'has read its memory again')
-      world.onReloaded()
-    },
-  })
+  const { follower, hasApplied } = createWitness(world, () => openedAt)
+  node.feed.follow(follower)
   await readCutOffs()
   const started = await node.start()
   if (!started.ok) throw new Error(started.fault.kind)
   trace.note(machine.name, 'serves')
   const operations = operationsOf(world, { node, pool, verifier, keyGenerations })
-  const hasApplied = (event: LogEvent) =>
-    event.seq <= readSeq || applied.get(event.seq) === printEvent(event)
   return { machine, node, hasApplied, ...operations }
+}
+
+/** Sees what is applied. @param readSeq - what memory was read by, at a start or once more. */
+function createWitness(
+  { machine, trace, onApplied, onReloaded }: ServerWorld,
+  readSeq: () => number,
+): Pick<Server, 'hasApplied'> & { readonly follower: Follower } {
+  let knownSeq = readSeq()
+  const applied = new Map<number, string>()
+  return {
+    hasApplied: (event) => event.seq <= knownSeq || applied.get(event.seq) === printEvent(event),
+    follower: {
+      apply(event) {
+        applied.set(event.seq, printEvent(event))
+        trace.note(machine.name, `applies ${event.seq}`)
+        machine.step('applied')
+        onApplied(event)
+        return undefined
+      },
+      reload: async () => {
+        knownSeq = readSeq()
+        applied.clear()
+        trace.note(machine.name, 'has read its memory again')
+        onReloaded()
+      },
+    },
+  }
 }
 
 /** Tells an event from others of its number. */

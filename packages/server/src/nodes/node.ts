@@ -1,13 +1,12 @@
 import { ok, type Result } from '@parley/protocol'
 import { serverLimits } from '../contract/limits.ts'
-import { isDatabaseUnavailable } from '../database/availability.ts'
 import { createFeed, type Feed } from '../events/feed.ts'
 import { type AppendedNotice, parseAppendedNotice, parseNotice } from '../events/model.ts'
 import { createTail, type Tail } from '../events/tail.ts'
 import type { Log } from '../foundation/log.ts'
 import type { Watched } from '../foundation/metrics.ts'
 import type { Platform } from '../foundation/platform.ts'
-import { pauseFor, systemTimers, type Timers } from '../foundation/timers.ts'
+import { systemTimers, type Timers } from '../foundation/timers.ts'
 import { type Confirmations, createConfirmations } from './confirmation.ts'
 import { createDatabaseClock, type DatabaseClock } from './database-clock.ts'
 import { createHope } from './hope.ts'
@@ -24,8 +23,9 @@ import {
   type Pace,
   type Watch,
 } from './model.ts'
-import type { Backend, NodeDatabase, Session, SessionFault } from './port.ts'
+import type { NodeDatabase, Session, SessionFault } from './port.ts'
 import { createReport } from './report.ts'
+import { createStay } from './stay.ts'
 
 /** This process among those that share a database. */
 export interface Node {
@@ -75,12 +75,6 @@ export interface NodeOptions {
   /** Default: those of this process. */
   readonly timers?: Timers
 }
-
-/**
- * Pauses between attempts to open a session, in milliseconds. With a longer one at the end, a node
- * would refuse for more than a lease after the database has come back.
- */
-const reconnectPausesMs = [20, 50, 100, 200]
 
 type Mutable<Facts> = { -readonly [Name in keyof Facts]: Facts[Name] }
 
@@ -147,12 +141,8 @@ export function createNode(options: NodeOptions): Node {
     async start() {
       const first = await openSessionOf(life)
       if (!first.ok) return first
-      const onSession = () => {
-        watch.clear()
-        clock.clear()
-        pace.clear()
-      }
-      const stay = createStay(life, { round, onSession })
+      const onSession = () => [watch, clock, pace].forEach((observed) => observed.clear())
+      const stay = createStay(life, { open: () => openSessionOf(life), round, onSession })
       void stay(first.value)
       const isHere = await whenTrue(serverLimits.joinTimeoutMs)
       if (!isHere) throw new Error('this node could not join the others')
@@ -286,62 +276,4 @@ async function openSessionOf(life: Life): Promise<Result<Session, SessionFault>>
   life.timeline = logEnd.timeline
   tail.startAgain(logEnd.lastSeq)
   return opened
-}
-
-/** Renews until the node is closed, over one session after the other. */
-function createStay(
-  life: Life,
-  acts: {
-    readonly round: (session: Session) => Promise<void>
-    readonly onSession: () => void
-  },
-): (first: Session) => Promise<void> {
-  const { terms, timers, log } = life
-  const left = new Set<Backend>()
-  // Before any renewal over the same session, which would wait for the lock of the last one.
-  const endLeft = (session: Session) => {
-    const forget = (backend: Backend) => () => void left.delete(backend)
-    for (const one of left) session.endBackend(one).then(forget(one), () => undefined)
-  }
-  const renewWhileOpen = async (session: Session) => {
-    while (session.isOpen() && !life.isClosing) {
-      // Where a connection hangs, the answer would come when nobody can use it any more.
-      const giveUp = () => {
-        left.add(session.backend)
-        void session.close()
-      }
-      const stopWaiting = timers.callAfter(2 * terms.leaseMs, giveUp)
-      const next = pauseFor(timers, terms.renewalMs)
-      try {
-        await acts.round(session)
-      } catch (error) {
-        if (isDatabaseUnavailable(error)) await session.close()
-        else log.error({ err: error }, 'a lease could not be renewed')
-      }
-      stopWaiting()
-      await Promise.race([next, session.ended])
-    }
-  }
-  const reopen = async (): Promise<Session | undefined> => {
-    for (let attempt = 0; !life.isClosing; attempt++) {
-      const pauseMs = reconnectPausesMs[Math.min(attempt, reconnectPausesMs.length - 1)]
-      await pauseFor(timers, pauseMs ?? 0)
-      const opened = await openSessionOf(life).catch(() => undefined)
-      if (opened?.ok === true) return opened.value
-    }
-    return undefined
-  }
-  return async (first) => {
-    for (let session: Session | undefined = first; session !== undefined; ) {
-      life.session = session
-      acts.onSession()
-      endLeft(session)
-      await renewWhileOpen(session)
-      await session.close()
-      if (life.isClosing) return
-      log.warn({}, 'the connection of this node to the database ended; it is opened again')
-      life.session = undefined
-      session = await reopen()
-    }
-  }
 }
