@@ -10,11 +10,14 @@ const statementTimeoutMs = 600_000
  * Connects to the embedded database of a server that runs, for rows in such numbers that making
  * them one by one would take longer than what is measured.
  */
-export async function openDatabaseOf(server: AccountedServer): Promise<Database> {
+export async function openDatabaseOf(
+  server: AccountedServer,
+  connectionsMax = 1,
+): Promise<Database> {
   const [, , , port, host = ''] = readFileSync(server.postmasterPidFile ?? '', 'utf8').split('\n')
   const connection = { host, port: Number(port), username, database }
   const address = { kind: 'embedded', connection } as const
-  const connected = await connectDatabase({ address, connectionsMax: 1, statementTimeoutMs })
+  const connected = await connectDatabase({ address, connectionsMax, statementTimeoutMs })
   if (!connected.ok) throw new Error(connected.fault.message)
   return connected.value
 }

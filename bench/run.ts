@@ -4,6 +4,9 @@ import { loadavg } from 'node:os'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { measureCandidates } from './candidates.ts'
+import { measureChat } from './chat.ts'
+import { measureChatSockets } from './chat-sockets.ts'
+
 import { measureCorridor } from './corridor.ts'
 import { measureCreate } from './create.ts'
 import { measureFollowers } from './followers.ts'
@@ -39,6 +42,8 @@ const scripts: Readonly<Record<string, (bench: Bench) => Promise<Claim[]>>> = {
   purge: measurePurge,
   live: measureLive,
   workers: measureWorkers,
+  'chat-sockets': measureChatSockets,
+  chat: measureChat,
 }
 
 /** Scripts that print a table of their own: they measure inside one process, without a server. */

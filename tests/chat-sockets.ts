@@ -59,7 +59,8 @@ export async function allocate(
   endpointId: string = randomUUID(),
 ): Promise<Answer> {
   const path = `/v4/a?cor_id=${randomUUID()}&con_num=1_1&epid=${endpointId}`
-  return send(origin, { method: 'POST', path, headers: { 'x-skypetoken': token } })
+  const headers = { 'x-skypetoken': token, origin: 'https://app.example' }
+  return send(origin, { method: 'POST', path, headers })
 }
 
 /** The query of every address of a session. */

@@ -285,7 +285,7 @@ export function send(origin: string, request: TestRequest): Promise<Answer> {
       response.on('end', () => {
         const text = Buffer.concat(chunks).toString('utf8')
         const { statusCode = 0, headers: answered } = response
-        const isJson = answered['content-type']?.includes('json') === true
+        const isJson = answered['content-type']?.startsWith('application/json') === true
         resolve({
           status: statusCode,
           headers: answered,

@@ -58,6 +58,20 @@ describe('the guides for the app', () => {
       .map(({ code }) => code)
   }
 
+  test('chat with the program of the README, and end it by a revocation', async () => {
+    const programs = fencesOf(readPage('README.md')).filter(({ code }) =>
+      code.includes('ChatClient'),
+    )
+    assert.equal(programs.length, 1)
+    writeFileSync(join(folder, 'chat.mjs'), programs[0]?.code ?? '')
+    const { stdout } = await run(process.execPath, ['chat.mjs'], {
+      cwd: folder,
+      env,
+      timeout: limitMs,
+    })
+    assert.match(stdout, /^Is anybody here\?$/m)
+  })
+
   /** Runs one program of a guide, as somebody does who pastes it. */
   async function runProgram(guide: string, index = 0): Promise<string> {
     const file = `${guide}-${index}.mjs`

@@ -59,6 +59,7 @@ describe('a variable on a page', () => {
     'packages/server/src/foundation/settings.ts',
     'packages/server/src/admin/environment-file.ts',
     'tests/tiers/process.ts',
+    'tests/simulation/simulation.test.ts',
   ]
   const variable = /\bPARLEY_[A-Z_]*[A-Z]\b/g
   const known = new Set(sources.flatMap((path) => read(path).match(variable) ?? []))

@@ -34,6 +34,18 @@ async function rowsOf(resourceId: string): Promise<string> {
   return texts.join('\n')
 }
 
+/** The tables of the whole database in which some row has a word. */
+async function tracesOf(word: string): Promise<readonly string[]> {
+  const tables = await db<{ name: string }[]>`
+    select tablename as name from pg_tables where schemaname = 'public'`
+  const traces: string[] = []
+  for (const { name } of tables) {
+    const query = `select from ${name} as t where strpos(t::text, $1) > 0`
+    if ((await db.unsafe(query, [word])).count > 0) traces.push(name)
+  }
+  return traces
+}
+
 async function purged(identityId: string): Promise<void> {
   for (;;) {
     const notes = await db`select from chat_erasure where identity_id = ${identityId}`
@@ -119,6 +131,24 @@ describe('a deleted identity', () => {
       assert.doesNotMatch(await rowsOf(tenant.resourceId), /of Bob|Bobby-the-name/)
       assert.equal((await heard(ann, thread)).filter((text) => text.startsWith('of')).length, 15)
     }
+  })
+
+  test('leaves no word in any table, be it edited, deleted, or told a moment ago', async () => {
+    const { tenant, ann, bob, thread } = await trio()
+    const words = ['wordone', 'wordtwo', 'wordthree'].map((word) => `${word}${bob.id.slice(-12)}`)
+    const [sent = '', edited = '', gone = ''] = words
+    const id = await say(bob, thread, sent)
+    const body = { content: edited, metadata: { note: edited } }
+    assert.equal((await bob.call('PATCH', `${thread}/messages/${id}`, { body })).status, 204)
+    const other = await say(bob, thread, gone)
+    await say(bob, thread, edited)
+    assert.deepEqual(await tracesOf(gone), ['chat_message', 'chat_notice'])
+    assert.equal((await bob.call('DELETE', `${thread}/messages/${other}`)).status, 204)
+    assert.ok((await tracesOf(edited)).includes('chat_message'))
+    assert.equal((await deleteIdentity(tenant, bob.id)).status, 204)
+    await purged(bob.id.slice(-36))
+    for (const word of words) assert.deepEqual(await tracesOf(word), [])
+    assert.deepEqual(await heard(ann, thread), ['topicUpdated', 'participantAdded'])
   })
 
   test('that spoke last leaves a thread that goes on', async () => {

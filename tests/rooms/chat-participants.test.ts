@@ -123,7 +123,7 @@ describe('a participant', () => {
     assert.equal((await ann.call('POST', '', all)).status, 400)
   })
 
-  test('that is removed while it sends has its message before the removal or not at all', async () => {
+  test('that is removed while it sends has said it before the removal or not at all', async () => {
     const { ann, bob } = await people()
     for (let round = 0; round < 8; round++) {
       const thread = await newThread(ann, [bob])

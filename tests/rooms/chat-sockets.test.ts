@@ -163,7 +163,7 @@ describe('a WebSocket', () => {
     assert.equal(await refusalOf(query), '503')
   })
 
-  test('is told nothing while its server may have missed a revocation, and all of it then', async (t) => {
+  test('is told nothing while its server may have missed a revocation', async (t) => {
     const tenant = await world.createTenant()
     const ann = await holder(tenant)
     const client = await connectChat(origin, ann)

@@ -234,6 +234,33 @@ describe('resources and keys on the command line', () => {
   })
 })
 
+describe('usage on the command line', () => {
+  test('is nothing at first, and counts messages by the hour', async () => {
+    assert.equal(await printed(['usage', '--to', '2020-01-01T00:00:00Z']), 'nothing')
+    const token = await printed(['token', 'issue', '--scopes', 'chat'])
+    const threads = `${server.banner.httpOrigin}/chat/threads`
+    const version = '?api-version=2025-03-15'
+    const headers = { authorization: `Bearer ${token}`, 'content-type': 'application/json' }
+    const post = async (url: string, body: object) => {
+      const answer = await fetch(url, { method: 'POST', headers, body: JSON.stringify(body) })
+      assert.equal(answer.status, 201)
+      return (await answer.json()) as { chatThread: { id: string } }
+    }
+    const { chatThread } = await post(`${threads}${version}`, { topic: 'one' })
+    const messages = `${threads}/${encodeURIComponent(chatThread.id)}/messages${version}`
+    for (const content of ['one', 'two', 'three']) await post(messages, { content })
+    const { usage } = (await parley(['usage', '--json'])).json() as {
+      usage: readonly { meter: string; quantity: number }[]
+    }
+    const sent = usage.filter(({ meter }) => meter === 'chat-messages-sent')
+    assert.equal(
+      sent.reduce((sum, { quantity }) => sum + quantity, 0),
+      3,
+    )
+    assert.match(await printed(['usage']), /chat-messages-sent +\d/)
+  })
+})
+
 describe('a mapping on the command line', () => {
   const pattern = 'one-to-one'
 

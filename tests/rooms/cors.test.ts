@@ -156,6 +156,12 @@ describe('an answer', () => {
     assert.equal(strange.headers.vary, 'Origin')
   })
 
+  test('that anybody may read says so to everybody, for caches keep it', async () => {
+    const { headers } = await send(world.origin, { method: 'GET', path: '/.well-known/jwks.json' })
+    assert.equal(headers['access-control-allow-origin'], '*')
+    assert.equal(headers.vary, undefined)
+  })
+
   test('to who is no browser says nothing of it', async () => {
     const { headers } = await postIdentity(await world.createTenant())
     assert.deepEqual(

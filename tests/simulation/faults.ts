@@ -63,6 +63,16 @@ function standStill(world: FaultWorld, place: Place): void {
   place.machine().pause(leftOf(world, forMs), world.isSleepy && chance.happens(0.4))
 }
 
+/** Is answered about a lease later. */
+function answerLate(world: FaultWorld, place: Place): void {
+  const { chance, network, timeline } = world
+  const machine = place.machine()
+  // What is sent at this step has arrived by then, and its answer has not.
+  timeline.after(0.5, () => network.hang(machine))
+  const forMs = leftOf(world, chance.between(600, 1500))
+  timeline.after(forMs, () => network.release(machine, false))
+}
+
 /** Finds the database when others have gone on with it. */
 function comeLate(world: FaultWorld, downForMs: number): void {
   const { chance, network, timeline } = world
@@ -115,7 +125,14 @@ const faults: readonly (readonly [weight: number, Fault])[] = [
     },
   ],
   [2, ({ database }, forMs) => database.crash(forMs)],
-  [2, ({ database }, forMs) => database.failOver(forMs)],
+  [
+    3,
+    (world) => {
+      const place = placeOf(world)
+      place.machine().setTrap('renew asked', () => answerLate(world, place))
+    },
+  ],
+  [1, ({ database }, forMs) => database.failOver(forMs)],
   [
     3,
     (world) => {

@@ -176,6 +176,12 @@ const ofChat: readonly Deliberate[] = [
       fact.includes('etentionPolicy.deleteThreadAfterDays ') && contract === undefined,
   },
   {
+    name: 'chat-typing-body',
+    covers: ({ operation, fact, contract }) =>
+      operation.endsWith('/typing') &&
+      (fact === 'body media types' || (fact.startsWith('body') && contract === undefined)),
+  },
+  {
     name: 'chat-no-attachments',
     covers: ({ fact, parley }) => fact.includes('.content.attachments') && parley === undefined,
   },

@@ -9,7 +9,7 @@ import { CommunicationIdentityClient } from '@azure/communication-identity'
 import { startServer } from '../server-process.ts'
 import { tierFolder } from './the-server.ts'
 
-test('a client that asks too often is told when to come again, and gets all it asked for', async () => {
+test('a client that asks too often comes again as it is told, and gets everything', async () => {
   const dataDir = join(tierFolder(), 'rates')
   mkdirSync(dataDir, { mode: 0o711 })
   const rates = { 'identity-create': [{ per: 'resource', max: 2, seconds: 1 }] }

@@ -113,7 +113,7 @@ create table usage_record (
   record_number bigint generated always as identity,
   -- Its beginning.
   hour timestamptz not null,
-  meter text not null check (length(meter) between 1 and 64),
+  meter text collate "C" not null check (length(meter) between 1 and 64),
   used bigint not null default 0 check (used >= 0),
   purged bigint not null default 0 check (purged >= 0),
   primary key (resource_id, record_number)
@@ -122,7 +122,7 @@ create table usage_record (
 create table usage_hour (
   resource_id uuid not null,
   hour timestamptz not null,
-  meter text not null check (length(meter) between 1 and 64),
+  meter text collate "C" not null check (length(meter) between 1 and 64),
   used bigint not null check (used >= 0),
   purged bigint not null check (purged >= 0),
   primary key (resource_id, hour, meter)
@@ -228,8 +228,8 @@ create table chat_message (
   foreign key (resource_id, thread_id) references chat_thread on delete cascade
 );
 
--- The messages of an identity, for its purge.
-create index chat_message_sender on chat_message (resource_id, sender_id)
+-- The messages of an identity, for its purge, and in the order of its export.
+create index chat_message_sender on chat_message (resource_id, sender_id, thread_id, message_id)
 where kind in ('text', 'html');
 
 -- Whom a message of the system is about. Names are in rows of their own, so that they go with their

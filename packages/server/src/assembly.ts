@@ -26,14 +26,14 @@ import type { Sealer } from './foundation/seal.ts'
 import type { Settings } from './foundation/settings.ts'
 import { type Cors, type CorsWorld, createCors } from './http/cors.ts'
 import { createPipeline, type Pipeline } from './http/pipeline.ts'
-import { limitRates } from './http/rates.ts'
 import { followResources } from './keys/following.ts'
 import { createKeyRing, type KeyRing } from './keys/key-ring.ts'
-import { type ActiveAccessKey, activeAccessKey } from './keys/model.ts'
+import { decoyKeys } from './keys/model.ts'
 import { createOverlapWatch, type OverlapWatch } from './keys/overlaps.ts'
 import type { OpenNode } from './nodes/open.ts'
 import { operationsOf } from './operations.ts'
 import { purgeSteps } from './purge-steps.ts'
+import type { CorsDefaults } from './resources/cors.ts'
 import { createResourceDirectory, type ResourceDirectory } from './resources/directory.ts'
 import { type Purger, startPurger } from './resources/purge.ts'
 import { purgeNumbers } from './resources/purge-numbers.ts'
@@ -85,60 +85,51 @@ export interface Assembly {
 
 /** Builds the rooms. */
 export async function assemble(world: AssemblyWorld): Promise<Assembly> {
-  const { settings, platform, installation, db, node, sealer, endpoint } = world
-  const { ring, rotation } = world
+  const { settings, platform, installation, db, node, sealer, endpoint, ring, rotation } = world
   const { customIdKey } = installation
   const issuer = settings.issuer ?? endpoint.slice(0, -1)
-  const keyRing = filledKeyRing(installation)
+  const keyRing = createKeyRing(installation)
   const resources = createResourceDirectory()
   for (const resource of installation.resources) resources.put(resource)
-  const { feed } = node
+  const { feed, isCurrent, memory } = node
   const verifier = verifierOf(world, issuer)
   const openings = createOpenings()
-  const { memory } = node
   feed.follow(closingAfter(followResources({ memory, sealer, resources, keyRing }), openings))
   feed.follow(followSigningKeys(rotation))
   await loadCutOffs(db, verifier, platform.now())
   const metrics = createMetrics()
   metrics.watch(node.watched)
-  const { isCurrent } = node
-  const { monotonicNow } = platform
   const streams = createRevocationStreams({ ...platform, db, feed, openings, ring, isCurrent })
-  const credentialKey = credentialKeyOf(customIdKey)
   const purger = openPurger(world, { metrics, feed })
   const checkBearer = bearerCheckOf(world)
-  const realtime = realtimeOf(world, { openings, verifier, resources })
-  metrics.watch(realtime.numbers)
-  const corsDefaults = { userOrigins: settings.corsOrigins, ownerOrigins: [] }
-  const cors = createCors({ ...hostsOf(settings), resources, defaults: corsDefaults })
+  const { cors, corsDefaults } = corsOf(settings, resources)
+  const realtime = realtimeOf(world, { openings, verifier, resources, metrics })
   const { overlaps, controlPlane } = controlPlaneOf(world, { feed, resources })
   return {
-    operations: limitRates(
-      operationsOf({
-        db,
-        platform,
-        sealer,
-        feed,
-        node,
-        verifier,
-        ring,
-        rotation,
-        customIdKey,
-        issuer,
-        endpoint,
-        keyRing,
-        resources,
-        checkBearer,
-        endpointFor: controlPlane.endpointFor,
-        controlPlane,
-        streams,
-        realtime,
-        publish: publishNotices,
-        credentialKey,
-        corsDefaults,
-      }),
-      { ...settings, nodeCount: () => node.standing().nodesCount, monotonicNow },
-    ),
+    operations: operationsOf({
+      db,
+      platform,
+      sealer,
+      feed,
+      node,
+      verifier,
+      ring,
+      rotation,
+      customIdKey,
+      issuer,
+      endpoint,
+      keyRing,
+      resources,
+      checkBearer,
+      endpointFor: controlPlane.endpointFor,
+      controlPlane,
+      streams,
+      credentialKey: credentialKeyOf(customIdKey),
+      corsDefaults,
+      log: world.log.log,
+      realtime,
+      publish: publishNotices,
+    }),
     pipeline: pipelineOf(world, { metrics, keyRing, resources, checkBearer, verifier, cors }),
     cors,
     metrics,
@@ -156,10 +147,18 @@ export async function assemble(world: AssemblyWorld): Promise<Assembly> {
 
 function realtimeOf(
   world: AssemblyWorld,
-  judging: Pick<RealtimeWorld, 'openings' | 'verifier' | 'resources'>,
+  {
+    metrics,
+    ...judging
+  }: Pick<RealtimeWorld, 'openings' | 'verifier' | 'resources'> & {
+    readonly metrics: Metrics
+  },
 ): Realtime {
   const { customIdKey: installationKey } = world.installation
-  return createRealtime({ ...world, ...judging, log: world.log.log, installationKey })
+  const log = world.log.log
+  const realtime = createRealtime({ ...world, ...judging, log, installationKey })
+  metrics.watch(realtime.numbers)
+  return realtime
 }
 
 /** Closes what an event ends once the credential is refused: whoever comes again is judged anew. */
@@ -214,7 +213,7 @@ function pipelineOf(
     authenticate: createAuthenticator({
       ...known,
       ...hostsOf(settings),
-      decoyKeys: decoyKeys(platform),
+      decoyKeys: decoyKeys(platform.randomBytes),
       isAdminToken: installation.isAdminToken,
       checkCredential: createCredentialCheck({
         db,
@@ -225,6 +224,15 @@ function pipelineOf(
     showsRefusalReasons,
     cors,
   })
+}
+
+function corsOf(
+  settings: Settings,
+  resources: ResourceDirectory,
+): { readonly cors: Cors; readonly corsDefaults: CorsDefaults } {
+  const corsDefaults = { userOrigins: settings.corsOrigins, ownerOrigins: [] }
+  const cors = createCors({ ...hostsOf(settings), resources, defaults: corsDefaults })
+  return { cors, corsDefaults }
 }
 
 /** By what a host name is judged; no name in a request's `Host` is compared with a port. */
@@ -287,20 +295,4 @@ function controlPlaneOf(
 function bearerCheckOf({ settings, fetch, platform, log }: AssemblyWorld): CheckBearer {
   const { trustedIssuers } = settings
   return createBearerCheck({ trustedIssuers, fetch, now: platform.now, log: log.log })
-}
-
-function filledKeyRing(installation: Installation): KeyRing {
-  const keyRing = createKeyRing()
-  for (const { resourceId } of installation.resources) keyRing.put(resourceId, [])
-  for (const key of installation.accessKeys) {
-    keyRing.put(key.resourceId, [...keyRing.keysOf(key.resourceId), key])
-  }
-  return keyRing
-}
-
-function decoyKeys(platform: Platform): readonly ActiveAccessKey[] {
-  return (['primary', 'secondary'] as const).map((slot) => {
-    const nobody = { resourceId: '', slot, generation: 1, sealedKey: Buffer.alloc(0) }
-    return activeAccessKey(nobody, platform.randomBytes(64))
-  })
 }

@@ -16,10 +16,14 @@ import type { Database } from './database/connect.ts'
 import type { Feed } from './events/feed.ts'
 import { assignmentOperations } from './exchanges/assignment-operations.ts'
 import { exchangeOperations } from './exchanges/operations.ts'
+import type { Log } from './foundation/log.ts'
 import type { Platform } from './foundation/platform.ts'
 import type { Sealer } from './foundation/seal.ts'
 import { createCreateIdentity } from './identities/create.ts'
+import { exportOperations } from './identities/export.ts'
 import { identityOperations } from './identities/operations.ts'
+import { receiptOperations } from './identities/receipt.ts'
+import { identityHoldings } from './identity-holdings.ts'
 import type { KeyRing } from './keys/key-ring.ts'
 import { keyOperations } from './keys/operations.ts'
 import type { Node } from './nodes/node.ts'
@@ -43,6 +47,8 @@ import { publishedKeyOperations } from './tokens/published-keys.ts'
 import { signingKeyOperations } from './tokens/signing-key-operations.ts'
 import type { SigningKeyRing } from './tokens/signing-key-ring.ts'
 import type { SigningKeyRotation } from './tokens/signing-key-rotation.ts'
+import { usageOperations } from './usage/operations.ts'
+import { usageSources } from './usage-sources.ts'
 
 /** What the rooms are given. */
 export interface OperationWorld {
@@ -66,10 +72,11 @@ export interface OperationWorld {
   readonly endpointFor: (name: string) => string
   readonly controlPlane: ControlPlane
   readonly streams: Pick<RevocationStreams, 'open'>
-  readonly realtime: Pick<Realtime, 'operations'>
-  readonly publish: PublishNotices
   readonly credentialKey: Buffer
   readonly corsDefaults: CorsDefaults
+  readonly log: Pick<Log, 'error'>
+  readonly realtime: Pick<Realtime, 'operations'>
+  readonly publish: PublishNotices
 }
 
 /** Builds every room and concatenates their tables. */
@@ -88,6 +95,12 @@ export function operationsOf(world: OperationWorld): readonly Operation[] {
       createIdentity,
       checkTerms: (call) => checkCreateTerms(call, issueToken),
     }),
+    ...exportOperations({ ...world, holdings: identityHoldings }),
+    ...receiptOperations({
+      ...{ db, feed, now, findResource, issuer },
+      holdings: identityHoldings,
+      signStatement: ring.signStatement,
+    }),
     ...tokenOperations(issueToken),
     ...liveTokenOperations({ ...world, findResource }),
     ...introspectionOperations(world.verifier, world.node.isCurrent),
@@ -101,6 +114,7 @@ export function operationsOf(world: OperationWorld): readonly Operation[] {
     ...credentialOperations({ ...world, findResource }),
     ...auditOperations({ db, endpoint }),
     ...corsOperations({ ...world, findResource }),
+    ...usageOperations({ ...world, findResource, sources: usageSources }),
     ...exchangeOperations({ ...world, issueToken }),
     ...assignmentOperations({ ...world, findResource }),
     ...roomOperations({ ...world, findResource }),
@@ -120,7 +134,14 @@ export function describeOperations(): readonly Operation[] {
     feed: { publish: absent, follow: absent },
     node: { isCurrent: absent },
     verifier: absentVerifier,
-    ring: { sign: absent, signerKid: absent, published: absent, put: absent, follow: absent },
+    ring: {
+      sign: absent,
+      signStatement: absent,
+      signerKid: absent,
+      published: absent,
+      put: absent,
+      follow: absent,
+    },
     rotation: { turn: absent, rotate: absent, readAgain: absent },
     customIdKey: absent as unknown as KeyObject,
     issuer: '',
@@ -132,10 +153,11 @@ export function describeOperations(): readonly Operation[] {
     endpointFor: absent,
     controlPlane: absent as unknown as ControlPlane,
     streams: { open: absent },
-    realtime: { operations: describeRealtimeOperations() },
-    publish: absent,
     credentialKey: Buffer.alloc(0),
     corsDefaults: { userOrigins: [], ownerOrigins: [] },
+    log: { error: absent },
+    realtime: { operations: describeRealtimeOperations() },
+    publish: absent,
   })
 }
 

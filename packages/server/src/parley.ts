@@ -12,8 +12,6 @@ import { rotateMasterKey } from './admin/master-key-rotation.ts'
 import { endpointOf, type Reachable } from './admin/reachable.ts'
 import { reachableOpener } from './admin/reachable-opener.ts'
 import { assemble, openCanary } from './assembly.ts'
-import { startChatWork } from './chat/recurring.ts'
-import { serverLimits } from './contract/limits.ts'
 import { isDatabaseAnswering } from './database/availability.ts'
 import type { DatabaseAddress } from './database/connect.ts'
 import { claimDataDirectory } from './database/data-directory.ts'
@@ -22,15 +20,15 @@ import type { OpenLog } from './foundation/log.ts'
 import { openSealers } from './foundation/master-key.ts'
 import type { MetricReading } from './foundation/metrics.ts'
 import type { Platform } from './foundation/platform.ts'
-import { startRecurringWork } from './foundation/recurring-work.ts'
 import type { Sealer } from './foundation/seal.ts'
 import type { Settings } from './foundation/settings.ts'
-import { houseKeepingTasks } from './house-keeping.ts'
+import { startHouseKeeping } from './house-keeping.ts'
 import { type AppOptions, serveApp } from './http/app.ts'
 import { bindListener, type Listener } from './http/listener.ts'
+import { limitRates } from './http/rates.ts'
 import { routesOf } from './http/routes.ts'
-import { startKeyWork } from './keys/recurring.ts'
 import { type OpenNode, openNode } from './nodes/open.ts'
+import { startWork } from './recurring.ts'
 import { openTls } from './tls/open.ts'
 import { createSigningKeyRing } from './tokens/signing-key-ring.ts'
 import { createSigningKeyRotation, signingTermsOf } from './tokens/signing-key-rotation.ts'
@@ -217,32 +215,28 @@ interface Opened extends ParleyOptions {
 async function serve(opened: Opened): Promise<Result<Started, StartFault>> {
   const { settings, platform, closers, bound, installation, log, sealer, node } = opened
   const { db, address, failed } = opened.database
-  const { publicHosts, host } = settings
-  const endpoint = endpointOf({ publicHosts, host, port: bound.https.port })
+  const endpoint = endpointOf({ ...settings, port: bound.https.port })
   const ring = createSigningKeyRing(installation.signingKeys)
-  const terms = signingTermsOf(settings)
   const { feed, memory } = node
-  const rotation = createSigningKeyRotation({ db, memory, feed, platform, sealer, ring, ...terms })
+  const signing = { ring, ...signingTermsOf(settings) }
+  const rotation = createSigningKeyRotation({ db, memory, feed, platform, sealer, ...signing })
   const world = { ...opened, db, address, endpoint, ring, rotation }
   const assembly = await assemble(world)
-  const { pipeline, cors, operations, metrics, controlPlane, purger, streams } = assembly
+  const { pipeline, cors, operations, metrics, controlPlane, purger, streams, realtime } = assembly
   closers.push(() => purger.stop())
   closers.push(() => node.close())
   const joined = await node.start()
   if (!joined.ok) return joined
-  const houseKeeping = await startRecurringWork({
-    tasks: houseKeepingTasks(db, { now: platform.now, turnKeys: rotation.turn }),
-    intervalMs: serverLimits.houseKeepingIntervalMs,
-    log: log.log,
-  })
+  const keeping = { now: platform.now, turnKeys: rotation.turn, log: log.log }
+  const houseKeeping = await startHouseKeeping(db, keeping)
   closers.push(() => houseKeeping.stop())
-  closers.push(await startKeyWork({ ...assembly, db, log: log.log }))
-  closers.push(await startChatWork({ ...assembly, db, feed, now: platform.now, log: log.log }))
-  const closeRealtime = await assembly.realtime.start(serversOf(bound))
-  closers.push(closeRealtime)
+  closers.push(...(await startWork({ ...assembly, ...platform, db, feed, log: log.log })))
+  closers.push(await realtime.start([bound.https, bound.http]))
   const canary = await openCanary(world, assembly)
   closers.push(async () => canary?.stop())
-  await serveOnAll(bound, { routes: routesOf(operations), pipeline, cors })
+  const nodeCount = () => node.standing().nodesCount
+  const limited = limitRates(operations, { ...settings, ...platform, nodeCount })
+  await serveOnAll(bound, { routes: routesOf(limited), pipeline, cors })
   let isStopping = false
   const isReady = async () =>
     !isStopping && node.isCurrent() && canary?.isWell() !== false && isDatabaseAnswering(db)
@@ -252,9 +246,8 @@ async function serve(opened: Opened): Promise<Result<Started, StartFault>> {
   closers.push(async () => streams.close())
   closers.push(async () => {
     isStopping = true
-    const draining = pipeline.drain(settings.stopTimeoutMs)
-    await closeRealtime()
-    const isDrained = await draining
+    const ends = [pipeline.drain(settings.stopTimeoutMs), realtime.close()] as const
+    const [isDrained] = await Promise.all(ends)
     if (!isDrained) log.log.warn({}, 'requests in flight were cut at the stop')
   })
   const openReachable = reachableOpener(endpoint, {
@@ -278,10 +271,6 @@ async function serve(opened: Opened): Promise<Result<Started, StartFault>> {
       return createNamedResource(controlPlane, asked)
     },
   })
-}
-
-function serversOf({ https, http }: BoundListeners): readonly Listener['server'][] {
-  return [https, ...(http === undefined ? [] : [http])].map(({ server }) => server)
 }
 
 async function serveOnAll(

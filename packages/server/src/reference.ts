@@ -11,6 +11,7 @@ import { serverLimits } from './contract/limits.ts'
 import { type OpenApiSpace, printOpenApi } from './contract/openapi.ts'
 import { printJson } from './contract/printed-json.ts'
 import { apiVersions, type Service } from './contract/versions.ts'
+import { publishedRates, type RateLimit } from './foundation/rates.ts'
 import { settingRows } from './foundation/settings.ts'
 import { describeOperations } from './operations.ts'
 
@@ -105,7 +106,18 @@ function limitsPage(readSource: (path: string) => string): string {
     '## Of the server',
     '',
     ...limitTable(serverLimits, readSource('packages/server/src/contract/limits.ts')),
+    '',
+    '## Of rates, as published',
+    '',
+    'What `PARLEY_RATE_LIMITS` means by `published`, and the names that it takes.',
+    '',
+    ...table(['Name', 'Requests'], Object.entries(publishedRates).map(printRate)),
   ])
+}
+
+function printRate([name, limits]: readonly [string, readonly RateLimit[]]): Row {
+  const texts = limits.map(({ per, max, seconds }) => `${max} in ${seconds} s for each ${per}`)
+  return [code(name), texts.join(', ')]
 }
 
 function limitTable(values: Readonly<Record<string, number>>, source: string): readonly string[] {

@@ -7,7 +7,7 @@
  * on its subject, of a snapshot or another key set all of them. In Node that is done before the
  * cut-off counts as applied, so a follower that is waited for has closed its sockets by the answer.
  *
- * Where something needs a scope, say so when it is held: a step-down that takes the scope closes it,
+ * Where something needs a scope, say so when it is held: a step-down that takes it closes that,
  * while the token goes on for what is left.
  *
  * A token that is only `stale` keeps what it opened: the server may be heard again in a moment.

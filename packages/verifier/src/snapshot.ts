@@ -28,7 +28,7 @@ export interface CutOffSnapshot {
 
 /** Begins a snapshot of `cutOffs`. What is over and forgotten is left behind by it. */
 export function snapshotOf(cutOffs: CutOffs): CutOffSnapshot {
-  const next = createCutOffs()
+  const next = createCutOffs(true)
   return {
     apply: (cutOff) => raise(next, cutOff),
     applyPacked: (owned, records) => raisePacked(next, owned, records),

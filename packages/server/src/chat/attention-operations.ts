@@ -1,54 +1,44 @@
 /** The operations by which participants show that they write or have read. */
-import { fail, ok, type Result } from '@parley/protocol'
+import { ok, type Result } from '@parley/protocol'
 import { type Static, Type } from '@sinclair/typebox'
 import type { Fault } from '../contract/faults.ts'
 import { absentable } from '../contract/fields.ts'
 import type { Operation } from '../contract/operation.ts'
 import { type UserCall, userOperation } from '../contract/user-operation.ts'
-import { everyVersion, pageSchemas, printReceipt, queryFields } from './fields.ts'
+import { everyVersion, pageSchemas, queryFields, secondVersion } from './fields.ts'
 import { findMessage } from './message-store.ts'
 import { parseMessageId, windowOf } from './messages.ts'
 import { nextLinkOf, readPageSize, readSkip } from './paging.ts'
 import { isAttentive } from './participants.ts'
+import { printReceipt } from './printed.ts'
+import { unknownMessage } from './readable.ts'
 import { advanceReceipt, listReceipts } from './receipt-store.ts'
 import { type ChatRoom, endpointOf, enter, invalidBody, lookAt, tell, threadPath } from './room.ts'
 import { faultOfName } from './texts.ts'
 
 const typingSchema = Type.Object({ senderDisplayName: absentable(Type.String()) })
-const noTypingSchema = Type.Object({}, { additionalProperties: false })
 const receiptSchema = Type.Object({ chatMessageId: Type.String() })
 
 const scopes = ['chat', 'chat.join', 'chat.join.limited'] as const
 const receipts = '/chat/threads/{chatThreadId}/readReceipts'
-const typingOperation = {
-  id: 'ChatThread_SendTypingNotification',
-  summary: 'Tells the participants of a chat thread that the caller is writing.',
-  method: 'POST',
-  path: '/chat/threads/{chatThreadId}/typing',
-  scopes,
-  reply: { status: 200 },
-} as const
-
 /** The operations on typing and on read receipts. */
 export function attentionOperations(room: ChatRoom): readonly Operation[] {
   return [
     userOperation({
-      ...typingOperation,
-      versions: { service: 'chat', since: '2023-11-07' },
-      body: { schema: typingSchema, isRequired: false },
+      id: 'ChatThread_SendTypingNotification',
+      summary: 'Tells the participants of a chat thread that the caller is writing.',
+      method: 'POST',
+      path: '/chat/threads/{chatThreadId}/typing',
+      scopes,
+      versions: everyVersion,
+      body: {
+        schema: typingSchema,
+        isRequired: false,
+        acceptsMergePatch: true,
+        fieldVersions: { senderDisplayName: secondVersion },
+      },
+      reply: { status: 200 },
       handle: (call) => sendTyping(room, call),
-    }),
-    userOperation({
-      ...typingOperation,
-      versions: { service: 'chat', since: '2021-09-07', until: '2021-09-07' },
-      body: { schema: typingSchema, isRequired: false, acceptsMergePatch: true },
-      handle: (call) => sendTyping(room, call),
-    }),
-    userOperation({
-      ...typingOperation,
-      versions: { service: 'chat', since: '2021-03-07', until: '2021-03-07' },
-      body: { schema: noTypingSchema, isRequired: false },
-      handle: (call) => sendTyping(room, { ...call, body: {} }),
     }),
     userOperation({
       id: 'ChatThread_SendChatReadReceipt',
@@ -115,8 +105,6 @@ async function sendReceipt(
     return ok(undefined)
   })
 }
-
-const unknownMessage = fail<Fault>({ kind: 'entry-unknown', what: 'message' })
 
 async function list(room: ChatRoom, call: UserCall<unknown>): Promise<Result<unknown, Fault>> {
   const { query, version } = call

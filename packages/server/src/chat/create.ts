@@ -45,8 +45,8 @@ interface Plan {
 }
 
 /**
- * Creates a thread with its participants and its first two messages, which say who is in it and what
- * it is about; or finds the one that the same request has created before.
+ * Creates a thread with its participants and its first two messages, which say who is in it and
+ * what it is about; or finds the one that the same request has created before.
  *
  * @faults `body-invalid`, `header-invalid`; `caller-refused` - the caller was deleted meanwhile.
  */

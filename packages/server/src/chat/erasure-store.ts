@@ -56,8 +56,8 @@ export async function purgeDeletedThread(db: Queries, rowsMax: number): Promise<
 }
 
 /**
- * Purges a batch of the messages of one deleted identity that no other node is at, and its note with
- * the last of them: who sends is held, so nothing of it can be stored any more.
+ * Purges a batch of the messages of one deleted identity that no other node is at, and its note
+ * with the last of them: who sends is held, so nothing of it can be stored any more.
  *
  * @returns `isFound: false` when there is none.
  */

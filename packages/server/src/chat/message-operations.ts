@@ -1,64 +1,40 @@
-import { fail, ok, type Result } from '@parley/protocol'
+import { ok, type Result } from '@parley/protocol'
 import { type Static, Type } from '@sinclair/typebox'
 import type { Fault } from '../contract/faults.ts'
 import { absentable } from '../contract/fields.ts'
 import { serverLimits } from '../contract/limits.ts'
 import { type Operation, Replied } from '../contract/operation.ts'
 import { type UserCall, userOperation } from '../contract/user-operation.ts'
-import type { Transaction } from '../database/connect.ts'
 import {
   askedMetadata,
   everyVersion,
   fifthVersion,
   messageSchema,
   pageSchemas,
-  patchedMetadataSchema,
-  printMessage,
   queryFields,
   secondVersion,
 } from './fields.ts'
-import {
-  eraseMessage,
-  findMessage,
-  listMessages,
-  type Message,
-  updateMessage,
-} from './message-store.ts'
+import { listMessages } from './message-store.ts'
 import {
   faultOfContent,
-  parseMessageId,
   parseSyncState,
   printSyncState,
-  type SentKind,
   storedContent,
   windowOf,
 } from './messages.ts'
+import { ownMessageOperations } from './own-message-operations.ts'
 import { nextLinkOf, readPageSize, readStartTime, readSyncState } from './paging.ts'
-import {
-  type ChatRoom,
-  type Entered,
-  endpointOf,
-  enter,
-  invalidBody,
-  lookBackAt,
-  type Membership,
-  tell,
-  threadOf,
-  threadPath,
-} from './room.ts'
+import { printMessage } from './printed.ts'
+import { findReadable } from './readable.ts'
+import { type ChatRoom, endpointOf, invalidBody, lookBackAt, threadOf, threadPath } from './room.ts'
 import type { SendMessage } from './send.ts'
-import { faultOfMetadata, faultOfName, firstFault, patchedMetadata } from './texts.ts'
+import { faultOfMetadata, faultOfName, firstFault } from './texts.ts'
 
 const sendSchema = Type.Object({
   content: Type.String(),
   senderDisplayName: absentable(Type.String()),
   type: absentable(messageSchema.properties.type),
   metadata: askedMetadata,
-})
-
-const updateSchema = Type.Object({
-  content: absentable(Type.String()),
-  metadata: patchedMetadataSchema,
 })
 
 const path = '/chat/threads/{chatThreadId}/messages'
@@ -69,84 +45,68 @@ const fieldVersions = { metadata: secondVersion }
 /** The operations on messages. */
 export function messageOperations(room: ChatRoom, send: SendMessage): readonly Operation[] {
   return [
-    userOperation({
-      id: 'ChatThread_SendChatMessage',
-      summary: 'Sends a message to a chat thread.',
-      method: 'POST',
-      path,
-      scopes,
-      versions: everyVersion,
-      body: { schema: sendSchema, isRequired: true, fieldVersions, bytesMax },
-      reply: { status: 201, schema: Type.Object({ id: Type.String() }) },
-      handle: (call) => sendOne(room, send, call),
-    }),
-    userOperation({
-      id: 'ChatThread_ListChatMessages',
-      summary: 'Lists the messages of a chat thread, the newest first.',
-      method: 'GET',
-      path,
-      scopes,
-      versions: everyVersion,
-      query: { maxPageSize: queryFields.maxPageSize, startTime: queryFields.startTime },
-      reply: {
-        status: 200,
-        schema: pageSchemas.messages,
-        fieldVersions: {
-          'value.metadata': secondVersion,
-          'value.content.participants.metadata': fifthVersion,
-        },
-      },
-      handle: (call) => list(room, call),
-    }),
-    userOperation({
-      id: 'ChatThread_GetChatMessage',
-      summary: 'Gets a message.',
-      method: 'GET',
-      path: `${path}/{chatMessageId}`,
-      scopes,
-      versions: everyVersion,
-      reply: {
-        status: 200,
-        schema: messageSchema,
-        fieldVersions: { ...fieldVersions, 'content.participants.metadata': fifthVersion },
-      },
-      handle: async (call) => {
-        const membership = await lookBackAt(room, call)
-        if (!membership.ok) return membership
-        const found = await find(room.db, call, membership.value)
-        return found.ok
-          ? ok(printMessage(call.caller.resourceId, found.value, call.version))
-          : found
-      },
-    }),
-    userOperation({
-      id: 'ChatThread_UpdateChatMessage',
-      summary: 'Changes a message of the caller.',
-      method: 'PATCH',
-      path: `${path}/{chatMessageId}`,
-      scopes,
-      versions: everyVersion,
-      body: {
-        schema: updateSchema,
-        isMergePatchOnly: true,
-        isRequired: true,
-        fieldVersions,
-        bytesMax,
-      },
-      reply: { status: 204 },
-      handle: (call) => update(room, call),
-    }),
-    userOperation({
-      id: 'ChatThread_DeleteChatMessage',
-      summary: 'Deletes a message of the caller.',
-      method: 'DELETE',
-      path: `${path}/{chatMessageId}`,
-      scopes,
-      versions: everyVersion,
-      reply: { status: 204 },
-      handle: (call) => erase(room, call),
-    }),
+    sendOperation(room, send),
+    listOperation(room),
+    getOperation(room),
+    ...ownMessageOperations(room),
   ]
+}
+
+function sendOperation(room: ChatRoom, send: SendMessage): Operation {
+  return userOperation({
+    id: 'ChatThread_SendChatMessage',
+    summary: 'Sends a message to a chat thread.',
+    method: 'POST',
+    path,
+    scopes,
+    versions: everyVersion,
+    body: { schema: sendSchema, isRequired: true, fieldVersions, bytesMax },
+    reply: { status: 201, schema: Type.Object({ id: Type.String() }) },
+    handle: (call) => sendOne(room, send, call),
+  })
+}
+
+function listOperation(room: ChatRoom): Operation {
+  return userOperation({
+    id: 'ChatThread_ListChatMessages',
+    summary: 'Lists the messages of a chat thread, the newest first.',
+    method: 'GET',
+    path,
+    scopes,
+    versions: everyVersion,
+    query: { maxPageSize: queryFields.maxPageSize, startTime: queryFields.startTime },
+    reply: {
+      status: 200,
+      schema: pageSchemas.messages,
+      fieldVersions: {
+        'value.metadata': secondVersion,
+        'value.content.participants.metadata': fifthVersion,
+      },
+    },
+    handle: (call) => list(room, call),
+  })
+}
+
+function getOperation(room: ChatRoom): Operation {
+  return userOperation({
+    id: 'ChatThread_GetChatMessage',
+    summary: 'Gets a message.',
+    method: 'GET',
+    path: `${path}/{chatMessageId}`,
+    scopes,
+    versions: everyVersion,
+    reply: {
+      status: 200,
+      schema: messageSchema,
+      fieldVersions: { ...fieldVersions, 'content.participants.metadata': fifthVersion },
+    },
+    handle: async (call) => {
+      const membership = await lookBackAt(room, call)
+      if (!membership.ok) return membership
+      const found = await findReadable(room.db, call, membership.value)
+      return found.ok ? ok(printMessage(call.caller.resourceId, found.value, call.version)) : found
+    },
+  })
 }
 
 async function sendOne(
@@ -213,85 +173,4 @@ async function list(room: ChatRoom, call: UserCall<unknown>): Promise<Result<unk
     'api-version': version,
   })
   return ok({ value, nextLink })
-}
-
-async function find(
-  db: ChatRoom['db'] | Transaction,
-  { params }: Pick<UserCall<unknown>, 'params'>,
-  { thread, participant }: Membership,
-): Promise<Result<Message, Fault>> {
-  const messageId = parseMessageId(params['chatMessageId'] ?? '')
-  if (messageId === undefined) return unknownMessage
-  const found = await findMessage(db, thread, { messageId, window: windowOf(participant) })
-  return found === undefined ? unknownMessage : ok(found)
-}
-
-const unknownMessage = fail<Fault>({ kind: 'entry-unknown', what: 'message' })
-
-/** A message that its sender sent, and nobody else. @faults `user-not-allowed` - another's. */
-async function findOwn(
-  db: Transaction,
-  call: Pick<UserCall<unknown>, 'params' | 'caller'>,
-  entered: Entered,
-): Promise<Result<Message & { readonly kind: SentKind }, Fault>> {
-  const found = await find(db, call, entered)
-  if (!found.ok) return found
-  const { kind, senderId } = found.value
-  const isOwn = (kind === 'text' || kind === 'html') && senderId === call.caller.identityId
-  if (isOwn) return ok({ ...found.value, kind })
-  return fail({ kind: 'user-not-allowed', reason: 'ownership' })
-}
-
-async function update(
-  room: ChatRoom,
-  call: UserCall<Static<typeof updateSchema>>,
-): Promise<Result<undefined, Fault>> {
-  const { caller, body } = call
-  const asked = body.content ?? undefined
-  const fault = firstFault(
-    asked === undefined ? undefined : faultOfContent(asked),
-    faultOfMetadata('metadata', body.metadata),
-  )
-  if (fault !== undefined) return invalidBody(fault)
-  return enter(room, call, async (db, entered) => {
-    const found = await findOwn(db, call, entered)
-    if (!found.ok) return found
-    const { messageId, kind, deletedAtMs, senderDisplayName } = found.value
-    if (deletedAtMs !== undefined) return unknownMessage
-    const content = asked === undefined ? found.value.content : storedContent(kind, asked)
-    const metadata =
-      body.metadata === undefined
-        ? found.value.metadata
-        : patchedMetadata(found.value.metadata, body.metadata)
-    const merged = faultOfMetadata('metadata', metadata)
-    if (merged !== undefined) return invalidBody(merged)
-    const atMs = room.platform.now()
-    const changed = { messageId, content, metadata, atMs }
-    const version = String(await updateMessage(db, entered.thread, changed))
-    const by = { rawId: caller.rawId, displayName: senderDisplayName }
-    const said = { content: content ?? '', metadata, senderDisplayName, createdAtMs: messageId }
-    const message = { id: String(messageId), version, type: kind, ...said }
-    const event = { kind: 'chatMessageEdited', by, message, atMs } as const
-    await tell(room, db, { name: entered.thread, event })
-    return ok(undefined)
-  })
-}
-
-/** A message that is deleted already is answered as done: the client may have lost the answer. */
-async function erase(room: ChatRoom, call: UserCall<unknown>): Promise<Result<undefined, Fault>> {
-  const { caller } = call
-  return enter(room, call, async (db, entered) => {
-    const found = await findOwn(db, call, entered)
-    if (!found.ok) return found
-    const { messageId, kind, deletedAtMs, senderDisplayName } = found.value
-    if (deletedAtMs !== undefined) return ok(undefined)
-    const atMs = room.platform.now()
-    const version = String(await eraseMessage(db, entered.thread, { messageId, atMs }))
-    const by = { rawId: caller.rawId, displayName: senderDisplayName }
-    const id = String(messageId)
-    const message = { id, version, type: kind, senderDisplayName, createdAtMs: messageId }
-    const event = { kind: 'chatMessageDeleted', by, message, atMs } as const
-    await tell(room, db, { name: entered.thread, event })
-    return ok(undefined)
-  })
 }

@@ -6,8 +6,8 @@
  * it. A deleted message keeps its place, so that whoever saw it learns that it is gone; of what it
  * said nothing stays. The messages of a deleted identity are not even that: they are gone for all.
  *
- * Html is cleaned before it is stored, so that no client has to trust another one. Text is stored as
- * it is: to show it as html is a mistake that cleaning would only hide.
+ * Html is cleaned before it is stored, so that no client has to trust another one. Text is stored
+ * as it is: to show it as html is a mistake that cleaning would only hide.
  *
  * A page ends at an id, and the next one begins below it. Ids become visible in their order (see
  * thread.ts), so nothing that arrives meanwhile moves a page.

@@ -2,6 +2,7 @@ import type { Operation } from '../contract/operation.ts'
 import { attentionOperations } from './attention-operations.ts'
 import { messageOperations } from './message-operations.ts'
 import { participantOperations } from './participant-operations.ts'
+import { withRate } from './rates.ts'
 import type { ChatRoom } from './room.ts'
 import { createSendMessage } from './send.ts'
 import { threadOperations } from './thread-operations.ts'
@@ -13,5 +14,5 @@ export function chatOperations(room: ChatRoom): readonly Operation[] {
     ...participantOperations(room),
     ...messageOperations(room, createSendMessage(room)),
     ...attentionOperations(room),
-  ]
+  ].map(withRate)
 }

@@ -13,8 +13,6 @@ import {
   fifthVersion,
   identifierVersions,
   pageSchemas,
-  printInvalid,
-  printParticipant,
   queryFields,
 } from './fields.ts'
 import { insertSystemMessage, takePlace } from './message-store.ts'
@@ -34,6 +32,7 @@ import {
   rawIdOf,
   readParticipants,
 } from './participants.ts'
+import { printInvalid, printParticipant } from './printed.ts'
 import {
   type ChatRoom,
   type Entered,

@@ -6,8 +6,8 @@
  * added do not keep the others out: they come back as invalid, an identity of another resource
  * exactly like one that never was, because the answer must not tell what exists elsewhere.
  *
- * Whoever was removed goes on reading what was there at that moment, and nothing newer. Added again,
- * it is a participant like any other, and what was said meanwhile is open to it as far as
+ * Whoever was removed goes on reading what was there at that moment, and nothing newer. Added
+ * again, it is a participant like any other, and what was said meanwhile is open to it as far as
  * `shareHistoryTime` goes.
  *
  * @source ACS Chat 2025-03-15, `ChatParticipant`; limits of the service.

@@ -15,9 +15,6 @@ import {
   identifierVersions,
   pageSchemas,
   patchedMetadataSchema,
-  printInvalid,
-  printThread,
-  printThreadItem,
   queryFields,
   retentionSchema,
   threadSchema,
@@ -25,6 +22,7 @@ import {
 import { insertSystemMessage, takePlace } from './message-store.ts'
 import type { NoticeProperties } from './notices.ts'
 import { nextLinkOf, readPageSize, readStartTime, readSyncState } from './paging.ts'
+import { printInvalid, printThread, printThreadItem } from './printed.ts'
 import { type ChatRoom, endpointOf, enter, invalidBody, lookAt, tell, threadPath } from './room.ts'
 import { faultOfMetadata, faultOfName, firstFault, patchedMetadata } from './texts.ts'
 import { daysOfRetention } from './thread.ts'
@@ -49,88 +47,108 @@ const newFields = { metadata: fifthVersion, retentionPolicy: fifthVersion }
 /** The operations on threads themselves. */
 export function threadOperations(room: ChatRoom): readonly Operation[] {
   return [
-    userOperation({
-      id: 'Chat_CreateChatThread',
-      summary: 'Creates a chat thread.',
-      method: 'POST',
-      path: '/chat/threads',
-      scopes: ['chat'],
-      versions: everyVersion,
-      body: {
-        schema: createSchema,
-        isRequired: true,
-        fieldVersions: {
-          ...newFields,
-          'participants.metadata': fifthVersion,
-          ...identifierVersions('participants.communicationIdentifier.'),
-        },
-        bytesMax: serverLimits.chatParticipantsBodyBytesMax,
-      },
-      reply: {
-        status: 201,
-        schema: createdThreadSchema,
-        fieldVersions: {
-          'chatThread.metadata': fifthVersion,
-          'chatThread.retentionPolicy': fifthVersion,
-        },
-      },
-      handle: (call) => create(room, call),
-    }),
-    userOperation({
-      id: 'Chat_ListChatThreads',
-      summary: 'Lists the chat threads in which the caller takes part, the newest first.',
-      method: 'GET',
-      path: '/chat/threads',
-      scopes: anyChat,
-      versions: everyVersion,
-      query: { maxPageSize: queryFields.maxPageSize, startTime: queryFields.startTime },
-      reply: { status: 200, schema: pageSchemas.threads },
-      handle: (call) => list(room, call),
-    }),
-    userOperation({
-      id: 'ChatThread_GetChatThreadProperties',
-      summary: 'Gets a chat thread.',
-      method: 'GET',
-      path: '/chat/threads/{chatThreadId}',
-      scopes: anyChat,
-      versions: everyVersion,
-      reply: {
-        status: 200,
-        schema: threadSchema,
-        fieldVersions: newFields,
-      },
-      handle: async (call) => {
-        const membership = await lookAt(room, call)
-        return membership.ok ? ok(printThread(membership.value.thread, call.version)) : membership
-      },
-    }),
-    userOperation({
-      id: 'ChatThread_UpdateChatThreadProperties',
-      summary: 'Changes what a chat thread says of itself.',
-      method: 'PATCH',
-      path: '/chat/threads/{chatThreadId}',
-      scopes: ['chat'],
-      versions: everyVersion,
-      body: {
-        schema: updateSchema,
-        isMergePatchOnly: true,
-        isRequired: true,
-        fieldVersions: newFields,
-      },
-      reply: { status: 204 },
-      handle: (call) => update(room, call),
-    }),
-    userOperation({
-      id: 'Chat_DeleteChatThread',
-      summary: 'Deletes a chat thread for all who take part in it.',
-      method: 'DELETE',
-      path: '/chat/threads/{chatThreadId}',
-      scopes: ['chat'],
-      versions: everyVersion,
-      reply: { status: 204 },
-      handle: (call) => remove(room, call),
-    }),
+    createOperation(room),
+    listOperation(room),
+    getOperation(room),
+    updateOperation(room),
+    removeOperation(room),
   ]
+}
+
+function createOperation(room: ChatRoom): Operation {
+  return userOperation({
+    id: 'Chat_CreateChatThread',
+    summary: 'Creates a chat thread.',
+    method: 'POST',
+    path: '/chat/threads',
+    scopes: ['chat'],
+    versions: everyVersion,
+    body: {
+      schema: createSchema,
+      isRequired: true,
+      fieldVersions: {
+        ...newFields,
+        'participants.metadata': fifthVersion,
+        ...identifierVersions('participants.communicationIdentifier.'),
+      },
+      bytesMax: serverLimits.chatParticipantsBodyBytesMax,
+    },
+    reply: {
+      status: 201,
+      schema: createdThreadSchema,
+      fieldVersions: {
+        'chatThread.metadata': fifthVersion,
+        'chatThread.retentionPolicy': fifthVersion,
+      },
+    },
+    handle: (call) => create(room, call),
+  })
+}
+
+function listOperation(room: ChatRoom): Operation {
+  return userOperation({
+    id: 'Chat_ListChatThreads',
+    summary: 'Lists the chat threads in which the caller takes part, the newest first.',
+    method: 'GET',
+    path: '/chat/threads',
+    scopes: anyChat,
+    versions: everyVersion,
+    query: { maxPageSize: queryFields.maxPageSize, startTime: queryFields.startTime },
+    reply: { status: 200, schema: pageSchemas.threads },
+    handle: (call) => list(room, call),
+  })
+}
+
+function getOperation(room: ChatRoom): Operation {
+  return userOperation({
+    id: 'ChatThread_GetChatThreadProperties',
+    summary: 'Gets a chat thread.',
+    method: 'GET',
+    path: '/chat/threads/{chatThreadId}',
+    scopes: anyChat,
+    versions: everyVersion,
+    reply: {
+      status: 200,
+      schema: threadSchema,
+      fieldVersions: newFields,
+    },
+    handle: async (call) => {
+      const membership = await lookAt(room, call)
+      return membership.ok ? ok(printThread(membership.value.thread, call.version)) : membership
+    },
+  })
+}
+
+function updateOperation(room: ChatRoom): Operation {
+  return userOperation({
+    id: 'ChatThread_UpdateChatThreadProperties',
+    summary: 'Changes what a chat thread says of itself.',
+    method: 'PATCH',
+    path: '/chat/threads/{chatThreadId}',
+    scopes: ['chat'],
+    versions: everyVersion,
+    body: {
+      schema: updateSchema,
+      isMergePatchOnly: true,
+      isRequired: true,
+      fieldVersions: newFields,
+    },
+    reply: { status: 204 },
+    handle: (call) => update(room, call),
+  })
+}
+
+function removeOperation(room: ChatRoom): Operation {
+  return userOperation({
+    id: 'Chat_DeleteChatThread',
+    summary: 'Deletes a chat thread for all who take part in it.',
+    method: 'DELETE',
+    path: '/chat/threads/{chatThreadId}',
+    scopes: ['chat'],
+    versions: everyVersion,
+    reply: { status: 204 },
+    handle: (call) => remove(room, call),
+  })
 }
 
 async function create(

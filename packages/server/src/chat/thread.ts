@@ -1,9 +1,9 @@
 /**
  * A thread: a topic, participants, and messages in one order.
  *
- * Its id is opaque to clients and holds the resource and the thread, so an id of another resource is
- * known as such without a look anywhere. It is not secret: who takes part decides, not who knows the
- * id. A thread lives until a participant deletes it, or until its retention policy does; for
+ * Its id is opaque to clients and holds the resource and the thread, so an id of another resource
+ * is known as such without a look anywhere. It is not secret: who takes part decides, not who knows
+ * the id. A thread lives until a participant deletes it, or until its retention policy does; for
  * everybody it is gone in that moment, whatever is still to be purged.
  *
  * Whoever writes to a thread locks its row, and takes ids and sequence numbers there. Thus messages

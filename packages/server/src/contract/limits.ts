@@ -43,6 +43,8 @@ export const serverLimits = {
   streamMsMax: 60 * 60 * 1000,
   /** Bytes of a stream that wait for its client; one that lets more wait is cut off. */
   streamBufferBytesMax: 1024 * 1024,
+  /** Time that a client may take nothing of a stream, in milliseconds. */
+  streamStalledMsMax: 60_000,
   /** Streams of one node. */
   streamsMax: 10_000,
   /** Streams of one resource on one node. */
@@ -93,6 +95,18 @@ export const serverLimits = {
   stepDownBodyBytesMax: 512 * 1024,
   /** Tokens of windows of issue that one transaction denies. */
   tokensDeniedAtOnceMax: 5000,
+  /** Time between two rounds of folding records of usage into hours, in milliseconds. */
+  usageFoldIntervalMs: 60 * 1000,
+  /** Records of usage folded in one statement. */
+  usageRecordsFoldedAtOnceMax: 10_000,
+  /** Exports of identities under way on one node; more are answered 503. */
+  exportsMax: 16,
+  /** Rows that an export reads at once. */
+  exportPageRows: 200,
+  /** Hours of usage on a page. */
+  usagePageHoursMax: 10_000,
+  /** The same where the caller does not say (`maxPageSize`). */
+  usagePageHours: 1000,
   /** Access keys sealed anew in one statement, when the master key is rotated. */
   secretsResealedAtOnceMax: 1000,
   /** Signing keys that are shown after their retirement. */
@@ -178,4 +192,22 @@ export const serverLimits = {
   chatThreadsDueAtOnceMax: 50,
   /** Time between two looks for what is left to purge in chat, in milliseconds. */
   chatPurgeIntervalMs: 30_000,
+  /** Clients of one node that are told of chat, by WebSocket or long poll. */
+  chatSocketsMax: 50_000,
+  /** The same of one identity on one node. */
+  chatSocketsOfIdentityMax: 32,
+  /** Bytes that wait for such a client; one that lets more wait is cut off. */
+  chatSocketBufferBytesMax: 1024 * 1024,
+  /** Deliveries that wait for such a client's answer. */
+  chatUnansweredMax: 2000,
+  /** Time that it has for an answer, in milliseconds. */
+  chatAnswerWithinMs: 60_000,
+  /** Bytes of one frame that it may send. */
+  chatFrameBytesMax: 64 * 1024,
+  /** Time after which a long poll is answered without frames, in milliseconds. */
+  chatPollMs: 25_000,
+  /** Time for which the parameters of an allocation open a socket, in milliseconds. */
+  chatPassMs: 5 * 60_000,
+  /** Seconds for which a client that is away is told later what it missed. */
+  chatNoticesKeptSeconds: 300,
 } as const

@@ -169,6 +169,7 @@ function printReply(reply: ReplyContract, version: ApiVersion | undefined): Json
             [isText ? 'text/plain' : (streamOf ?? 'application/json')]: {
               schema: printSchema(schema, { version, fieldVersions }),
             },
+            ...(reply.isAlsoCsv === true ? { 'text/csv': { schema: { type: 'string' } } } : {}),
           },
         }),
   }

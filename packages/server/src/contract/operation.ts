@@ -117,8 +117,10 @@ export interface ReplyContract {
   readonly isSecret?: boolean
   /** Headers of every such reply. */
   readonly headers?: Readonly<Record<string, string>>
+  /** Whether it comes as comma-separated values (`PrintedCsv`) where that is asked for. */
+  readonly isAlsoCsv?: boolean
   /** What a `StreamedReply` is; the schema, where there is one, is that of one message's data. */
-  readonly streamOf?: 'text/event-stream'
+  readonly streamOf?: 'text/event-stream' | 'application/x-ndjson'
 }
 
 /** A reply's body that a handler has printed already; `http/` sends it as it is. */
@@ -126,14 +128,6 @@ export class PrintedJson {
   /** Text, or the bytes of one in UTF-8. */
   readonly text: string | Buffer
   constructor(text: string | Buffer) {
-    this.text = text
-  }
-}
-
-/** A reply that is text rather than JSON; `ReplyContract.isText` says so. */
-export class PrintedText {
-  readonly text: string
-  constructor(text: string) {
     this.text = text
   }
 }
@@ -149,22 +143,6 @@ export class Replied {
     this.status = status
     this.body = body
     this.headers = headers
-  }
-}
-
-/** Where a streamed reply is written. What is written after the end goes nowhere. */
-export interface ReplyStream {
-  /** A client that lets more than `serverLimits.streamBufferBytesMax` wait for it is cut off. */
-  readonly write: (text: string) => void
-  readonly end: () => void
-}
-
-/** A reply that goes on until one of the two ends it; `http/` begins it and hands it over. */
-export class StreamedReply {
-  /** Called once, when the head was written; gives what is called once, when the reply is over. */
-  readonly start: (stream: ReplyStream) => () => void
-  constructor(start: (stream: ReplyStream) => () => void) {
-    this.start = start
   }
 }
 

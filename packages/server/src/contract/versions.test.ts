@@ -1,6 +1,12 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import { identityVersions, isInRange, type VersionRange, versionsIn } from './versions.ts'
+import {
+  chatVersions,
+  identityVersions,
+  isInRange,
+  type VersionRange,
+  versionsIn,
+} from './versions.ts'
 
 describe('the api-versions', () => {
   test('stand in the order of their names, each once', () => {
@@ -23,6 +29,15 @@ describe('the api-versions', () => {
       '2026-07-22',
       '2026-09-23',
     ])
+  })
+})
+
+describe('the api-versions of chat', () => {
+  test('are the stable ones, and none of another service', () => {
+    const every = { service: 'chat', since: '2021-03-07' } as const
+    assert.deepEqual(versionsIn(every), chatVersions)
+    assert.equal(chatVersions.length, 5)
+    assert.equal(isInRange('2023-10-01', every), false)
   })
 })
 

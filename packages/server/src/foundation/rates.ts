@@ -2,7 +2,7 @@
  * How often something may be asked for: the published limits of Azure Communication Services, by
  * the name of what they limit, and the setting that says which of them count here.
  *
- * @source ACS service limits, identity and chat; docs/decisions/0124-rates-and-origins.md
+ * @source ACS service limits, identity and chat; docs/decisions/0025-rates-and-origins.md
  */
 import { fail, ok, type Result } from '@parley/protocol'
 

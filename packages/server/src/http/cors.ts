@@ -6,7 +6,7 @@
  * where one name stands for all of them, a question is answered yes when any of them would, and the
  * answer itself is narrowed to the resource as soon as that is known.
  *
- * Requests without an `Origin` pay one look at a header for this.
+ * A request without an `Origin` pays one look at a header for this.
  *
  * @source Fetch standard, section 3.2; RFC 9110 section 12.5.5 (`Vary`).
  */
@@ -89,7 +89,11 @@ export function createCors(world: CorsWorld): Cors {
   }
   return {
     begin({ request, response }, audience) {
-      if (request.headers.origin !== undefined) setAllowed(response, allowedAt(request, audience))
+      // Caches keep such an answer for everybody, so it is the same whoever asks.
+      if (audience === 'anybody') response.setHeader('access-control-allow-origin', '*')
+      else if (request.headers.origin !== undefined) {
+        setAllowed(response, allowedAt(request, audience))
+      }
     },
     narrow({ request, response, route: { browsers } }, caller) {
       const { origin } = request.headers

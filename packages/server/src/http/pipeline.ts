@@ -7,7 +7,8 @@ import { fail, ok, type Result } from '@parley/protocol'
 import type { Authenticate } from '../authentication/authenticator.ts'
 import { type Fault, replyToFault } from '../contract/faults.ts'
 import { serverLimits } from '../contract/limits.ts'
-import { type Call, type Caller, Replied, StreamedReply } from '../contract/operation.ts'
+import { type Call, type Caller, Replied } from '../contract/operation.ts'
+import { StreamedReply } from '../contract/streamed-reply.ts'
 import { isDatabaseUnavailable } from '../database/availability.ts'
 import { GatherFull } from '../foundation/gather.ts'
 import type { OpenLog, RequestLine } from '../foundation/log.ts'
@@ -19,7 +20,7 @@ import type { Cors } from './cors.ts'
 import type { Exchange } from './exchange.ts'
 import { type PrintedReply, printExchangeReply, writeReply } from './reply.ts'
 import { type ChosenOperation, chooseOperation } from './routes.ts'
-import { streamHeaders, writeStreamedReply } from './streamed-reply.ts'
+import { headersOf, writeStreamedReply } from './streamed-reply.ts'
 
 /** What the pipeline needs of the world. */
 export interface PipelineWorld {
@@ -251,7 +252,7 @@ function printReply(world: PipelineWorld, walk: Walk, isStopping: boolean): Prin
   return printExchangeReply(exchange, {
     status: fault?.status ?? replied?.status ?? contract?.status ?? 200,
     body: fault?.body ?? (isStreamed ? undefined : replied === undefined ? value : replied.body),
-    headers: fault?.headers ?? replied?.headers ?? (isStreamed ? streamHeaders : undefined),
+    headers: fault?.headers ?? replied?.headers ?? (isStreamed ? headersOf(contract) : undefined),
     requestId,
     contract,
     closesConnection: isStopping,

@@ -11,7 +11,7 @@
  * the handler refuses is taken back from the thread's count, and each user has a count of that
  * limit for himself that is not, which bounds how much he can hold meanwhile.
  *
- * @source docs/decisions/0124-rates-and-origins.md
+ * @source docs/decisions/0025-rates-and-origins.md
  */
 import { fail, ok, type Result } from '@parley/protocol'
 import type { Fault } from '../contract/faults.ts'

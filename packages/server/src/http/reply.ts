@@ -1,6 +1,7 @@
 import type { ServerResponse } from 'node:http'
 import { serverLimits } from '../contract/limits.ts'
-import { PrintedJson, PrintedText, type ReplyContract } from '../contract/operation.ts'
+import { PrintedJson, type ReplyContract } from '../contract/operation.ts'
+import { PrintedCsv, PrintedText } from '../contract/printed-text.ts'
 import type { Exchange } from './exchange.ts'
 
 /** A reply as it goes out. */
@@ -48,12 +49,18 @@ export function printExchangeReply(exchange: Exchange, reply: Reply): PrintedRep
   if (reply.refusalReason !== undefined) headers.push('x-parley-reason', reply.refusalReason)
   if (reply.closesConnection) headers.push('connection', 'close')
   if (body === undefined) return { status, headers, text: undefined, isAscii: true }
-  const isText = body instanceof PrintedText
+  const isText = body instanceof PrintedText || body instanceof PrintedCsv
   const text = isText || body instanceof PrintedJson ? body.text : JSON.stringify(body)
   const length = typeof text === 'string' ? Buffer.byteLength(text) : text.length
-  const mediaType = isText ? 'text/plain' : 'application/json'
-  headers.push('content-type', `${mediaType}; charset=utf-8`, 'content-length', String(length))
+  headers.push('content-type', mediaTypeOf(body), 'content-length', String(length))
   return { status, headers, text, isAscii: length === text.length }
+}
+
+/** @source RFC 7111 and RFC 4180 section 3, for CSV. */
+function mediaTypeOf(body: unknown): string {
+  if (body instanceof PrintedText) return 'text/plain; charset=utf-8'
+  if (body instanceof PrintedCsv) return 'text/csv; charset=utf-8; header=present'
+  return 'application/json; charset=utf-8'
 }
 
 /** Writes a printed reply; the response is over then. */

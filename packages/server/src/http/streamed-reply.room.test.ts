@@ -3,10 +3,10 @@ import { createServer, get, type IncomingMessage } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { after, describe, test } from 'node:test'
 import { serverLimits } from '../contract/limits.ts'
-import { type ReplyStream, StreamedReply } from '../contract/operation.ts'
-import { streamHeaders, writeStreamedReply } from './streamed-reply.ts'
+import { type ReplyStream, StreamedReply } from '../contract/streamed-reply.ts'
+import { headersOf, writeStreamedReply } from './streamed-reply.ts'
 
-const head = { status: 200, headers: Object.entries(streamHeaders).flat() }
+const head = { status: 200, headers: Object.entries(headersOf(undefined)).flat() }
 const printed = { ...head, text: undefined, isAscii: true }
 const server = createServer()
 await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))

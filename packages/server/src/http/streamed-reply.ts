@@ -1,14 +1,19 @@
 import type { ServerResponse } from 'node:http'
 import { serverLimits } from '../contract/limits.ts'
-import type { StreamedReply } from '../contract/operation.ts'
+import type { ReplyContract } from '../contract/operation.ts'
+import type { StreamedReply } from '../contract/streamed-reply.ts'
 import type { PrintedReply } from './reply.ts'
 
-/** Headers of an event stream: nobody on the way may keep it, or hold it back. */
-export const streamHeaders = {
-  'content-type': 'text/event-stream',
+/** Headers of a stream: nobody on the way may keep it, or hold it back. */
+const streamHeaders = {
   'cache-control': 'no-store',
   'x-accel-buffering': 'no',
 } as const
+
+/** The headers of a streamed reply. */
+export function headersOf(contract: ReplyContract | undefined): Readonly<Record<string, string>> {
+  return { 'content-type': contract?.streamOf ?? 'text/event-stream', ...streamHeaders }
+}
 
 /**
  * Writes the head of a reply and lets its maker go on.
@@ -22,6 +27,7 @@ export function writeStreamedReply(
   { start }: StreamedReply,
 ): void {
   response.writeHead(head.status, head.headers).flushHeaders()
+  response.setTimeout(serverLimits.streamStalledMsMax, () => response.destroy())
   const over = start({
     write(text) {
       if (response.writableEnded || response.destroyed) return
@@ -31,7 +37,22 @@ export function writeStreamedReply(
     end() {
       response.end()
     },
+    drained: () => drained(response),
+    abort() {
+      response.destroy()
+    },
   })
   if (response.destroyed || response.closed) over()
   else response.once('close', over)
+}
+
+async function drained(response: ServerResponse): Promise<void> {
+  if (response.closed || response.destroyed || !response.writableNeedDrain) return
+  await new Promise<void>((resolve) => {
+    const settle = () => {
+      response.off('drain', settle).off('close', settle)
+      resolve()
+    }
+    response.on('drain', settle).on('close', settle)
+  })
 }

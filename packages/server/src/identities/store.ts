@@ -123,6 +123,25 @@ function namedIdentityFrom(row: LastIssuedRow): NamedIdentity {
 }
 
 /**
+ * Holds an identity to the commit: whoever was adding something of it has committed, or waits.
+ *
+ * @returns whether it is there.
+ */
+export async function lockIdentity(
+  db: Queries,
+  { resourceId, identityId }: { readonly resourceId: string; readonly identityId: string },
+): Promise<boolean> {
+  const rows = await db`
+    select
+    from identity
+    where resource_id = ${resourceId}
+    and identity_id = ${identityId}
+    for update
+  `
+  return rows.count === 1
+}
+
+/**
  * Deletes identities with their ledger rows, and appends the cut-off that voids their tokens, in
  * one transaction.
  *

@@ -22,9 +22,18 @@ export interface KeyRing {
   readonly takeUses: () => ReadonlyMap<ActiveAccessKey, number>
 }
 
-/** Creates a ring without keys. */
-export function createKeyRing(): KeyRing {
+/** Creates a ring: empty, or with the keys of these resources, in their order. */
+export function createKeyRing(
+  known: {
+    readonly resources: readonly { readonly resourceId: string }[]
+    readonly accessKeys: readonly ActiveAccessKey[]
+  } = { resources: [], accessKeys: [] },
+): KeyRing {
   const byResource = new Map<string, readonly ActiveAccessKey[]>()
+  for (const { resourceId } of known.resources) byResource.set(resourceId, [])
+  for (const key of known.accessKeys) {
+    byResource.set(key.resourceId, [...(byResource.get(key.resourceId) ?? []), key])
+  }
   let candidates: readonly ActiveAccessKey[] | undefined
   let uses = new Map<ActiveAccessKey, number>()
   return {

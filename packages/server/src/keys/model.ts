@@ -132,3 +132,11 @@ export function planRegeneration(
 export function purposeOf(key: AccessKeyGeneration & { readonly resourceId: string }): string {
   return `access-key/${key.resourceId}/${key.slot}/${key.generation}`
 }
+
+/** Keys of nobody, for the time that it takes to find that a caller is unknown. */
+export function decoyKeys(randomBytes: (count: number) => Buffer): readonly ActiveAccessKey[] {
+  return (['primary', 'secondary'] as const).map((slot) => {
+    const nobody = { resourceId: '', slot, generation: 1, sealedKey: Buffer.alloc(0) }
+    return activeAccessKey(nobody, randomBytes(64))
+  })
+}

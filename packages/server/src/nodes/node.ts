@@ -141,7 +141,9 @@ export function createNode(options: NodeOptions): Node {
     async start() {
       const first = await openSessionOf(life)
       if (!first.ok) return first
-      const onSession = () => [watch, clock, pace].forEach((observed) => observed.clear())
+      const onSession = () => {
+        for (const observed of [watch, clock, pace]) observed.clear()
+      }
       const stay = createStay(life, { open: () => openSessionOf(life), round, onSession })
       void stay(first.value)
       const isHere = await whenTrue(serverLimits.joinTimeoutMs)

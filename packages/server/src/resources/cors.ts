@@ -8,7 +8,7 @@
  * why it is none for what is called with access keys: a key in a page is a mistake, and a server
  * that lets the browser go on hides it.
  *
- * @source Fetch standard, section 3.2 (CORS protocol); docs/decisions/0124-rates-and-origins.md
+ * @source Fetch standard, section 3.2 (CORS protocol); docs/decisions/0025-rates-and-origins.md
  */
 
 /** What the owner of a resource has set; absent: as the server is set. */

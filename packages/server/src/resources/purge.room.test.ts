@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
 import { listAuditEntries } from '../audit/store.ts'
+import { insertSampleChat } from '../chat/sample-rows.ts'
 import type { Database, Transaction } from '../database/connect.ts'
 import {
   startTemporaryPostgres,
@@ -24,6 +25,7 @@ const outliving = [
   'audit_entry',
   'resource_purge',
   'revocation_event',
+  'revocation_follower',
   'usage_hour',
   'usage_record',
 ]
@@ -85,46 +87,13 @@ async function makeResource(count: number): Promise<Made> {
     select ${resourceId}, 1 + row_number() over () % ${count}::integer, identity_id, 'Attendee'
     from identity
     where resource_id = ${resourceId}`
-  await makeChat(resourceId)
+  await sql`
+    insert into verifier_credential
+      (resource_id, credential_id, name, secret_hash, may_be_waited_for, created_at)
+    select ${resourceId}, gen_random_uuid(), '', sha256(number::text::bytea), true, ${now}
+    from generate_series(1, ${count}::integer) as number`
+  await insertSampleChat(sql, resourceId, now)
   return made
-}
-
-/** A thread of every identity, in which it has said and read something; some are being purged. */
-async function makeChat(resourceId: string): Promise<void> {
-  await sql`
-    insert into chat_thread (
-      resource_id, thread_id, topic, created_at, created_by, last_message_id, last_sequence)
-    select ${resourceId}, identity_id, 'T', ${now}, identity_id, 1, 1
-    from identity where resource_id = ${resourceId}`
-  await sql`
-    insert into chat_participant (
-      resource_id, thread_id, identity_id, display_name, share_history_at, position)
-    select ${resourceId}, thread_id, created_by, '', ${now}, 0
-    from chat_thread where resource_id = ${resourceId}`
-  await sql`
-    insert into chat_message (
-      resource_id, thread_id, message_id, sequence, kind, sender_id, content, version)
-    select ${resourceId}, thread_id, number, number, 'text', created_by, 'x', number
-    from chat_thread, generate_series(1, 3) as number where resource_id = ${resourceId}`
-  await sql`
-    insert into chat_message_person
-    select ${resourceId}, thread_id, message_id, sender_id, '', ${now}, 0
-    from chat_message where resource_id = ${resourceId} and message_id = 1`
-  await sql`
-    insert into chat_receipt
-    select ${resourceId}, thread_id, sender_id, message_id, ${now}
-    from chat_message where resource_id = ${resourceId} and message_id = 1`
-  await sql`
-    insert into chat_notice
-    select ${resourceId}, row_number() over (), identity_id, 'x', '{}', ${now}
-    from identity where resource_id = ${resourceId}`
-  await sql`
-    insert into chat_endpoint
-    select ${resourceId}, identity_id, 'x', identity_id, 0, '{}', ${now}
-    from identity where resource_id = ${resourceId}`
-  await sql`
-    insert into chat_erasure
-    select ${resourceId}, gen_random_uuid() from generate_series(1, 3)`
 }
 
 async function deleteResource({ subscriptionId, resourceId }: Made): Promise<void> {
@@ -224,6 +193,7 @@ const emptied = {
   resource: 0,
   room: 0,
   room_participant: 0,
+  verifier_credential: 0,
 }
 
 describe('the steps of the purge', () => {

@@ -2,6 +2,9 @@ import { type KeyObject, sign } from 'node:crypto'
 import type { AccessTokenClaims } from '@parley/protocol'
 import type { SigningAlgorithm } from '../foundation/settings.ts'
 
+/** Turns claims into a compact JWS. */
+export type StatementSigner = (claims: object) => string
+
 /** Turns claims into the text of a token. */
 export type TokenSigner = (claims: AccessTokenClaims) => string
 
@@ -16,13 +19,25 @@ export type TokenSigner = (claims: AccessTokenClaims) => string
  * @returns a compact JWS, about 700 characters with ES256.
  * @source RFC 7515 section 7.1; RFC 7518 sections 3.3 and 3.4; RFC 7519 section 5.1 (`typ`).
  */
-export function createTokenSigner(key: {
+export function createTokenSigner(key: KeyThatSigns): TokenSigner {
+  return createSigner(key, 'JWT')
+}
+
+/** A key that can sign. */
+interface KeyThatSigns {
   readonly kid: string
   readonly algorithm: SigningAlgorithm
   readonly privateKey: KeyObject
-}): TokenSigner {
+}
+
+/**
+ * The same for what is no token and says so by its `typ`, which verifiers of tokens refuse.
+ *
+ * @source RFC 8725 section 3.11.
+ */
+export function createSigner(key: KeyThatSigns, typ: string): StatementSigner {
   const { kid, algorithm, privateKey } = key
-  const header = `${encode(JSON.stringify({ alg: algorithm, kid, typ: 'JWT' }))}.`
+  const header = `${encode(JSON.stringify({ alg: algorithm, kid, typ }))}.`
   return (claims) => {
     const input = header + encode(JSON.stringify(claims))
     const signature = sign('sha256', Buffer.from(input, 'latin1'), privateKey)

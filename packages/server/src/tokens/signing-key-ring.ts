@@ -1,6 +1,6 @@
 import type { KeyObject } from 'node:crypto'
 import type { SigningAlgorithm } from '../foundation/settings.ts'
-import { createTokenSigner, type TokenSigner } from './sign.ts'
+import { createSigner, createTokenSigner, type TokenSigner } from './sign.ts'
 import type { PublicSigningJwk } from './signing-keys.ts'
 
 /** A signing key that can sign. */
@@ -21,6 +21,8 @@ export interface SigningKeys {
 export interface SigningKeyRing {
   /** Signs with the key whose turn it is. */
   readonly sign: TokenSigner
+  /** Signs with it what is no token, and has a type of its own. */
+  readonly signStatement: (typ: string, claims: object) => string
   /** The name of that key. */
   readonly signerKid: () => string
   readonly published: () => readonly PublicSigningJwk[]
@@ -37,6 +39,7 @@ export function createSigningKeyRing(first: SigningKeys): SigningKeyRing {
   const followers: ((published: readonly PublicSigningJwk[]) => void)[] = []
   return {
     sign: (claims) => sign(claims),
+    signStatement: (typ, claims) => createSigner(keys.signer, typ)(claims),
     signerKid: () => keys.signer.kid,
     published: () => keys.published,
     put(next) {

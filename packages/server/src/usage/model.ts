@@ -19,7 +19,7 @@
  * line for that row, from its update to their commit, on every node. Rejected: adding up in memory
  * and writing now and then; a crash would forget, and the bill would differ from what is stored.
  *
- * @source docs/decisions/0123-usage-counted-where-stored.md
+ * @source docs/decisions/0024-usage-counted-where-stored.md
  */
 
 /** What is counted, and in what unit. */

@@ -6,6 +6,7 @@ import {
   subjectsOf,
 } from '@parley/protocol'
 import type { SyncVerifier } from '@parley/verifier/node'
+import { serverLimits } from '../../contract/limits.ts'
 import type { ResourceDirectory } from '../../resources/directory.ts'
 import type { Passes } from './pass.ts'
 import type { Guest } from './session.ts'
@@ -30,15 +31,12 @@ export interface AdmissionWorld {
   readonly now: () => number
 }
 
-/** Time for which a pass opens a socket, in milliseconds: a client opens it at once. */
-const passMs = 5 * 60_000
-
 /** Creates the function that judges passes. */
 export function createAdmission(world: AdmissionWorld): Admit {
   const { passes, now } = world
   return ({ sig, sessionId }) => {
     const pass = passes.open(sig)
-    if (pass === undefined || now() - pass.issuedAtMs > passMs) return undefined
+    if (pass === undefined || now() - pass.issuedAtMs > serverLimits.chatPassMs) return undefined
     return admitToken(world, { ...pass, sessionId })
   }
 }

@@ -1,7 +1,9 @@
+import { serverLimits } from '../../contract/limits.ts'
 import type { Queries } from '../../database/connect.ts'
 import { grouped } from './grouped.ts'
 import { shortIdOf } from './notice-text.ts'
-import { keptForSeconds } from './store.ts'
+
+const { chatNoticesKeptSeconds: keptForSeconds } = serverLimits
 
 /** Which client: what it calls itself, and whose it is. */
 export interface Endpoint {

@@ -5,6 +5,7 @@
  * found good; only then is it looked up how far it had heard. What comes in between waits, so that
  * nothing falls into the gap; what comes by both ways is told by its number.
  */
+import { serverLimits } from '../../contract/limits.ts'
 import type { Database } from '../../database/connect.ts'
 import type { Openings } from '../../events/openings.ts'
 import { createGather, type Gather } from '../../foundation/gather.ts'
@@ -31,7 +32,6 @@ import {
   placeOf,
   receive,
   type Session,
-  sessionLimits,
   tend,
 } from './session.ts'
 
@@ -65,14 +65,11 @@ export interface HubWorld {
   readonly platform: Pick<Platform, 'now' | 'monotonicNow'>
   readonly log: Log
   readonly heard: Pick<Heard, 'floorSeq' | 'lastSeq'>
-  /** Whether this node knows whose sockets are to be closed. */
-  readonly isCurrent: () => boolean
+  /** Waits until this node knows whose sockets are to be closed; false when it does not in time. */
+  readonly whenCurrent: () => Promise<boolean>
 }
 
 const limits = {
-  /** Clients of one node, and of one identity there. */
-  sessionsMax: 50_000,
-  sessionsOfIdentityMax: 32,
   /** Clients that are looked up in one statement, and whose places are recorded in one. */
   asksMax: 64,
   savesMax: 512,
@@ -142,9 +139,9 @@ function hasRoom(
   life: Life,
   { resourceId, identityId }: Pick<Endpoint, 'resourceId' | 'identityId'>,
 ) {
-  if (life.isClosed || life.count >= limits.sessionsMax) return false
+  if (life.isClosed || life.count >= serverLimits.chatSocketsMax) return false
   const own = life.resources.get(resourceId)?.get(shortIdOf(identityId))
-  return (own?.length ?? 0) < limits.sessionsOfIdentityMax
+  return (own?.length ?? 0) < serverLimits.chatSocketsOfIdentityMax
 }
 
 function sessionsOf(life: Life): readonly Session[] {
@@ -185,9 +182,9 @@ async function begin(life: Life, session: Session): Promise<void> {
     const floorSeq = life.heard.lastSeq()
     const ask = { resourceId, identityId, endpointId, sessionId, floorSeq }
     const returned = await life.asks.ask(ask)
-    if (session.isOver) return
     // Whoever is still welcome comes again.
-    if (!life.isCurrent()) return end(life, session)
+    if (!(await life.whenCurrent())) return end(life, session)
+    if (session.isOver) return
     catchUp(session, { returned, baseSeq: floorSeq }, life.platform.monotonicNow())
   } catch (error) {
     life.log.error({ err: error }, 'a client of chat could not be entered')
@@ -246,8 +243,8 @@ function deliver(life: Life, notice: ToldNotice): void {
     printed ??= printBody(body)
     for (const session of own) {
       give(session, { seq, printed }, atMs)
-      const { pendingBytesMax } = sessionLimits
-      if (session.transport.pendingBytes() > pendingBytesMax) end(life, session)
+      const isSlow = session.transport.pendingBytes() > serverLimits.chatSocketBufferBytesMax
+      if (isSlow) end(life, session)
     }
   }
 }

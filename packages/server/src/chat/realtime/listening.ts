@@ -29,8 +29,8 @@ export interface ListeningOptions {
   readonly log: Log
   readonly monotonicNow: () => number
   /**
-   * Waits until this node may accept tokens. While it may not, it does not know whose sockets are to
-   * be closed, and nothing is delivered.
+   * Waits until this node may accept tokens. While it may not, it does not know whose sockets are
+   * to be closed, and nothing is delivered.
    */
   readonly untilCurrent: (isClosing: () => boolean) => Promise<void>
   readonly isCurrent: () => boolean

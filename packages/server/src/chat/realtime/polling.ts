@@ -5,6 +5,7 @@
  */
 import { fail, ok, type Result } from '@parley/protocol'
 import type { Fault } from '../../contract/faults.ts'
+import { serverLimits } from '../../contract/limits.ts'
 import type { Admitted } from './admission.ts'
 import { frames, parsePayload, printPayload } from './frames.ts'
 import type { Entered, Hub } from './hub.ts'
@@ -20,9 +21,6 @@ export interface Polling {
   /** Takes the frames of a client. */
   readonly post: (admitted: Admitted, body: string) => Result<undefined, Fault>
 }
-
-/** Time after which a poll is answered without frames; proxies give up on silence. */
-const pollMs = 25_000
 
 interface Line {
   readonly rawId: string
@@ -108,7 +106,7 @@ function untilAnswered(line: Line): Promise<void> {
       if (line.answer === settle) line.answer = undefined
       resolve()
     }
-    const timer = setTimeout(settle, pollMs)
+    const timer = setTimeout(settle, serverLimits.chatPollMs)
     line.answer = settle
   })
 }

@@ -12,7 +12,7 @@ import type { Openings } from '../../events/openings.ts'
 import type { Log } from '../../foundation/log.ts'
 import type { WatchedNumber } from '../../foundation/metrics.ts'
 import type { Platform } from '../../foundation/platform.ts'
-import { startRecurringWork } from '../../foundation/recurring-work.ts'
+import { type RecurringWork, startRecurringWork } from '../../foundation/recurring-work.ts'
 import type { Node } from '../../nodes/node.ts'
 import type { ResourceDirectory } from '../../resources/directory.ts'
 import { createAdmission } from './admission.ts'
@@ -29,11 +29,15 @@ export interface Realtime {
   readonly operations: readonly Operation[]
   readonly numbers: readonly WatchedNumber[]
   /**
-   * Hears of notices from now on, and takes the sockets that are opened on these servers.
+   * Hears of notices from now on, and takes the sockets that are opened on these listeners.
    *
-   * @returns closes them, records how far their clients have heard, and hears no more.
+   * @returns `close`.
    */
-  readonly start: (servers: readonly Server[]) => Promise<() => Promise<void>>
+  readonly start: (
+    listeners: readonly ({ readonly server: Server } | undefined)[],
+  ) => Promise<() => Promise<void>>
+  /** Closes all sockets, records how far their clients have heard, and hears no more. */
+  readonly close: () => Promise<void>
 }
 
 /** What realtime notifications need. */
@@ -62,14 +66,23 @@ export function createRealtime(world: RealtimeWorld): Realtime {
     lastSeq: () => listening?.heard.lastSeq() ?? 0,
   }
   const { isCurrent } = node
-  const hub = createHub({ ...world, heard, isCurrent })
+  const whenCurrent = async () =>
+    isCurrent() || (await node.whenCurrent(serverLimits.currentWaitMs))
+  const hub = createHub({ ...world, heard, whenCurrent })
   const passes = createPasses(world.installationKey, platform)
   const judging = { ...world, passes, now: platform.now }
   const polling = createPolling(hub)
-  const whenCurrent = async () =>
-    isCurrent() || (await node.whenCurrent(serverLimits.currentWaitMs))
   const untilCurrent = async (isClosing: () => boolean) => {
     while (!isClosing() && !(await whenCurrent()));
+  }
+  let forgetting: RecurringWork | undefined
+  let closed: Promise<void> | undefined
+  const close = () => {
+    closed ??= hub
+      .close()
+      .then(() => forgetting?.stop())
+      .then(() => listening?.close())
+    return closed
   }
   return {
     operations: realtimeOperations({ ...judging, polling, newGuid: platform.newGuid }),
@@ -81,30 +94,24 @@ export function createRealtime(world: RealtimeWorld): Realtime {
         read: hub.count,
       },
     ],
-    async start(servers) {
+    async start(listeners) {
       const { monotonicNow } = platform
       const { deliver } = hub
       listening = await startListening({
         ...{ ...world, monotonicNow, deliver, isCurrent, untilCurrent },
       })
-      const forgetting = await startRecurringWork({
+      forgetting = await startRecurringWork({
         tasks: [{ name: 'forget notices of chat', run: () => deleteOldNotices(db) }],
         intervalMs: forgetEveryMs,
         log,
       })
       const admit = createAdmission(judging)
-      for (const server of servers) takeWebSockets(server, { hub, admit, whenCurrent })
-      const close = async () => {
-        await hub.close()
-        await forgetting.stop()
-        await listening?.close()
+      for (const one of listeners) {
+        if (one !== undefined) takeWebSockets(one.server, { hub, admit, whenCurrent })
       }
-      let closed: Promise<void> | undefined
-      return () => {
-        closed ??= close()
-        return closed
-      }
+      return close
     },
+    close,
   }
 }
 

@@ -2,6 +2,7 @@
  * One client at its socket: what was sent to it, what it has answered, and so how far it has heard.
  */
 import type { CarriedGeneration, CarriedScope } from '@parley/protocol'
+import { serverLimits } from '../../contract/limits.ts'
 import { type PrintedNotice, printBody, printDelivery } from './bodies.ts'
 import type { Endpoint, Place, Returned } from './endpoint-store.ts'
 import { frames, parseAnswer, parseFrame, printAck, printReady } from './frames.ts'
@@ -64,12 +65,6 @@ export interface Session extends Guest {
 
 /** Limits of a session. */
 export const sessionLimits = {
-  /** Bytes that wait for a client; one that lets more wait is cut off. */
-  pendingBytesMax: 1024 * 1024,
-  /** Deliveries that wait for an answer. */
-  unansweredMax: 2000,
-  /** Time that a client has for an answer, in milliseconds. */
-  answerWithinMs: 60_000,
   /** Time without a word after which a client is asked for one, and after which it is gone. */
   quietMs: 45_000,
   silentMs: 100_000,
@@ -187,12 +182,12 @@ export function isFailing(
   const { seenAtMs, unanswered, transport, waiting } = session
   if (at.nowMs >= session.expiresAtMs) return true
   if (at.monotonicMs - seenAtMs > sessionLimits.silentMs) return true
-  if (transport.pendingBytes() > sessionLimits.pendingBytesMax) return true
-  if ((waiting?.length ?? 0) > sessionLimits.unansweredMax) return true
+  if (transport.pendingBytes() > serverLimits.chatSocketBufferBytesMax) return true
+  if ((waiting?.length ?? 0) > serverLimits.chatUnansweredMax) return true
   if (unanswered === undefined) return false
   const [oldest] = unanswered.values()
-  const isLate = at.monotonicMs - (oldest?.atMs ?? 0) > sessionLimits.answerWithinMs
-  return isLate || unanswered.size > sessionLimits.unansweredMax
+  const isLate = at.monotonicMs - (oldest?.atMs ?? 0) > serverLimits.chatAnswerWithinMs
+  return isLate || unanswered.size > serverLimits.chatUnansweredMax
 }
 
 /** What is done for a session now and then. */

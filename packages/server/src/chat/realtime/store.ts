@@ -1,3 +1,4 @@
+import { serverLimits } from '../../contract/limits.ts'
 import type { Database, Queries, Transaction } from '../../database/connect.ts'
 import type { PublishNotices } from '../notices.ts'
 import { grouped } from './grouped.ts'
@@ -5,9 +6,6 @@ import { lineOf, type NoticeLine, type ToldNotice } from './notice-text.ts'
 
 /** The channel on which nodes hear of notices. */
 export const noticeChannel = 'parley_chat'
-
-/** How long notices are kept for those who are away, and how far they had heard, in seconds. */
-export const keptForSeconds = 300
 
 const limits = {
   /** PostgreSQL takes less than 8,000 bytes in a notification. */
@@ -172,10 +170,10 @@ export async function findLastNoticeSeq(db: Queries): Promise<number> {
 export async function deleteOldNotices(db: Queries): Promise<void> {
   await db`
     delete from chat_notice
-    where told_at < now() - make_interval(secs => ${keptForSeconds})
+    where told_at < now() - make_interval(secs => ${serverLimits.chatNoticesKeptSeconds})
   `
   await db`
     delete from chat_endpoint
-    where seen_at < now() - make_interval(secs => ${keptForSeconds})
+    where seen_at < now() - make_interval(secs => ${serverLimits.chatNoticesKeptSeconds})
   `
 }

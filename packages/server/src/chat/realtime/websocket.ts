@@ -2,6 +2,7 @@ import type { IncomingMessage, Server } from 'node:http'
 import type { Duplex } from 'node:stream'
 import { isGuid } from '@parley/protocol'
 import { WebSocket, WebSocketServer } from 'ws'
+import { serverLimits } from '../../contract/limits.ts'
 import type { Admit } from './admission.ts'
 import type { Entered, Hub } from './hub.ts'
 import type { Guest, Transport } from './session.ts'
@@ -16,9 +17,6 @@ export interface WebSocketWorld {
 
 const pathPattern = /^\/socket\.io\/1\/websocket\/([0-9a-f-]{36})\/?$/
 
-/** Bytes of a frame that a client may send; answers and events are short. */
-const frameBytesMax = 64 * 1024
-
 /**
  * Takes the WebSockets that are opened on a server.
  *
@@ -30,7 +28,7 @@ export function takeWebSockets(server: Server, world: WebSocketWorld): void {
     noServer: true,
     clientTracking: false,
     perMessageDeflate: false,
-    maxPayload: frameBytesMax,
+    maxPayload: serverLimits.chatFrameBytesMax,
   })
   server.on('upgrade', (request, socket, head) => {
     const cut = () => socket.destroy()

@@ -1,0 +1,15 @@
+/** A reply that is text rather than JSON; `ReplyContract.isText` says so. */
+export class PrintedText {
+  readonly text: string
+  constructor(text: string) {
+    this.text = text
+  }
+}
+
+/** A reply's body that is not JSON but comma-separated values, with a header line. */
+export class PrintedCsv {
+  readonly text: string
+  constructor(text: string) {
+    this.text = text
+  }
+}
