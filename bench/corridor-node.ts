@@ -18,7 +18,7 @@ export async function startBenchNode(address: DatabaseAddress): Promise<BenchNod
   if (!connected.ok) throw new Error(connected.fault.message)
   const db = connected.value
   const node = createNode({
-    database: nodeDatabase(address),
+    database: nodeDatabase(address, db),
     platform: createPlatform({
       now: Date.now,
       monotonicNow: () => performance.now(),

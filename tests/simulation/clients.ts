@@ -1,6 +1,7 @@
 /** The clients of a simulation: they issue, use and void, each at its own pace. */
 
 import type { AccessKeySlot } from '@parley/protocol'
+import type { LogEvent } from '@parley/server/events/model'
 import { resourceId } from '../vectors/press.ts'
 import type { Chance } from './chance.ts'
 import type { Place } from './fleet.ts'
@@ -18,8 +19,6 @@ export interface ClientWorld {
   readonly chance: Chance
   readonly places: readonly Place[]
   readonly history: History
-  /** Whether keys and resources are voided, too. */
-  readonly voidsKeys: boolean
   /** When they begin, and when they end. */
   readonly fromMs: number
   readonly untilMs: number
@@ -144,17 +143,17 @@ function issue(clients: Clients): void {
 }
 
 function causeOf(clients: Clients): Cause {
-  const { chance, identities, grants, voidsKeys } = clients
+  const { chance, identities, grants } = clients
   const isNoticeWhole = !chance.happens(0.15)
   const whole = { isNoticeWhole, isForEver: true }
   const dice = chance.between(0, 1)
   if (dice < 0.2 && grants.length > 0) {
     return { ...whole, kind: 'token', subjects: [chance.pick(grants).jti] }
   }
-  if (voidsKeys && dice < 0.3) {
+  if (dice < 0.3) {
     return { ...whole, kind: 'access-key', subjects: [chance.pick(slots)], isForEver: false }
   }
-  if (voidsKeys && dice < 0.303) return { ...whole, kind: 'resource', subjects: [resourceId] }
+  if (dice < 0.303) return { ...whole, kind: 'resource', subjects: [resourceId] }
   const index = chance.below(identities.length)
   const subject = identities[index] as string
   if (dice < 0.4) {
@@ -185,7 +184,7 @@ function voidOne(clients: Clients): void {
         keyGenerations[event.subject as AccessKeySlot].push(event.generation)
       }
       for (const afterMs of looksAfterMs) {
-        timeline.after(afterMs, () => look(clients, { concerned, seq: voided.events.at(-1)?.seq }))
+        timeline.after(afterMs, () => look(clients, { concerned, last: voided.events.at(-1) }))
       }
     },
   )
@@ -203,15 +202,15 @@ function isConcerned({ kind, subjects }: Cause, grant: Grant): boolean {
  */
 function look(
   clients: Clients,
-  voided: { readonly concerned: readonly Grant[]; readonly seq: number | undefined },
+  voided: { readonly concerned: readonly Grant[]; readonly last: LogEvent | undefined },
 ): void {
   const { chance, places } = clients
-  const { concerned, seq = 0 } = voided
-  if (concerned.length === 0) return
+  const { concerned, last } = voided
+  if (concerned.length === 0 || last === undefined) return
   const chosen = chance.happens(0.05) ? chance.pick(places) : undefined
   for (const place of places) {
     const server = place.server()
-    const isSuspect = server?.node.isCurrent() === true && server.appliedSeq() < seq
+    const isSuspect = server?.node.isCurrent() === true && !server.hasApplied(last)
     if (!isSuspect && place !== chosen) continue
     use(clients, place, { kind: 'token', grant: chance.pick(concerned) })
   }

@@ -4,7 +4,9 @@
  * A statement sees what was committed when it began. It waits for the lock of a row that another
  * one changes, and looks at that row once more when it has the lock. A commit takes time, and is
  * seen by others at its end; the number of an event is taken under a lock that is held until then.
- * A crash takes back commits that need not be on disk, and of those under way nobody knows.
+ * A crash takes back commits that need not be on disk, and of those under way nobody knows. It may
+ * come back as a standby that was promoted: on another timeline, and where that lagged behind,
+ * without the last events and some rows.
  */
 import type { LogEvent } from '@parley/server/events/model'
 import type { Chance } from './chance.ts'
@@ -20,6 +22,10 @@ export interface Stored {
   readonly nodes: Map<string, { readonly renewals: number; readonly appliedSeq: number }>
   /** By what they void: the lowest generation that counts. */
   readonly cutOffs: Map<string, number>
+  /** Rises with each promotion of a standby. */
+  timeline: number
+  /** Events that a standby did not have when it was promoted. */
+  readonly lost: Set<LogEvent>
 }
 
 /** One statement: what it does at the database, and how it answers. */
@@ -62,6 +68,8 @@ export interface SimulatedDatabase {
   /** Calls back at each crash. */
   readonly onCrash: (listener: () => void) => void
   readonly crash: (downForMs: number) => void
+  /** Crashes, and comes back as a standby; one that lagged behind takes its time. */
+  readonly failOver: (downForMs: number) => void
   /** Lets commits take until then. */
   readonly stall: (forMs: number) => void
 }
@@ -95,7 +103,10 @@ export function createDatabase(options: DatabaseOptions): SimulatedDatabase {
   const seqBefore = chance.below(1000)
   const life: Life = {
     ...options,
-    stored: { seqBefore, log: [], nodes: new Map(), cutOffs: new Map() },
+    stored: {
+      ...{ seqBefore, log: [], nodes: new Map(), cutOffs: new Map() },
+      ...{ timeline: 1, lost: new Set() },
+    },
     listeners: new Set(),
     crashListeners: new Set(),
     ...{ epoch: 0, downUntilMs: 0, stalledUntilMs: 0 },
@@ -113,6 +124,7 @@ export function createDatabase(options: DatabaseOptions): SimulatedDatabase {
     },
     onCrash: (listener) => void life.crashListeners.add(listener),
     crash: (downForMs) => crash(life, downForMs),
+    failOver: (downForMs) => failOver(life, downForMs),
     stall(forMs) {
       trace.note('database', `its disk stands still for ${forMs.toFixed(0)} ms`)
       life.stalledUntilMs = timeline.now() + forMs
@@ -178,4 +190,32 @@ function crash(life: Life, downForMs: number): void {
   trace.note('database', `crashes, for ${downForMs.toFixed(0)} ms`)
   Object.assign(life, { underWay: [], notOnDisk: [], rowLocks: new Map(), logLock: createLock() })
   for (const listener of life.crashListeners) listener()
+}
+
+/** By then no lease is held that a standby may not know of, on the slowest clock. */
+const lagsFromMs = 1100
+
+function failOver(life: Life, downForMs: number): void {
+  const { chance, trace, stored } = life
+  crash(life, downForMs)
+  stored.timeline += 1
+  const lostCount = downForMs < lagsFromMs ? 0 : Math.min(chance.below(4), stored.log.length)
+  trace.note('database', `is a standby from now on, ${lostCount} events behind`)
+  if (lostCount === 0) return
+  for (const event of stored.log.splice(-lostCount)) stored.lost.add(event)
+  stored.cutOffs.clear()
+  for (const event of stored.log) noteCutOff(stored, event)
+  for (const nodeId of [...stored.nodes.keys()]) {
+    if (chance.happens(0.3)) stored.nodes.delete(nodeId)
+  }
+}
+
+/** Names a subject in `cutOffs`. */
+export function nameOf(kind: string, subject: string): string {
+  return `${kind}/${subject}`
+}
+
+/** Notes what an event voids. */
+export function noteCutOff({ cutOffs }: Stored, event: LogEvent): void {
+  if ('generation' in event) cutOffs.set(nameOf(event.kind, event.subject), event.generation)
 }

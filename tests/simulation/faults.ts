@@ -29,6 +29,8 @@ export interface FaultWorld {
 const steps = [
   'greet',
   'find-last',
+  'find-end',
+  'end-backend',
   'snapshot',
   'read-keys',
   'read-log',
@@ -59,6 +61,25 @@ function standStill(world: FaultWorld, place: Place): void {
   const { chance } = world
   const forMs = chance.happens(0.3) ? chance.between(5, 100) : chance.between(100, 2500)
   place.machine().pause(leftOf(world, forMs), world.isSleepy && chance.happens(0.4))
+}
+
+/** Is answered about a lease later. */
+function answerLate(world: FaultWorld, place: Place): void {
+  const { chance, network, timeline } = world
+  const machine = place.machine()
+  // What is sent at this step has arrived by then, and its answer has not.
+  timeline.after(0.5, () => network.hang(machine))
+  const forMs = leftOf(world, chance.between(600, 1500))
+  timeline.after(forMs, () => network.release(machine, false))
+}
+
+/** Finds the database when others have gone on with it. */
+function comeLate(world: FaultWorld, downForMs: number): void {
+  const { chance, network, timeline } = world
+  const machine = placeOf(world).machine()
+  network.cutOff(machine)
+  const forMs = leftOf(world, downForMs + chance.between(200, 1500))
+  timeline.after(forMs, () => network.letIn(machine, false))
 }
 
 /** No fault outlasts the healing. */
@@ -104,6 +125,22 @@ const faults: readonly (readonly [weight: number, Fault])[] = [
     },
   ],
   [2, ({ database }, forMs) => database.crash(forMs)],
+  [
+    3,
+    (world) => {
+      const place = placeOf(world)
+      place.machine().setTrap('renew asked', () => answerLate(world, place))
+    },
+  ],
+  [1, ({ database }, forMs) => database.failOver(forMs)],
+  [
+    3,
+    (world) => {
+      const forMs = leftOf(world, world.chance.between(1100, 1800))
+      world.database.failOver(forMs)
+      comeLate(world, forMs)
+    },
+  ],
   [2, ({ database }, forMs) => database.stall(forMs)],
   [3, (world) => placeOf(world).stop()],
   [

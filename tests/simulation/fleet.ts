@@ -6,7 +6,7 @@ import type { Chance } from './chance.ts'
 import type { History } from './history.ts'
 import { createMachine, type Machine } from './machine.ts'
 import type { Network } from './network.ts'
-import { type Server, startServer } from './server.ts'
+import { type Server, type ServerWorld, startServer } from './server.ts'
 import type { Timeline } from './timeline.ts'
 import type { Trace } from './trace.ts'
 
@@ -43,6 +43,20 @@ export function startFleet(options: FleetOptions): readonly Place[] {
 /** How wrong a clock may run; two of them together stay below the margin of a lease. */
 const rates = [1, 1, 0.9, 0.97, 1.0005, 1.03, 1.1]
 
+/** Tells the history in which order a process applies events. */
+function watch(history: History, { name }: Machine): Pick<ServerWorld, 'onApplied' | 'onReloaded'> {
+  let before: LogEvent | undefined
+  return {
+    onApplied(event) {
+      history.noteApplied(event, before, name)
+      before = event
+    },
+    onReloaded() {
+      before = undefined
+    },
+  }
+}
+
 function openPlace(options: FleetOptions, name: string): Place {
   const { timeline, trace, network, history } = options
   const chance = options.chance.forkFor(name)
@@ -60,12 +74,7 @@ function openPlace(options: FleetOptions, name: string): Place {
     })
     machine = born
     server = undefined
-    let before: LogEvent | undefined
-    const onApplied = (event: LogEvent) => {
-      history.noteApplied(event, before, born.name)
-      before = event
-    }
-    const world = { machine: born, network, trace, now: timeline.now, onApplied }
+    const world = { machine: born, network, trace, now: timeline.now, ...watch(history, born) }
     startServer(world).then(
       (started) => {
         if (machine === born && born.isAlive()) server = started

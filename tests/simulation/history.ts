@@ -8,9 +8,9 @@
 import type { AccessKeySlot, RevocationEvent, SubjectKind } from '@parley/protocol'
 import type { LogEvent } from '@parley/server/events/model'
 import { resourceId } from '../vectors/press.ts'
-import type { SimulatedDatabase } from './database.ts'
-import type { Said, Voided } from './server.ts'
-import { lastSeqOf, nameOf } from './statements.ts'
+import { nameOf, type SimulatedDatabase, type Stored } from './database.ts'
+import { printEvent, type Said, type Voided } from './server.ts'
+import { lastSeqOf } from './statements.ts'
 import type { Grant } from './tokens.ts'
 
 /** What was used: a token, or an access key of a generation. */
@@ -35,8 +35,8 @@ export interface History {
   readonly isLive: (used: Used) => boolean
   /** Judges an event that a node applied after another one. */
   readonly noteApplied: (event: LogEvent, before: LogEvent | undefined, node: string) => void
-  /** Judges what is left at the end. */
-  readonly close: () => void
+  /** Judges what is left at the end. @param leftOvers - processes. */
+  readonly close: (leftOvers: readonly string[]) => void
   /** What must not have been, in words. */
   readonly violations: readonly string[]
   readonly count: { uses: number; acceptances: number; voidings: number }
@@ -76,37 +76,48 @@ function subjectsOf(used: Used): readonly (readonly [string, number])[] {
   ]
 }
 
-function isSameEvent(one: LogEvent, other: LogEvent): boolean {
-  const [{ kind, seq }, generations] = [one, [one, other].map(generationOf)]
-  return kind === other.kind && seq === other.seq && generations[0] === generations[1]
-}
-
-function generationOf(event: LogEvent): string {
-  return 'generation' in event ? `${event.subject}=${event.generation}` : event.resourceId
-}
-
 /** A voiding of what was used that had been answered when it was used. */
 function answeredBefore(
   answered: ReadonlyMap<string, readonly Answered[]>,
   used: Used,
   askedAtMs: number,
+  lost: ReadonlySet<LogEvent>,
 ): Answered | undefined {
   return subjectsOf(used).flatMap(([name, carried]) =>
     (answered.get(name) ?? []).filter(
-      ({ event, atMs }) => carried < event.generation && atMs <= askedAtMs,
+      ({ event, atMs }) => carried < event.generation && atMs <= askedAtMs && !lost.has(event),
     ),
   )[0]
+}
+
+function isLiveBy(cutOffs: Stored['cutOffs'], used: Used): boolean {
+  return subjectsOf(used).every(([name, carried]) => carried >= (cutOffs.get(name) ?? 0))
+}
+
+/** Whether something was voided by an event that is lost: who knew of that may refuse it. */
+function wasVoided(lost: ReadonlySet<LogEvent>, used: Used): boolean {
+  const names = new Map(subjectsOf(used))
+  return [...lost].some(
+    (event) =>
+      'generation' in event &&
+      (names.get(nameOf(event.kind, event.subject)) ?? Number.POSITIVE_INFINITY) < event.generation,
+  )
+}
+
+/** A process that stood still takes what it heard before the database was another one, too. */
+function isInLog({ log, seqBefore, lost }: Stored, event: LogEvent): boolean {
+  const stored = log.slice(event.seq - seqBefore - 1, event.seq - seqBefore)
+  return [...stored, ...lost].some((one) => printEvent(one) === printEvent(event))
 }
 
 /** Creates a history of nothing. */
 export function createHistory(options: HistoryOptions): History {
   const { now, database, settledAtMs } = options
-  const { cutOffs, log, seqBefore } = database.stored
+  const { cutOffs, lost } = database.stored
   const violations: string[] = []
   const answered = new Map<string, Answered[]>()
   const count = { uses: 0, acceptances: 0, voidings: 0 }
-  const isLive = (used: Used) =>
-    subjectsOf(used).every(([name, carried]) => carried >= (cutOffs.get(name) ?? 0))
+  const isLive = (used: Used) => isLiveBy(cutOffs, used)
   const violated = (what: string) => void violations.push(`at ${now().toFixed(3)} ms ${what}`)
   return {
     violations,
@@ -116,13 +127,14 @@ export function createHistory(options: HistoryOptions): History {
       count.uses += 1
       if (said === 'accepted') {
         count.acceptances += 1
-        const over = answeredBefore(answered, used, askedAtMs)
+        const over = answeredBefore(answered, used, askedAtMs, lost)
         if (over === undefined) return
         const { event, atMs } = over
         const asked = `${node} accepted what it was asked about at ${askedAtMs.toFixed(3)}`
         violated(`${asked}; event ${event.seq} was answered at ${atMs.toFixed(3)}`)
       } else if (said === 'void') {
-        if (isLive(used)) violated(`${node} refused what nobody has voided`)
+        const isRight = !isLive(used) || wasVoided(lost, used)
+        if (!isRight) violated(`${node} refused what nobody has voided`)
       } else if (askedAtMs >= (said === undefined ? settledAtMs : options.currentFromMs)) {
         violated(`${node} ${said === undefined ? 'did not answer' : 'was behind'} after healing`)
       }
@@ -143,13 +155,13 @@ export function createHistory(options: HistoryOptions): History {
     noteApplied(event, before, node) {
       // What was read together with one that could not be taken into account comes again.
       const isNext = before === undefined || event.seq <= before.seq + 1
-      const stored = log[event.seq - seqBefore - 1]
-      const isSame = stored !== undefined && isSameEvent(stored, event)
+      const isSame = isInLog(database.stored, event)
       if (!isNext || !isSame) violated(`${node} applied ${event.seq} after ${before?.seq}`)
     },
-    close() {
+    close(leftOvers) {
+      for (const name of leftOvers) violated(`something is left of a connection of ${name}`)
       for (const [name, voidings] of answered) {
-        for (const { event } of voidings) {
+        for (const { event } of voidings.filter((voiding) => !lost.has(voiding.event))) {
           const isKept = (cutOffs.get(name) ?? 0) >= event.generation
           if (!isKept || event.seq > lastSeqOf(database.stored)) {
             violated(`event ${event.seq} was answered and is lost`)

@@ -95,12 +95,30 @@ export const mutations: Readonly<Record<string, Mutation>> = {
     rule: 'an event counts as applied when all who follow have taken it into account',
     module: tail,
     find: 'return pending.then(() => advance(way, batch.seqLast));',
-    replace: 'advance(way, batch.seqLast);',
+    replace: 'pending.catch(() => {}).then(advance(way, batch.seqLast));',
   },
   'hears-notices-only': {
     rule: 'a renewal tells what a lost notice did not',
     module: node,
     find: 'tail.reach(lastSeq);',
+    replace: '',
+  },
+  'takes-another-log-for-its-own': {
+    rule: 'memory counts for the log only that it was read by',
+    module: model,
+    find: 'return found.timeline === known.timeline && found.lastSeq >= known.appliedSeq',
+    replace: 'return found.lastSeq >= known.appliedSeq',
+  },
+  'turns-without-reading': {
+    rule: 'memory is read again where the log is another one',
+    module: tail,
+    find: 'await reload?.();\n    if (way.restart !== restart)',
+    replace: ';\n    if (way.restart !== restart)',
+  },
+  'leaves-what-hung': {
+    rule: 'nothing is left of a connection that was given up',
+    module: 'nodes/stay',
+    find: 'endLeft(session, left);',
     replace: '',
   },
   'stalls-in-the-table': {

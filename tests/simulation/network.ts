@@ -5,6 +5,7 @@
  * that both ends learn of it and nobody knows what became of what was under way; or hang, so that
  * neither learns anything. A process that is cut off has all its connections hang, and opens none.
  */
+import type { Backend } from '@parley/server/nodes/port'
 import type { Statement } from './database.ts'
 import type { Machine } from './machine.ts'
 import {
@@ -13,6 +14,7 @@ import {
   carry,
   endAtDatabase,
   endAtProcess,
+  endBackend,
   enqueue,
   errorOf,
   flow,
@@ -24,6 +26,7 @@ import {
 export interface Connection {
   readonly ask: <Answer>(statement: Statement<Answer>) => Promise<Answer>
   readonly isOpen: () => boolean
+  readonly backend: Backend
   /** How many statements wait for their answer. */
   readonly pendingCount: () => number
   readonly close: () => void
@@ -46,6 +49,9 @@ export interface Network {
   readonly breakAll: (machine?: Machine) => void
   /** Lets some connections of a process hang from now on. */
   readonly hang: (machine: Machine) => void
+  readonly endBackend: (backend: Backend) => void
+  /** Names the processes that have given a connection up of which something is left. */
+  readonly leftOvers: () => readonly string[]
   /** Takes back what hangs: it goes on, or breaks; or stays silent for ever, where that may be. */
   readonly release: (machine: Machine, mayStaySilent: boolean) => void
   /** Cuts a process off, until it is let in again; what hung then goes on or breaks. */
@@ -60,6 +66,7 @@ interface Net extends Carrier {
   /** Connections that could not begin. */
   readonly atTheDoor: Map<Machine, (() => void)[]>
   readonly notices: Network['notices']
+  wireCount: number
 }
 
 /** Creates a network in which everything is well. */
@@ -70,6 +77,7 @@ export function createNetwork(options: NetworkOptions): Network {
     cutOffs: new Set(),
     atTheDoor: new Map(),
     notices: { lossProbability: 0, delayMsMax: 0 },
+    wireCount: 0,
   }
   const { timeline, trace, chance } = net
   const breakAll = (machine?: Machine) => {
@@ -86,11 +94,6 @@ export function createNetwork(options: NetworkOptions): Network {
       else flow(net, wire)
     }
   }
-  const hang = (machine: Machine, probability: number) => {
-    for (const wire of net.wires) {
-      if (wire.machine === machine && chance.happens(probability)) wire.isHung = true
-    }
-  }
   return {
     connect: (wish) => connect(net, wish),
     breakAll(machine) {
@@ -99,8 +102,10 @@ export function createNetwork(options: NetworkOptions): Network {
     },
     hang(machine) {
       trace.note(machine.name, 'some of its connections hang')
-      hang(machine, 0.6)
+      hang(net, machine, 0.6)
     },
+    endBackend: (backend) => endBackend(net, backend),
+    leftOvers: () => leftOversOf(net),
     release(machine, mayStaySilent) {
       trace.note(machine.name, 'its connections hang no more')
       release(machine, mayStaySilent)
@@ -108,7 +113,7 @@ export function createNetwork(options: NetworkOptions): Network {
     cutOff(machine) {
       trace.note(machine.name, 'is cut off from the database')
       net.cutOffs.add(machine)
-      hang(machine, 1)
+      hang(net, machine, 1)
     },
     letIn(machine, mayStaySilent) {
       trace.note(machine.name, 'reaches the database again')
@@ -121,6 +126,17 @@ export function createNetwork(options: NetworkOptions): Network {
     },
     notices: net.notices,
   }
+}
+
+function hang({ wires, chance }: Net, machine: Machine, probability: number): void {
+  for (const wire of wires) {
+    if (wire.machine === machine && chance.happens(probability)) wire.isHung = true
+  }
+}
+
+function leftOversOf({ wires }: Net): readonly string[] {
+  const left = [...wires].filter(({ isClosed, machine }) => isClosed && machine.isAlive())
+  return left.map(({ machine }) => machine.name)
 }
 
 function connect(net: Net, wish: ConnectionWish): Promise<Connection> {
@@ -154,9 +170,12 @@ function connect(net: Net, wish: ConnectionWish): Promise<Connection> {
 }
 
 function enterWire(net: Net, { machine, onNotice, onClose }: ConnectionWish): Wire {
+  net.wireCount += 1
   const wire: Wire = {
     machine,
     onClose,
+    // Numbers come again soon.
+    backend: { pid: 100 + (net.wireCount % 7), startedAt: `${net.timeline.now()}` },
     isClosed: false,
     isAbandoned: false,
     isHung: false,
@@ -201,6 +220,7 @@ function connectionOn(net: Net, wire: Wire): Connection {
   }
   return {
     isOpen: () => !wire.isClosed,
+    backend: wire.backend,
     pendingCount: () => wire.pending.size,
     close,
     ask<Answer>(statement: Statement<Answer>) {

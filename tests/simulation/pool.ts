@@ -2,9 +2,12 @@ import type { Statement } from './database.ts'
 import type { Machine } from './machine.ts'
 import type { Connection, Network } from './network.ts'
 
+/** Asks a statement of the database. */
+export type Ask = <Answer>(statement: Statement<Answer>) => Promise<Answer>
+
 /** Some connections of a process, opened when they are needed. */
 export interface Pool {
-  readonly ask: <Answer>(statement: Statement<Answer>) => Promise<Answer>
+  readonly ask: Ask
 }
 
 const limits = { connectionsMax: 3, connectTimeoutMs: 10_000 }

@@ -10,6 +10,8 @@
 import { type AccessKeySlot, fail, ok } from '@parley/protocol'
 import { serverLimits } from '@parley/server/contract/limits'
 import type { LogEvent } from '@parley/server/events/model'
+import type { LogEnd } from '@parley/server/events/store'
+import type { Follower } from '@parley/server/events/tail'
 import { createNode, type Node } from '@parley/server/nodes/node'
 import type { NodeDatabase, Session } from '@parley/server/nodes/port'
 import { followCutOffs } from '@parley/server/tokens/cut-offs'
@@ -17,7 +19,7 @@ import { createVerifier, type SyncVerifier } from '@parley/verifier/node'
 import { issuer } from '../vectors/press.ts'
 import type { Machine } from './machine.ts'
 import type { Connection, Network } from './network.ts'
-import { createPool, type Pool } from './pool.ts'
+import { type Ask, createPool, type Pool } from './pool.ts'
 import * as statements from './statements.ts'
 import { type Grant, keys } from './tokens.ts'
 import type { Trace } from './trace.ts'
@@ -36,8 +38,8 @@ export interface Voided {
 export interface Server {
   readonly machine: Machine
   readonly node: Node
-  /** The last event that was handed to what follows the feed. */
-  readonly appliedSeq: () => number
+  /** Whether an event was handed to what follows the feed, or was in what that has read. */
+  readonly hasApplied: (event: LogEvent) => boolean
   readonly useToken: (text: string) => Promise<Said>
   readonly useKey: (slot: AccessKeySlot, generation: number) => Promise<Said>
   /** `undefined` where nothing was done: the node is behind, or the database away. */
@@ -62,6 +64,8 @@ export interface ServerWorld {
   readonly now: () => number
   /** Hears each event that this server applies. */
   readonly onApplied: (event: LogEvent) => void
+  /** Hears that it reads everything again, and follows on by the numbers of another log. */
+  readonly onReloaded: () => void
 }
 
 /** Starts a server as `parley.ts` does; rejects where the database is away. */
@@ -69,49 +73,86 @@ export async function startServer(world: ServerWorld): Promise<Server> {
   const { machine, network, trace } = world
   const pool = createPool(machine, network)
   const { now } = machine.platform
-  const startSeq = await pool.ask(statements.findLastSeq)
+  const { lastSeq: startSeq, timeline } = await pool.ask(statements.findLogEnd)
+  let memory: Ask = pool.ask
+  let openedAt = startSeq
   const log = {
     warn: (_: object, message: string) => trace.note(machine.name, message),
     error: (_: object, message: string) => trace.note(machine.name, message),
   }
   const node = createNode({
-    database: nodeDatabase(world),
+    database: nodeDatabase(world, (connection, { lastSeq }) => {
+      memory = connection.ask
+      openedAt = lastSeq
+    }),
     platform: machine.platform,
     log: log as Parameters<typeof createNode>[0]['log'],
-    startSeq,
+    ...{ startSeq, timeline },
     timers: machine.timers,
   })
   const keyGenerations = new Map<string, number>()
   const readKeys = async () => {
-    const read = await pool.ask(statements.readKeys)
+    const read = await memory(statements.readKeys)
     for (const slot of ['primary', 'secondary'] as const) keyGenerations.set(slot, read[slot])
   }
   await readKeys()
   const verifier = createVerifier({ keys, issuer, now, seenTokensMax: 100 })
-  node.feed.follow(followCutOffs(verifier))
+  const readCutOffs = async () => {
+    for (const cutOff of await memory(statements.listCutOffs)) verifier.apply(cutOff)
+  }
+  node.feed.follow(followCutOffs(verifier, readCutOffs))
   // As `followResources` does: what is kept of keys is read again before the event counts.
   node.feed.follow({
     apply: ({ kind }) => (kind === 'access-key' || kind === 'resource' ? readKeys() : undefined),
+    reload: readKeys,
   })
-  let appliedSeq = startSeq
-  node.feed.follow({
-    apply(event) {
-      appliedSeq = event.seq
-      trace.note(machine.name, `applies ${event.seq}`)
-      machine.step('applied')
-      world.onApplied(event)
-      return undefined
-    },
-  })
-  for (const cutOff of await pool.ask(statements.listCutOffs)) verifier.apply(cutOff)
+  const { follower, hasApplied } = createWitness(world, () => openedAt)
+  node.feed.follow(follower)
+  await readCutOffs()
   const started = await node.start()
   if (!started.ok) throw new Error(started.fault.kind)
   trace.note(machine.name, 'serves')
   const operations = operationsOf(world, { node, pool, verifier, keyGenerations })
-  return { machine, node, appliedSeq: () => appliedSeq, ...operations }
+  return { machine, node, hasApplied, ...operations }
 }
 
-function nodeDatabase({ machine, network, trace }: ServerWorld): NodeDatabase {
+/** Sees what is applied. @param readSeq - what memory was read by, at a start or once more. */
+function createWitness(
+  { machine, trace, onApplied, onReloaded }: ServerWorld,
+  readSeq: () => number,
+): Pick<Server, 'hasApplied'> & { readonly follower: Follower } {
+  let knownSeq = readSeq()
+  const applied = new Map<number, string>()
+  return {
+    hasApplied: (event) => event.seq <= knownSeq || applied.get(event.seq) === printEvent(event),
+    follower: {
+      apply(event) {
+        applied.set(event.seq, printEvent(event))
+        trace.note(machine.name, `applies ${event.seq}`)
+        machine.step('applied')
+        onApplied(event)
+        return undefined
+      },
+      reload: async () => {
+        knownSeq = readSeq()
+        applied.clear()
+        trace.note(machine.name, 'has read its memory again')
+        onReloaded()
+      },
+    },
+  }
+}
+
+/** Tells an event from others of its number. */
+export function printEvent(event: LogEvent): string {
+  const what = 'generation' in event ? `${event.subject}=${event.generation}` : event.resourceId
+  return `${event.seq}:${event.kind}:${what}`
+}
+
+function nodeDatabase(
+  { machine, network, trace }: ServerWorld,
+  onOpen: (connection: Connection, logEnd: LogEnd) => void,
+): NodeDatabase {
   return {
     async openSession(onNotice) {
       let announceEnd = () => {}
@@ -125,9 +166,12 @@ function nodeDatabase({ machine, network, trace }: ServerWorld): NodeDatabase {
           onNotice,
           onClose: () => announceEnd(),
         })
-        await connection.ask(statements.greet)
+        const stopWaiting = machine.timers.callAfter(2000, () => connection.close())
+        const logEnd = await connection.ask(statements.greet)
+        stopWaiting()
         trace.note(machine.name, 'has a session')
-        return ok(sessionOn(connection, ended))
+        onOpen(connection, logEnd)
+        return ok({ ...sessionOn(connection, network), ended, logEnd })
       } catch (error) {
         const message = error instanceof Error ? error.message : ''
         return fail({ kind: 'database-unreachable', message })
@@ -136,9 +180,9 @@ function nodeDatabase({ machine, network, trace }: ServerWorld): NodeDatabase {
   }
 }
 
-function sessionOn(connection: Connection, ended: Promise<void>): Session {
+function sessionOn(connection: Connection, network: Network): Omit<Session, 'ended' | 'logEnd'> {
   return {
-    ended,
+    backend: connection.backend,
     isOpen: connection.isOpen,
     close: async () => connection.close(),
     listNodes: () => connection.ask(statements.listNodes),
@@ -147,6 +191,8 @@ function sessionOn(connection: Connection, ended: Promise<void>): Session {
     reportApplied: (node) => connection.ask(statements.reportApplied(node)),
     endLease: (row) => connection.ask(statements.endLease(row)),
     deleteNode: (nodeId) => connection.ask(statements.deleteNode(nodeId)),
+    endBackend: (backend) =>
+      connection.ask(statements.endBackend(() => network.endBackend(backend))),
     findLastSeq: () => connection.ask(statements.findLastSeq),
     readClock: () => connection.ask(statements.readClock),
     listEventsAfter: (afterSeq, eventsMax) =>

@@ -79,7 +79,6 @@ export async function simulate(seed: number, keepsLines = false): Promise<Simula
     ...{ timeline, trace, history, places, untilMs },
     chance: chance.forkFor('clients'),
     fromMs: times.clientsFrom,
-    voidsKeys: !hasSilence,
     lastLookAtMs: settledAtMs + 1,
   })
   planFaults({
@@ -91,7 +90,7 @@ export async function simulate(seed: number, keepsLines = false): Promise<Simula
   })
   timeline.after(healedAtMs, () => trace.note('world', 'is healed'))
   await timeline.runUntil(untilMs + 1500)
-  history.close()
+  history.close(network.leftOvers())
   const { violations } = history
   return { seed, violations, digest: trace.digest(), lines: trace.lines, count: history.count }
 }

@@ -5,11 +5,11 @@
 
 import { deletedGeneration, type RevocationEvent, type SubjectKind } from '@parley/protocol'
 import type { LogEvent } from '@parley/server/events/model'
-import type { LogPage } from '@parley/server/events/store'
+import type { LogEnd, LogPage } from '@parley/server/events/store'
 import type { NodeRow } from '@parley/server/nodes/model'
 import type { NodePosition, Renewed } from '@parley/server/nodes/port'
 import { resourceId } from '../vectors/press.ts'
-import type { Execution, Statement, Stored } from './database.ts'
+import { type Execution, nameOf, noteCutOff, type Statement, type Stored } from './database.ts'
 import { type Grant, idFor } from './tokens.ts'
 
 /** The last number of the log. */
@@ -26,8 +26,25 @@ function rowsOf({ nodes }: Stored): readonly NodeRow[] {
   return [...nodes].map(([nodeId, row]) => ({ nodeId, ...row }))
 }
 
-/** What opening a connection asks. */
-export const greet: Statement<true> = reading('greet', () => true)
+function logEndOf(stored: Stored): LogEnd {
+  return { lastSeq: lastSeqOf(stored), timeline: `${stored.timeline}`.padStart(8, '0') }
+}
+
+/** What opening a session asks. */
+export const greet: Statement<LogEnd> = reading('greet', logEndOf)
+
+export const findLogEnd: Statement<LogEnd> = reading('find-end', logEndOf)
+
+/** Ends what works for a connection. */
+export function endBackend(end: () => void): Statement<undefined> {
+  return {
+    name: 'end-backend',
+    run(_, answer) {
+      end()
+      answer(undefined)
+    },
+  }
+}
 
 export const findLastSeq: Statement<number> = reading('find-last', lastSeqOf)
 
@@ -206,11 +223,6 @@ export interface Cause {
   readonly isNoticeWhole: boolean
 }
 
-/** Names a subject in `cutOffs`. */
-export function nameOf(kind: SubjectKind, subject: string): string {
-  return `${kind}/${subject}`
-}
-
 /** Appends cut-offs; what is over for ever already has none. */
 export function voidSubjects(cause: Cause): Statement<readonly LogEvent[]> {
   return {
@@ -227,7 +239,7 @@ export function voidSubjects(cause: Cause): Statement<readonly LogEvent[]> {
           apply() {
             for (const event of events) {
               stored.log.push(event)
-              stored.cutOffs.set(nameOf(event.kind, event.subject), event.generation)
+              noteCutOff(stored, event)
             }
             announce(noticeOf(events, cause))
           },

@@ -1,4 +1,5 @@
 /** One connection, at both its ends, and how what is sent over it travels. */
+import type { Backend } from '@parley/server/nodes/port'
 import type { Chance } from './chance.ts'
 import type { SimulatedDatabase } from './database.ts'
 import type { Machine } from './machine.ts'
@@ -19,6 +20,8 @@ type Way = 'there' | 'back'
 export interface Wire {
   readonly machine: Machine
   readonly onClose: (() => void) | undefined
+  /** What works for it in the database. */
+  readonly backend: Backend
   /** Closed at the process. */
   isClosed: boolean
   /** Closed at the database, which then answers nothing on it. */
@@ -104,6 +107,18 @@ export function endAtDatabase(net: Carrier, wire: Wire): void {
   wire.queue.length = 0
   wire.stopListening()
   net.wires.delete(wire)
+}
+
+/** Ends what works for a connection, if it is still the one that is meant. */
+export function endBackend(net: Carrier, { pid, startedAt }: Backend): void {
+  const { timeline, chance } = net
+  for (const wire of [...net.wires]) {
+    if (wire.backend.pid !== pid || wire.backend.startedAt !== startedAt) continue
+    wire.held.length = 0
+    endAtDatabase(net, wire)
+    const learn = () => endAtProcess(wire, 'CONNECTION_CLOSED')
+    if (!wire.isHung) timeline.after(chance.between(0, 1), () => wire.machine.enter(learn))
+  }
 }
 
 /** The process learns that it is closed. */

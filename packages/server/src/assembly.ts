@@ -30,7 +30,7 @@ import { followResources } from './keys/following.ts'
 import { createKeyRing, type KeyRing } from './keys/key-ring.ts'
 import { decoyKeys } from './keys/model.ts'
 import { createOverlapWatch, type OverlapWatch } from './keys/overlaps.ts'
-import type { Node } from './nodes/node.ts'
+import type { OpenNode } from './nodes/open.ts'
 import { operationsOf } from './operations.ts'
 import { purgeSteps } from './purge-steps.ts'
 import type { CorsDefaults } from './resources/cors.ts'
@@ -52,7 +52,7 @@ export interface AssemblyWorld {
   readonly log: OpenLog
   readonly db: Database
   readonly address: DatabaseAddress
-  readonly node: Node
+  readonly node: OpenNode
   readonly sealer: Sealer
   readonly installation: Installation
   /** The signing keys, and what changes them. */
@@ -91,10 +91,10 @@ export async function assemble(world: AssemblyWorld): Promise<Assembly> {
   const keyRing = createKeyRing(installation)
   const resources = createResourceDirectory()
   for (const resource of installation.resources) resources.put(resource)
-  const { feed, isCurrent } = node
+  const { feed, isCurrent, memory } = node
   const verifier = verifierOf(world, issuer)
   const openings = createOpenings()
-  feed.follow(closingAfter(followResources({ db, sealer, resources, keyRing }), openings))
+  feed.follow(closingAfter(followResources({ memory, sealer, resources, keyRing }), openings))
   feed.follow(followSigningKeys(rotation))
   await loadCutOffs(db, verifier, platform.now())
   const metrics = createMetrics()
@@ -249,7 +249,8 @@ function verifierOf({ ring, platform, node }: AssemblyWorld, issuer: string): Sy
     now: platform.now,
   })
   ring.follow((keys) => verifier.replaceKeys({ keys }))
-  node.feed.follow(followCutOffs(verifier))
+  const reload = () => loadCutOffs(node.memory(), verifier, platform.now())
+  node.feed.follow(followCutOffs(verifier, reload))
   return verifier
 }
 

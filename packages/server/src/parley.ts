@@ -16,7 +16,6 @@ import { isDatabaseAnswering } from './database/availability.ts'
 import type { DatabaseAddress } from './database/connect.ts'
 import { claimDataDirectory } from './database/data-directory.ts'
 import { type HostFacts, type OpenDatabase, openDatabase } from './database/open.ts'
-import { findLastSeq } from './events/store.ts'
 import type { OpenLog } from './foundation/log.ts'
 import { openSealers } from './foundation/master-key.ts'
 import type { MetricReading } from './foundation/metrics.ts'
@@ -28,9 +27,7 @@ import { type AppOptions, serveApp } from './http/app.ts'
 import { bindListener, type Listener } from './http/listener.ts'
 import { limitRates } from './http/rates.ts'
 import { routesOf } from './http/routes.ts'
-import { withFollowers } from './nodes/followers.ts'
-import { createNode, type Node } from './nodes/node.ts'
-import { nodeDatabase } from './nodes/session.ts'
+import { type OpenNode, openNode } from './nodes/open.ts'
 import { startWork } from './recurring.ts'
 import { openTls } from './tls/open.ts'
 import { createSigningKeyRing } from './tokens/signing-key-ring.ts'
@@ -145,9 +142,7 @@ async function start(
     if (!rotated.ok) return rotated
   }
   // Before anything is read into memory: whatever changes from here on is followed.
-  const startSeq = await findLastSeq(db)
-  const own = createNode({ database: nodeDatabase(address), platform, log, startSeq })
-  const node = withFollowers(own, { db, platform, log })
+  const node = await openNode({ db, address, platform, log })
   const keyWorld = { db, platform, sealer, ...signingTermsOf(settings) }
   const installation = await openInstallation(keyWorld)
   if (!installation.ok) return installation
@@ -211,7 +206,7 @@ interface Opened extends ParleyOptions {
   readonly dataDir: string
   readonly closers: Closers
   readonly database: OpenDatabase
-  readonly node: Node
+  readonly node: OpenNode
   readonly bound: BoundListeners
   readonly installation: Installation
   readonly sealer: Sealer
@@ -222,9 +217,9 @@ async function serve(opened: Opened): Promise<Result<Started, StartFault>> {
   const { db, address, failed } = opened.database
   const endpoint = endpointOf({ ...settings, port: bound.https.port })
   const ring = createSigningKeyRing(installation.signingKeys)
-  const { feed } = node
+  const { feed, memory } = node
   const signing = { ring, ...signingTermsOf(settings) }
-  const rotation = createSigningKeyRotation({ db, feed, platform, sealer, ...signing })
+  const rotation = createSigningKeyRotation({ db, memory, feed, platform, sealer, ...signing })
   const world = { ...opened, db, address, endpoint, ring, rotation }
   const assembly = await assemble(world)
   const { pipeline, cors, operations, metrics, controlPlane, purger, streams, realtime } = assembly

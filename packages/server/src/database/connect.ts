@@ -73,8 +73,12 @@ const defaults = {
   statementTimeoutMs: 30_000,
 }
 
-/** A transaction in which the server fell silent holds locks; the database ends it after this. */
-const idleInTransactionTimeoutMs = 60_000
+/**
+ * A transaction in which the server fell silent holds locks, the one of the log among them, and
+ * every voiding of every node waits for it; the database ends it after this. Longer than an event
+ * loop is ever held up, and far shorter than a statement may take that waits meanwhile.
+ */
+const idleInTransactionTimeoutMs = 5_000
 
 /**
  * Opens a pool to the database and makes sure that it answers and is recent enough.
@@ -122,6 +126,14 @@ async function askVersion(pool: Database, timeoutMs: number): Promise<number> {
   }
 }
 
+/**
+ * How long a connection waits before it tries again. The library would wait up to 20 s, and whoever
+ * asks for something then waits as long after the database is back.
+ */
+function pauseSecondsAfter(failures: number): number {
+  return Math.min(0.02 * 2 ** failures, 0.5)
+}
+
 function connectTimeoutOf(options: ConnectOptions): number {
   return options.connectTimeoutMs ?? defaults.connectTimeoutMs
 }
@@ -130,6 +142,7 @@ function openPool(options: ConnectOptions): Result<Database, DatabaseUrlInvalid>
   const { address } = options
   const pool = {
     max: options.connectionsMax ?? defaults.connectionsMax,
+    backoff: pauseSecondsAfter,
     connect_timeout: Math.ceil(connectTimeoutOf(options) / 1000),
     fetch_types: false,
     types: columnTypes,
@@ -153,12 +166,21 @@ function openPool(options: ConnectOptions): Result<Database, DatabaseUrlInvalid>
   }
   try {
     if (!/^postgres(ql)?:\/\//.test(address.url)) return fail(urlInvalid)
-    return ok(postgres(...splitHost(address.url, pool)))
+    return ok(postgres(...splitHost(address.url, { ...pool, ...choiceAmong(address.url) })))
   } catch (error) {
     // The library reads the URL at once. What it throws repeats the text, and so the password.
     if (error instanceof Error) return fail(urlInvalid)
     throw error
   }
+}
+
+/**
+ * Of several hosts one is worked on that is no standby, whatever the URL says: the library lets a
+ * standby pass that is asked for as `read-write` (3.4.9, `tryNext` looks at a default). Of a single
+ * host it would ask without a pause until that is promoted; a node finds out by itself there.
+ */
+function choiceAmong(url: string): { readonly target_session_attrs?: 'primary' } {
+  return /^[^/]+\/\/[^/?]*,/.test(url) ? { target_session_attrs: 'primary' } : {}
 }
 
 /**
@@ -168,6 +190,8 @@ function openPool(options: ConnectOptions): Result<Database, DatabaseUrlInvalid>
  * @source PostgreSQL 18, libpq, section 32.1.1.2.
  */
 function splitHost<Pool extends object>(text: string, pool: Pool): [string, Pool] {
+  // Several hosts, `host:port,host:port`, are no URL for the web; the library can read them.
+  if (!/[?&]host=/.test(text)) return [text, pool]
   // An empty host behind a user is none for the URLs of the web.
   const url = new URL(text.replace(/^([a-z]+:\/\/[^/?#]*@)(?=\/)/, '$1localhost'))
   const host = url.searchParams.get('host')

@@ -66,6 +66,29 @@ export async function findLastSeq(db: Queries): Promise<number> {
   return Number(row?.last_seq ?? 0)
 }
 
+/** Where a log ends, and which one it is. */
+export interface LogEnd {
+  readonly lastSeq: number
+  /**
+   * Of the database, eight digits: another one after each promotion of a standby, from when on the
+   * same numbers may stand for other events. Empty where the database does not say.
+   */
+  readonly timeline: string
+}
+
+/**
+ * Finds the end of the log on the server that answers, which must not be a standby.
+ *
+ * The number of the last checkpoint (`pg_control_checkpoint`) would lag behind a promotion.
+ */
+export async function findLogEnd(db: Queries): Promise<LogEnd> {
+  const [row] = await db<{ readonly last_seq: string | number; readonly timeline: string }[]>`
+    select last_seq, left(pg_walfile_name(pg_current_wal_lsn()), 8) as timeline
+    from event_sequence
+  `
+  return { lastSeq: Number(row?.last_seq ?? 0), timeline: row?.timeline ?? '' }
+}
+
 /** A part of the log. */
 export interface LogPage {
   /** In their order. */

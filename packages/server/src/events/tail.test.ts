@@ -149,4 +149,51 @@ describe('the tail of the log', () => {
       [0, 15_001],
     )
   })
+
+  test('reads everything again in another log, and follows on by its numbers', async () => {
+    const { tail, applied, reloads } = tailOf()
+    tail.offer(batchOf(1, 9))
+    tail.offer(batchOf(12, 12))
+    tail.startAgain(5)
+    assert.deepEqual([tail.isStartingAgain(), tail.appliedSeq()], [true, 5])
+    await new Promise((resolve) => setImmediate(resolve))
+    assert.deepEqual([tail.isStartingAgain(), tail.appliedSeq(), reloads()], [false, 5, 1])
+    tail.offer(batchOf(6, 11))
+    assert.deepEqual(applied.slice(9), [6, 7, 8, 9, 10, 11])
+  })
+
+  test('leaves another log no number of what was under way', async () => {
+    const { tail, applied, holdWith, reloads } = tailOf()
+    let release = () => {}
+    holdWith(
+      new Promise((resolve) => {
+        release = resolve
+      }),
+    )
+    tail.offer(batchOf(1, 9))
+    tail.startAgain(5)
+    assert.deepEqual([applied, reloads()], [[1], 0])
+    holdWith(undefined)
+    release()
+    await new Promise((resolve) => setImmediate(resolve))
+    assert.deepEqual([tail.appliedSeq(), reloads()], [5, 1])
+  })
+
+  test('tries again when memory could not be read', async () => {
+    const { tail, failures } = tailOf()
+    let isAway = true
+    tail.follow({
+      apply: () => undefined,
+      reload: async () => {
+        if (isAway) throw new Error('away')
+      },
+    })
+    tail.startAgain(5)
+    await new Promise((resolve) => setImmediate(resolve))
+    assert.deepEqual([tail.isStartingAgain(), failures.length], [true, 1])
+    isAway = false
+    tail.reach(0)
+    await new Promise((resolve) => setImmediate(resolve))
+    assert.equal(tail.isStartingAgain(), false)
+  })
 })

@@ -9,7 +9,10 @@ export interface Follower {
    * was read from the log together with it.
    */
   readonly apply: (event: LogEvent) => Promise<void> | undefined
-  /** Reads everything again, after events were missed for so long that they are forgotten. */
+  /**
+   * Reads everything again: events were missed for so long that they are forgotten, or the log is
+   * another one. What is void stays so.
+   */
   readonly reload?: () => Promise<void>
 }
 
@@ -23,6 +26,13 @@ export interface Tail {
   readonly reach: (lastSeq: number) => void
   /** Settles when everything up to a number was applied. */
   readonly whenApplied: (seq: number) => Promise<void>
+  /**
+   * Turns to another log, whose numbers may stand for other events: everybody reads again, and
+   * follows on from a number that was read before. What fails is tried again at the next `reach`.
+   */
+  readonly startAgain: (seq: number) => void
+  /** Whether that is still to be done. */
+  readonly isStartingAgain: () => boolean
   readonly follow: (follower: Follower) => void
   /** Calls back whenever more has been applied. */
   readonly onApplied: (listener: () => void) => void
@@ -61,6 +71,8 @@ interface Way extends Omit<TailOptions, 'startSeq'> {
   readonly early: Map<number, EventBatch>
   earlyEvents: number
   isWorking: boolean
+  /** Another log to turn to. */
+  restart: { readonly seq: number } | undefined
 }
 
 /**
@@ -82,6 +94,7 @@ export function createTail({ startSeq, ...options }: TailOptions): Tail {
     early: new Map(),
     earlyEvents: 0,
     isWorking: false,
+    restart: undefined,
   }
   return {
     appliedSeq: () => way.appliedSeq,
@@ -97,6 +110,12 @@ export function createTail({ startSeq, ...options }: TailOptions): Tail {
       if (seq <= way.appliedSeq) return Promise.resolve()
       return new Promise((resolve) => way.waiters.push({ seq, resolve }))
     },
+    startAgain(seq) {
+      way.restart = { seq }
+      rewind(way, seq)
+      go(way)
+    },
+    isStartingAgain: () => way.restart !== undefined,
     follow(follower) {
       way.followers.push(follower)
     },
@@ -139,6 +158,7 @@ async function goOn(way: Way, first: Promise<void>): Promise<void> {
 type Step = Promise<void> | 'again' | 'done'
 
 function step(way: Way): Step {
+  if (way.restart !== undefined) return readAgain(way, way.restart)
   const batch = takeNext(way)
   if (batch !== undefined) return applyBatch(way, batch) ?? 'again'
   return way.reachedSeq > way.appliedSeq ? readOn(way) : 'done'
@@ -149,6 +169,23 @@ function applyBatch(way: Way, batch: WholeBatch): Promise<void> | undefined {
   if (pending !== undefined) return pending.then(() => advance(way, batch.seqLast))
   advance(way, batch.seqLast)
   return undefined
+}
+
+/** Numbers of a log that is left count for nothing. */
+function rewind(way: Way, seq: number): void {
+  way.early.clear()
+  way.earlyEvents = 0
+  way.appliedSeq = seq
+  way.reachedSeq = seq
+}
+
+async function readAgain(way: Way, restart: { readonly seq: number }): Promise<void> {
+  for (const { reload } of way.followers) await reload?.()
+  if (way.restart !== restart) return
+  way.restart = undefined
+  // What was under way when the log was left may have gone on by its numbers.
+  rewind(way, restart.seq)
+  advance(way, restart.seq)
 }
 
 async function readOn(way: Way): Promise<void> {

@@ -1,4 +1,4 @@
-import type { Database } from '../database/connect.ts'
+import type { Queries } from '../database/connect.ts'
 import type { LogEvent } from '../events/model.ts'
 import type { Follower } from '../events/tail.ts'
 import type { Sealer } from '../foundation/seal.ts'
@@ -10,7 +10,8 @@ import { findAccessKeys } from './store.ts'
 
 /** What this process keeps of resources and their keys. */
 interface KnownResources {
-  readonly db: Database
+  /** Where memory is read from: nothing else must be able to hold that up. */
+  readonly memory: () => Queries
   readonly sealer: Sealer
   readonly resources: ResourceDirectory
   readonly keyRing: KeyRing
@@ -21,12 +22,12 @@ interface KnownResources {
  * node changed a resource or its keys, the others read both again before they count as informed.
  */
 export function followResources(known: KnownResources): Follower {
-  const { db, resources } = known
+  const { memory, resources } = known
   return {
     apply: ({ kind, resourceId }: LogEvent) =>
       changingKinds.has(kind) ? readAgain(known, resourceId) : undefined,
     reload: async () => {
-      const stored = new Set((await listResources(db)).map(({ resourceId }) => resourceId))
+      const stored = new Set((await listResources(memory())).map(({ resourceId }) => resourceId))
       for (const { resourceId } of resources.list()) stored.add(resourceId)
       for (const resourceId of stored) await readAgain(known, resourceId)
     },
@@ -41,7 +42,8 @@ const changingKinds: ReadonlySet<LogEvent['kind']> = new Set([
 ])
 
 async function readAgain(known: KnownResources, resourceId: string): Promise<void> {
-  const { db, sealer, resources, keyRing } = known
+  const { sealer, resources, keyRing } = known
+  const db = known.memory()
   const [resource, slots] = await Promise.all([
     findResource(db, resourceId),
     findAccessKeys(db, resourceId),

@@ -43,7 +43,7 @@ describe('the watch over overlaps', () => {
     const sealer = createSealer(Buffer.alloc(32, 1), platform)
     const [keyRing, resources] = [createKeyRing(), createResourceDirectory()]
     const { tail, feed } = await createLoneFeed(db, platform.now)
-    feed.follow(followResources({ db, sealer, resources, keyRing }))
+    feed.follow(followResources({ memory: () => db, sealer, resources, keyRing }))
     const { log } = openLog({ level: 'silent', fileDescriptor: 2 })
     const oneAtATime = createOneAtATime(10)
     const shared = { db, platform, sealer, feed, keyRing, resources, log, oneAtATime }

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import { createPace, createWatch, isLeaseHeld, leaseTerms } from './model.ts'
+import { createPace, createWatch, isLeaseHeld, isSameLog, leaseTerms } from './model.ts'
 
 const node = { nodeId: 'n', renewals: 5, appliedSeq: 9 }
 
@@ -70,6 +70,22 @@ describe('a watch', () => {
   })
 })
 
+describe('a log', () => {
+  const known = { timeline: '00000001', appliedSeq: 7 }
+  const found = [
+    ['that goes on', { timeline: '00000001', lastSeq: 8 }, true],
+    ['of which all is known', { timeline: '00000001', lastSeq: 7 }, true],
+    ['that ends before what is known', { timeline: '00000001', lastSeq: 6 }, false],
+    ['of a standby that was promoted', { timeline: '00000002', lastSeq: 7 }, false],
+    ['of one that has gone on since', { timeline: '00000002', lastSeq: 900 }, false],
+  ] as const
+  for (const [what, log, isSame] of found) {
+    test(`${what} is ${isSame ? 'the same' : 'another one'}`, () => {
+      assert.equal(isSameLog(known, log), isSame)
+    })
+  }
+})
+
 describe('the pace of a node', () => {
   test('is lost when what was known of is not applied for a lease', () => {
     let nowMs = 0
@@ -81,6 +97,13 @@ describe('the pace of a node', () => {
     assert.equal(pace.isStalled(6, 1000), true)
     assert.equal(pace.isStalled(7, 1000), false)
     assert.equal(pace.isStalled(6, 99_000), false)
+  })
+
+  test('is not lost by what is in no log any more', () => {
+    const pace = createPace(1000, () => 0)
+    pace.note({ lastSeq: 7, appliedSeq: 5 })
+    pace.clear()
+    assert.equal(pace.isStalled(5, 99_000), false)
   })
 
   test('is kept by one that is busy and always a little behind', () => {

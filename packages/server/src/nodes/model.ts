@@ -118,12 +118,28 @@ export function createWatch(leaseMs: number): Watch {
   }
 }
 
+/**
+ * Whether memory may go on by the log that a connection shows. Not after the promotion of a
+ * standby: the numbers that it did not have are given again, for other events. Nor where the log
+ * ends before what was applied.
+ *
+ * @param known.appliedSeq - from before the connection was opened.
+ */
+export function isSameLog(
+  known: { readonly timeline: string; readonly appliedSeq: number },
+  found: { readonly timeline: string; readonly lastSeq: number },
+): boolean {
+  return found.timeline === known.timeline && found.lastSeq >= known.appliedSeq
+}
+
 /** Knows since when a node has not kept up with the log. */
 export interface Pace {
   /** Notes how far the log reached and how far it was applied. */
   readonly note: (log: { readonly lastSeq: number; readonly appliedSeq: number }) => void
   /** Whether something has been known of for a lease and is still not applied. */
   readonly isStalled: (appliedSeq: number, nowMs: number) => boolean
+  /** Forgets everything: what was known of may be in no log any more. */
+  readonly clear: () => void
 }
 
 /** Creates a pace. @param now - the node's own clock. */
@@ -140,6 +156,9 @@ export function createPace(leaseMs: number, now: () => number): Pace {
     isStalled(appliedSeq, nowMs) {
       look(appliedSeq)
       return missing !== undefined && nowMs - missing.sinceMs >= leaseMs
+    },
+    clear() {
+      missing = undefined
     },
   }
 }

@@ -1,13 +1,12 @@
 import { ok, type Result } from '@parley/protocol'
 import { serverLimits } from '../contract/limits.ts'
-import { isDatabaseUnavailable } from '../database/availability.ts'
 import { createFeed, type Feed } from '../events/feed.ts'
 import { type AppendedNotice, parseAppendedNotice, parseNotice } from '../events/model.ts'
 import { createTail, type Tail } from '../events/tail.ts'
 import type { Log } from '../foundation/log.ts'
 import type { Watched } from '../foundation/metrics.ts'
 import type { Platform } from '../foundation/platform.ts'
-import { pauseFor, systemTimers, type Timers } from '../foundation/timers.ts'
+import { systemTimers, type Timers } from '../foundation/timers.ts'
 import { type Confirmations, createConfirmations } from './confirmation.ts'
 import { createDatabaseClock, type DatabaseClock } from './database-clock.ts'
 import { createHope } from './hope.ts'
@@ -17,13 +16,16 @@ import {
   createWatch,
   type Instant,
   isLeaseHeld,
+  isSameLog,
   type LeaseTerms,
   leaseLeftMs,
   leaseTerms,
+  type Pace,
   type Watch,
 } from './model.ts'
 import type { NodeDatabase, Session, SessionFault } from './port.ts'
 import { createReport } from './report.ts'
+import { createStay } from './stay.ts'
 
 /** This process among those that share a database. */
 export interface Node {
@@ -66,17 +68,13 @@ export interface NodeOptions {
   readonly log: Pick<Log, 'warn' | 'error'>
   /** Everything in memory was read after the log had reached this number. */
   readonly startSeq: number
+  /** Of the log that this is a number of. Absent: memory is read again before this node joins. */
+  readonly timeline?: string
   /** Default: `leaseTerms`. */
   readonly terms?: LeaseTerms
   /** Default: those of this process. */
   readonly timers?: Timers
 }
-
-/**
- * Pauses between attempts to open a session, in milliseconds. With a longer one at the end, a node
- * would refuse for more than a lease after the database has come back.
- */
-const reconnectPausesMs = [20, 50, 100, 200, 400]
 
 type Mutable<Facts> = { -readonly [Name in keyof Facts]: Facts[Name] }
 
@@ -86,6 +84,8 @@ interface Life extends NodeOptions, Mutable<NodeStanding> {
   readonly timers: Timers
   readonly tail: Tail
   readonly clock: DatabaseClock
+  /** Of the log that memory was read by. */
+  timeline: string
   session: Session | undefined
   /** The row that is the lease; `undefined` when there is none. */
   nodeId: string | undefined
@@ -106,12 +106,13 @@ export function createNode(options: NodeOptions): Node {
   })
   const clock = createDatabaseClock()
   const life: Life = {
-    ...{ ...options, terms, timers, tail, clock, ...noLease },
+    ...{ timeline: '', ...options, terms, timers, tail, clock, ...noLease },
     listeners: [],
     session: undefined,
     isClosing: false,
   }
   const watch = createWatch(terms.leaseMs)
+  const pace = createPace(terms.leaseMs, monotonicNow)
   const confirmations = createConfirmations({
     session: () => life.session,
     nodeId: () => life.nodeId,
@@ -129,7 +130,7 @@ export function createNode(options: NodeOptions): Node {
   const measures = createMeasures({ tail, clock, life, leaseLeftMs: leftOf(life), monotonicNow })
   tail.onApplied(look)
   tail.onApplied(createReport(life))
-  const round = createRound(life, { watch, confirmations, onLease: look })
+  const round = createRound(life, { watch, pace, confirmations, onLease: look })
   return {
     feed: createFeed({ tail, confirm: measures.timed(confirmations.confirm), now: platform.now }),
     standing: () => life,
@@ -141,10 +142,9 @@ export function createNode(options: NodeOptions): Node {
       const first = await openSessionOf(life)
       if (!first.ok) return first
       const onSession = () => {
-        watch.clear()
-        clock.clear()
+        for (const observed of [watch, clock, pace]) observed.clear()
       }
-      const stay = createStay(life, { round, onSession })
+      const stay = createStay(life, { open: () => openSessionOf(life), round, onSession })
       void stay(first.value)
       const isHere = await whenTrue(serverLimits.joinTimeoutMs)
       if (!isHere) throw new Error('this node could not join the others')
@@ -178,13 +178,14 @@ function createRound(
   life: Life,
   parts: {
     readonly watch: Watch
+    readonly pace: Pace
     readonly confirmations: Confirmations
     readonly onLease: () => void
   },
 ): (session: Session) => Promise<void> {
-  const { tail, log, terms } = life
+  const { tail, log } = life
   const { monotonicNow } = life.platform
-  const pace = createPace(terms.leaseMs, monotonicNow)
+  const { pace } = parts
   const learn = (lastSeq: number) => {
     tail.reach(lastSeq)
     pace.note({ lastSeq, appliedSeq: tail.appliedSeq() })
@@ -207,6 +208,10 @@ function createRound(
   }
   return async (session) => {
     await askClock(life, session)
+    if (tail.isStartingAgain()) {
+      tail.reach(0)
+      return
+    }
     if (pace.isStalled(tail.appliedSeq(), monotonicNow())) {
       learn(await session.findLastSeq())
       return
@@ -252,61 +257,25 @@ const noLease = {
   isEldest: false,
 } as const
 
-function openSessionOf(life: Life): Promise<Result<Session, SessionFault>> {
+/** Opens a session, and turns to the log that it shows if that is another one. */
+async function openSessionOf(life: Life): Promise<Result<Session, SessionFault>> {
+  const { tail, timeline } = life
+  const appliedSeq = tail.appliedSeq()
   let appended: AppendedNotice | undefined
-  return life.database.openSession((text) => {
+  const opened = await life.database.openSession((text) => {
     const batch = parseNotice(text, appended)
     if (batch !== undefined) return life.tail.offer(batch)
     const instant = parseAppendedNotice(text)
     appended = instant ?? appended
     if (instant === undefined) for (const listener of life.listeners) listener(text)
   })
-}
-
-/** Renews until the node is closed, over one session after the other. */
-function createStay(
-  life: Life,
-  acts: {
-    readonly round: (session: Session) => Promise<void>
-    readonly onSession: () => void
-  },
-): (first: Session) => Promise<void> {
-  const { terms, timers, log } = life
-  const renewWhileOpen = async (session: Session) => {
-    while (session.isOpen() && !life.isClosing) {
-      // Where a connection hangs, the answer would come when nobody can use it any more.
-      const giveUp = () => void session.close()
-      const stopWaiting = timers.callAfter(2 * terms.leaseMs, giveUp)
-      const next = pauseFor(timers, terms.renewalMs)
-      try {
-        await acts.round(session)
-      } catch (error) {
-        if (isDatabaseUnavailable(error)) await session.close()
-        else log.error({ err: error }, 'a lease could not be renewed')
-      }
-      stopWaiting()
-      await Promise.race([next, session.ended])
-    }
-  }
-  const reopen = async (): Promise<Session | undefined> => {
-    for (let attempt = 0; !life.isClosing; attempt++) {
-      const pauseMs = reconnectPausesMs[Math.min(attempt, reconnectPausesMs.length - 1)]
-      await pauseFor(timers, pauseMs ?? 0)
-      const opened = await openSessionOf(life).catch(() => undefined)
-      if (opened?.ok === true) return opened.value
-    }
-    return undefined
-  }
-  return async (first) => {
-    for (let session: Session | undefined = first; session !== undefined; ) {
-      life.session = session
-      acts.onSession()
-      await renewWhileOpen(session)
-      await session.close()
-      if (life.isClosing) return
-      log.warn({}, 'the connection of this node to the database ended; it is opened again')
-      life.session = undefined
-      session = await reopen()
-    }
-  }
+  if (!opened.ok) return opened
+  const { logEnd } = opened.value
+  if (isSameLog({ timeline, appliedSeq }, logEnd)) return opened
+  const told = { formerTimeline: timeline, appliedSeq, ...logEnd }
+  life.log.warn(told, 'the log is another one; memory is read again')
+  Object.assign(life, noLease)
+  life.timeline = logEnd.timeline
+  tail.startAgain(logEnd.lastSeq)
+  return opened
 }

@@ -1,21 +1,26 @@
 import assert from 'node:assert/strict'
 import { randomBytes, randomUUID } from 'node:crypto'
 import { after, afterEach, before, describe, test } from 'node:test'
-import { connectDatabase, type Database, type DatabaseAddress } from '../database/connect.ts'
+import {
+  connectDatabase,
+  type Database,
+  type DatabaseAddress,
+  type Queries,
+} from '../database/connect.ts'
 import {
   startTemporaryPostgres,
   type TemporaryPostgres,
 } from '../database/embedded/temporary-postgres.ts'
 import { migrate } from '../database/migrate.ts'
 import type { LogEvent } from '../events/model.ts'
-import { appendChanges, findLastSeq } from '../events/store.ts'
+import { appendChanges, findLastSeq, findLogEnd } from '../events/store.ts'
 import type { Histogram } from '../foundation/histogram.ts'
 import { openLog } from '../foundation/log.ts'
 import { createPlatform } from '../foundation/platform.ts'
 import type { LeaseTerms } from './model.ts'
 import { createNode, type Node } from './node.ts'
 import { nodeDatabase } from './session.ts'
-import { insertNode, listNodes } from './store.ts'
+import { endBackend, findBackend, insertNode, listNodes } from './store.ts'
 
 const { log } = openLog({ level: 'silent', fileDescriptor: 2 })
 
@@ -24,6 +29,8 @@ const terms: LeaseTerms = { leaseMs: 600, marginMs: 60, renewalMs: 100 }
 
 /** A node of a test, with what it has applied. */
 interface TestNode extends Node {
+  /** Where what follows the feed is read from. */
+  readonly memory: () => Queries
   readonly applied: number[]
   /** Moves its own clock on. */
   readonly sleepFor: (ms: number) => void
@@ -77,8 +84,9 @@ describe('nodes on one database', () => {
     const now = () => Date.now()
     const monotonicNow = () => performance.now() + aheadMs
     const platform = createPlatform({ now, monotonicNow, randomBytes })
-    const startSeq = await findLastSeq(db)
-    const node = createNode({ database: nodeDatabase(address), platform, log, startSeq, terms })
+    const { lastSeq: startSeq, timeline } = await findLogEnd(db)
+    const database = nodeDatabase(address, db)
+    const node = createNode({ database, platform, log, startSeq, timeline, terms })
     const applied: number[] = []
     node.feed.follow({
       apply: ({ seq }) => {
@@ -90,6 +98,7 @@ describe('nodes on one database', () => {
     assert.ok((await node.start()).ok)
     return {
       ...node,
+      memory: database.memory,
       applied,
       sleepFor: (ms) => {
         aheadMs += ms
@@ -293,12 +302,76 @@ describe('nodes on one database', () => {
     assert.equal(numberOf(second, 'parley_node_lease_seconds'), 0)
   })
 
+  test('read memory while others hold every connection of the pool', async () => {
+    const [node] = await startNodes(1)
+    assert.ok(node)
+    let isFree = false
+    const all = Array.from({ length: 8 }, () => db`select pg_sleep(0.5)`)
+    const busy = Promise.all(all).then(() => {
+      isFree = true
+    })
+    const [row] = await node.memory()`select 1 as one`
+    assert.deepEqual([row, isFree], [{ one: 1 }, false])
+    await busy
+  })
+
+  test('read everything again before they join a log that is another one', async () => {
+    const [node] = await startNodes(1)
+    assert.ok(node)
+    await node.feed.publish(await commit(5))
+    const monotonicNow = () => performance.now()
+    const rounds = [
+      { timeline: '00000009', startSeq: await findLastSeq(db), reloads: 1 },
+      { ...(await endOf()), startSeq: (await findLastSeq(db)) + 100, reloads: 1 },
+      { ...(await endOf()), reloads: 0 },
+    ]
+    for (const { timeline, startSeq, reloads } of rounds) {
+      const platform = createPlatform({ now: Date.now, monotonicNow, randomBytes })
+      const database = nodeDatabase(address, db)
+      const other = createNode({ database, platform, log, startSeq, timeline, terms })
+      const reads: number[] = []
+      other.feed.follow({
+        apply: () => undefined,
+        reload: async () => {
+          assert.equal(other.isCurrent(), false)
+          reads.push(1)
+        },
+      })
+      assert.ok((await other.start()).ok)
+      assert.equal(reads.length, reloads)
+      await other.close()
+    }
+  })
+
+  test('end what is left of a connection that hung, and nobody else', async () => {
+    const [node] = await startNodes(1)
+    assert.ok(node)
+    const connected = await connectDatabase({ address, connectionsMax: 1 })
+    assert.ok(connected.ok)
+    const backend = await findBackend(connected.value)
+    await endBackend(db, { ...backend, startedAt: '2020-01-01' })
+    assert.deepEqual(await findBackend(connected.value), backend)
+    await endBackend(db, backend)
+    const deadlineAt = performance.now() + 5000
+    for (let isLeft = true; isLeft; ) {
+      const rows = await db`select pid from pg_stat_activity where pid = ${backend.pid}`
+      isLeft = rows.length > 0
+      assert.ok(performance.now() < deadlineAt, 'it is gone')
+    }
+    await connected.value.end({ timeout: 0 })
+  })
+
+  async function endOf() {
+    const { lastSeq: startSeq, timeline } = await findLogEnd(db)
+    return { startSeq, timeline }
+  }
+
   test('do not start beside a server that must be alone', async () => {
     const reserved = await db.reserve()
     await reserved`select pg_advisory_lock(1346458700)`
     const platform = createPlatform({ now: Date.now, monotonicNow: () => 0, randomBytes })
     const node = createNode({
-      database: nodeDatabase(address),
+      database: nodeDatabase(address, db),
       platform,
       log,
       startSeq: 0,

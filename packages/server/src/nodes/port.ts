@@ -4,7 +4,7 @@
  */
 import type { Result } from '@parley/protocol'
 import type { ConnectFault } from '../database/connect.ts'
-import type { LogPage } from '../events/store.ts'
+import type { LogEnd, LogPage } from '../events/store.ts'
 import type { NodeRow } from './model.ts'
 
 /** A node, and how far it has applied the log. */
@@ -20,6 +20,12 @@ export interface Renewed {
   readonly lastSeq: number
 }
 
+/** What works for a session in the database; the instant tells it from a later one. */
+export interface Backend {
+  readonly pid: number
+  readonly startedAt: string
+}
+
 /**
  * The one connection over which a node hears of events, reads the log, renews its lease and watches
  * the others. Where it falls silent the node gives it up after two leases and opens another; so
@@ -33,6 +39,9 @@ export interface Session {
   /** Settles when the connection has ended. */
   readonly ended: Promise<void>
   readonly isOpen: () => boolean
+  /** The log behind it as it was when it was opened, after it had begun to hear notices. */
+  readonly logEnd: LogEnd
+  readonly backend: Backend
   readonly close: () => Promise<void>
   /** Lists the nodes whose lease nobody has ended, oneself among them. */
   readonly listNodes: () => Promise<readonly NodeRow[]>
@@ -45,6 +54,11 @@ export interface Session {
   /** Ends a lease, durably, and says whether it did: not if it was renewed since it was read. */
   readonly endLease: (row: NodeRow) => Promise<boolean>
   readonly deleteNode: (nodeId: string) => Promise<void>
+  /**
+   * Ends what is left of a connection that hung: a renewal that waits for a standby holds its row,
+   * and the next would wait for it in vain and leave one more behind.
+   */
+  readonly endBackend: (backend: Backend) => Promise<void>
   /** The last number of the log. */
   readonly findLastSeq: () => Promise<number>
   /** What the clock of the database shows, milliseconds since the Unix epoch. */

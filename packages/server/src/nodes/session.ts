@@ -1,10 +1,18 @@
 import { fail, ok, type Result } from '@parley/protocol'
-import { connectDatabase, type Database, type DatabaseAddress } from '../database/connect.ts'
-import { findLastSeq, listEventsAfter } from '../events/store.ts'
+import {
+  connectDatabase,
+  type Database,
+  type DatabaseAddress,
+  type Queries,
+} from '../database/connect.ts'
+import { findLastSeq, findLogEnd, listEventsAfter } from '../events/store.ts'
+import { systemTimers } from '../foundation/timers.ts'
 import type { DatabaseInUse, NodeDatabase, Session, SessionFault } from './port.ts'
 import {
   deleteNode,
+  endBackend,
   endLease,
+  findBackend,
   insertNode,
   listNodes,
   readClock,
@@ -28,11 +36,31 @@ const oneServerLock = 1_346_458_700
 /** Times of a session, in milliseconds. */
 const limits = { connectTimeoutMs: 3000, statementTimeoutMs: 5000 }
 
+/** A connection that falls silent before it is a session is watched by nobody else. */
+const greetingTimeoutMs = 2000
+
 const channel = 'parley_event'
 
-/** What a node asks, of PostgreSQL. */
-export function nodeDatabase(address: DatabaseAddress): NodeDatabase {
-  return { openSession: (onNotice) => openSession(address, onNotice) }
+/** A PostgreSQL that a node asks. */
+export interface PostgresNodeDatabase extends NodeDatabase {
+  /**
+   * Where what is kept in memory is read from: the last session that was opened. Work of others,
+   * which may wait for a lock while it has every connection of the pool, cannot keep a node behind
+   * the log then; and a session that has ended refuses, where a pool might hang.
+   */
+  readonly memory: () => Queries
+}
+
+/** What a node asks, of PostgreSQL. @param pool - where memory is read from before a session. */
+export function nodeDatabase(address: DatabaseAddress, pool: Queries): PostgresNodeDatabase {
+  let memory = pool
+  return {
+    memory: () => memory,
+    openSession: (onNotice) =>
+      openSession(address, onNotice, (db) => {
+        memory = db
+      }),
+  }
 }
 
 /**
@@ -46,6 +74,7 @@ export function nodeDatabase(address: DatabaseAddress): NodeDatabase {
 async function openSession(
   address: DatabaseAddress,
   onNotice: (text: string) => void,
+  onOpen: (db: Database) => void,
 ): Promise<Result<Session, SessionFault>> {
   let isOpen = true
   let announceEnd: () => void = () => undefined
@@ -74,6 +103,7 @@ async function openSession(
     announceEnd()
     await db.end({ timeout: 0 })
   }
+  const stopWaiting = systemTimers.callAfter(greetingTimeoutMs, () => void close())
   try {
     const [row] = await db<{ readonly is_shared: boolean }[]>`
       select pg_try_advisory_lock_shared(${oneServerLock}) as is_shared
@@ -83,14 +113,22 @@ async function openSession(
       return fail(databaseInUse)
     }
     await db.unsafe(`listen ${channel}`)
+    // After that: what is committed from here on is heard of.
+    const logEnd = await findLogEnd(db)
+    const backend = await findBackend(db)
+    onOpen(db)
+    return ok({ ...statementsOn(db), ended, isOpen: () => isOpen, logEnd, backend, close })
   } catch (error) {
     await close()
     throw error
+  } finally {
+    stopWaiting()
   }
-  return ok({ ...statementsOn(db), ended, isOpen: () => isOpen, close })
 }
 
-function statementsOn(db: Database): Omit<Session, 'ended' | 'isOpen' | 'close'> {
+type Statements = Omit<Session, 'ended' | 'isOpen' | 'logEnd' | 'backend' | 'close'>
+
+function statementsOn(db: Database): Statements {
   return {
     listNodes: () => listNodes(db),
     insertNode: (node) => insertNode(db, node),
@@ -98,6 +136,7 @@ function statementsOn(db: Database): Omit<Session, 'ended' | 'isOpen' | 'close'>
     reportApplied: (node) => reportApplied(db, node),
     endLease: (node) => endLease(db, node),
     deleteNode: (nodeId) => deleteNode(db, nodeId),
+    endBackend: (backend) => endBackend(db, backend),
     findLastSeq: () => findLastSeq(db),
     readClock: () => readClock(db),
     listEventsAfter: (afterSeq, eventsMax) => listEventsAfter(db, afterSeq, eventsMax),

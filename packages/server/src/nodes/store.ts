@@ -1,6 +1,6 @@
 import type { Database, Queries } from '../database/connect.ts'
 import type { NodeRow } from './model.ts'
-import type { NodePosition, Renewed } from './port.ts'
+import type { Backend, NodePosition, Renewed } from './port.ts'
 
 /** Lists the nodes whose lease nobody has ended, oneself among them. */
 export async function listNodes(db: Queries): Promise<readonly NodeRow[]> {
@@ -90,6 +90,31 @@ export async function endLease(
     `
     return ended.count > 0
   })
+}
+
+/** Finds the process of the database that answers. */
+export async function findBackend(session: Database): Promise<Backend> {
+  const [row] = await session<{ readonly pid: number; readonly started_at: string }[]>`
+    select pid, backend_start::text as started_at
+    from pg_stat_activity
+    where pid = pg_backend_pid()
+  `
+  if (row === undefined) throw new Error('a session is served by a process')
+  return { pid: row.pid, startedAt: row.started_at }
+}
+
+/**
+ * Ends the process that is left of a connection that hung. Nothing but renewals, looks and what
+ * memory reads goes over such a connection, so nothing is lost by that.
+ */
+export async function endBackend(session: Database, backend: Backend): Promise<void> {
+  await session`
+    select pg_terminate_backend(pid)
+    from pg_stat_activity
+    where pid = ${backend.pid}
+    and backend_start = ${backend.startedAt}::text::timestamptz
+    and usename = current_user
+  `
 }
 
 /** Takes a node out that accepts nothing any more. */

@@ -81,10 +81,11 @@ describe('a canary', () => {
     const monotonicNow = () => performance.now() + aheadMs
     const platform = createPlatform({ now: Date.now, monotonicNow, randomBytes })
     const startSeq = await findLastSeq(db)
-    const node = createNode({ database: nodeDatabase(address), platform, log, startSeq })
+    const database = nodeDatabase(address, db)
+    const node = createNode({ database, platform, log, startSeq })
     const { jwk } = broken.isStrange === true ? stranger : pair
     const verifier = createVerifier({ keys: { keys: [jwk] }, issuer, now: Date.now })
-    if (broken.isDeaf !== true) node.feed.follow(followCutOffs(verifier))
+    if (broken.isDeaf !== true) node.feed.follow(followCutOffs(verifier, async () => undefined))
     assert.ok((await node.start()).ok)
     closers.push(() => node.close())
     const { sign } = pair

@@ -89,7 +89,11 @@ export function createRevocationStreams(world: StreamWorld): RevocationStreams {
   world.feed.follow({
     apply: (event) => take(hub, event),
     // What was missed is in the log no more; whoever comes again is told so.
-    reload: async () => endAll(hub),
+    reload: async () => {
+      endAll(hub)
+      hub.queue = []
+      hub.seenSeq = 0
+    },
   })
   world.ring.follow((keys) => {
     const text = printKeys('keys', { keys, atMs: world.monotonicNow() })

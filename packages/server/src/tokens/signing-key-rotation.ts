@@ -67,15 +67,18 @@ export const signingKeysPath = '/parley/signingKeys'
 export function createSigningKeyRotation(
   world: TurningWorld & {
     readonly db: Database
+    /** Where memory is read from: nothing else must be able to hold that up. */
+    readonly memory: () => Queries
     readonly feed: Feed
     readonly ring: SigningKeyRing
   },
 ): SigningKeyRotation {
-  const { db, feed, ring } = world
-  // One after the other: the keys that were read last are those that stay in the ring.
+  const { db, memory, feed, ring } = world
+  // One after the other: the keys that were read last are those that stay in the ring. No change
+  // stands in this line: one that waits for a lock would keep this node from following the log.
   let last: Promise<unknown> = Promise.resolve()
-  const inTurn = <Value>(work: () => Promise<Value>): Promise<Value> => {
-    const next = last.then(work)
+  const readAgain = (): Promise<void> => {
+    const next = last.then(async () => put(await listSigningKeys(memory())))
     last = next.catch(() => undefined)
     return next
   }
@@ -85,18 +88,14 @@ export function createSigningKeyRotation(
     ring.put(keys)
   }
   const change = async (wish?: RotationWish) => {
-    const events = await inTurn(async () => {
-      const turned = await db.begin((transaction) => turnSigningKeys(transaction, world, wish))
-      put(turned.rows)
-      return turned.events
-    })
-    // Not in its turn: this node, too, reads the keys again before it counts as informed.
+    const { events } = await db.begin((transaction) => turnSigningKeys(transaction, world, wish))
+    // This node, too, reads the keys again before it counts as informed.
     await feed.publish(events)
   }
   return {
     turn: () => change(),
     rotate: change,
-    readAgain: () => inTurn(async () => put(await listSigningKeys(db))),
+    readAgain,
   }
 }
 

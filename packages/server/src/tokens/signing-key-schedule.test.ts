@@ -38,6 +38,12 @@ describe('the schedule of signing keys', () => {
     assert.deepEqual(steps, { ...nothing, signer: undefined, replaced: ['rsa'] })
   })
 
+  test('lets a key that was made to sign at once sign, also by a clock that is behind', () => {
+    const signer = key('a', noonMs + 90_000)
+    const announced = key('b', noonMs + dayMs, { createdAtMs: noonMs })
+    assert.deepEqual(stepsDue([announced, signer], terms), { ...nothing, signer })
+  })
+
   const ages = [
     [89 * dayMs - 1, undefined],
     [89 * dayMs, noonMs + dayMs],
@@ -53,7 +59,7 @@ describe('the schedule of signing keys', () => {
 
   test('announces one key and no second', () => {
     const signer = key('a', noonMs - signsForMs)
-    const announced = key('b', noonMs + 1)
+    const announced = key('b', noonMs + 1, { createdAtMs: noonMs - dayMs })
     for (const isWished of [false, true]) {
       const steps = stepsDue([announced, signer], { ...terms, isWished })
       assert.deepEqual(steps, { ...nothing, signer })
@@ -70,7 +76,7 @@ describe('the schedule of signing keys', () => {
 
   test('lets an announced key take over at its instant and not before', () => {
     const signer = key('a', noonMs - signsForMs)
-    const next = key('b', noonMs)
+    const next = key('b', noonMs, { createdAtMs: noonMs - dayMs })
     assert.equal(stepsDue([next, signer], { ...terms, nowMs: noonMs - 1 }).signer, signer)
     const steps = stepsDue([next, signer], terms)
     assert.deepEqual(steps, { ...nothing, signer: next, replaced: ['a'] })

@@ -89,10 +89,10 @@ export function stepsDue(keys: readonly ScheduledKey[], terms: ScheduleTerms): S
   const { algorithm, nowMs, signsForMs, isWished = false } = terms
   const published = keys.filter((key) => key.retiredAtMs === undefined)
   const own = published.filter((key) => key.algorithm === algorithm)
-  const signer = own.filter((key) => key.signsFromMs <= nowMs).reduce(laterOf, undefined)
-  const isAnnounced = own.some((key) => key.signsFromMs > nowMs)
+  const signer = own.filter((key) => hasBegun(key, nowMs)).reduce(laterOf, undefined)
+  const isAnnounced = own.some((key) => !hasBegun(key, nowMs))
   const others = published.filter(
-    (key) => key !== signer && (key.algorithm !== algorithm || key.signsFromMs <= nowMs),
+    (key) => key !== signer && (key.algorithm !== algorithm || hasBegun(key, nowMs)),
   )
   const isOver = (key: ScheduledKey) => (key.replacedAtMs ?? nowMs) + formerForMs <= nowMs
   return {
@@ -104,6 +104,14 @@ export function stepsDue(keys: readonly ScheduledKey[], terms: ScheduleTerms): S
     replaced: others.filter((key) => key.replacedAtMs === undefined).map(({ kid }) => kid),
     retired: others.filter(isOver).map(({ kid }) => kid),
   }
+}
+
+/**
+ * Whether the time of a key has come. One that was made to sign at once does so everywhere: after
+ * an emergency it is the only one, and the clock of another node may be behind that of its maker.
+ */
+function hasBegun({ createdAtMs, signsFromMs }: ScheduledKey, nowMs: number): boolean {
+  return signsFromMs <= createdAtMs || signsFromMs <= nowMs
 }
 
 function laterOf(one: ScheduledKey | undefined, other: ScheduledKey): ScheduledKey {
