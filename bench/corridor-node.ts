@@ -4,6 +4,7 @@ import { findLastSeq } from '@parley/server/events/store'
 import { openLog } from '@parley/server/foundation/log'
 import { createPlatform } from '@parley/server/foundation/platform'
 import { createNode, type Node } from '@parley/server/nodes/node'
+import { nodeDatabase } from '@parley/server/nodes/session'
 
 /** A node of the bench, with the moment at which it knew of each event. */
 export interface BenchNode extends Node {
@@ -17,8 +18,7 @@ export async function startBenchNode(address: DatabaseAddress): Promise<BenchNod
   if (!connected.ok) throw new Error(connected.fault.message)
   const db = connected.value
   const node = createNode({
-    address,
-    db,
+    database: nodeDatabase(address),
     platform: createPlatform({
       now: Date.now,
       monotonicNow: () => performance.now(),

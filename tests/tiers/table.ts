@@ -41,6 +41,7 @@ export const tiers: readonly Tier[] = [
     needs: 'chromium',
   },
   { name: 'worlds', limitSeconds: 1800, holds: (path) => isIn('worlds', path) },
+  { name: 'simulation', limitSeconds: 900, holds: (path) => isIn('simulation', path) },
   { name: 'model', limitSeconds: 3600, holds: (path) => isIn('model', path), needs: 'spin' },
   { name: 'documents', limitSeconds: 900, holds: (path) => isIn('documents', path) },
   {

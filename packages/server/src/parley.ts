@@ -30,6 +30,7 @@ import { bindListener, type Listener } from './http/listener.ts'
 import { routesOf } from './http/routes.ts'
 import { startKeyWork } from './keys/recurring.ts'
 import { createNode, type Node } from './nodes/node.ts'
+import { nodeDatabase } from './nodes/session.ts'
 import { deleteOldPurges } from './resources/purge-store.ts'
 import { deletePurgedSubscriptions } from './resources/subscriptions.ts'
 import { openTls } from './tls/open.ts'
@@ -134,7 +135,7 @@ async function start(
   }
   // Before anything is read into memory: whatever changes from here on is followed.
   const startSeq = await findLastSeq(db)
-  const node = createNode({ address, db, platform, log, startSeq })
+  const node = createNode({ database: nodeDatabase(address), platform, log, startSeq })
   const keyWorld = { db, platform, sealer, ...signingTermsOf(settings) }
   const installation = await openInstallation(keyWorld)
   if (!installation.ok) return installation

@@ -5,7 +5,8 @@ import type { LogPage } from './store.ts'
 export interface Follower {
   /**
    * Takes an event into account; a promise holds back what comes after it. Every event comes once
-   * and in the order of the log, unless taking one failed: then it comes again.
+   * and in the order of the log, unless taking one failed: then it comes again, and with it what
+   * was read from the log together with it.
    */
   readonly apply: (event: LogEvent) => Promise<void> | undefined
   /** Reads everything again, after events were missed for so long that they are forgotten. */

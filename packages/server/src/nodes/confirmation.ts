@@ -1,8 +1,7 @@
-import { setTimeout as delay } from 'node:timers/promises'
 import { isDatabaseUnavailable } from '../database/availability.ts'
+import { pauseFor, type Timers } from '../foundation/timers.ts'
 import type { NodeRow, Watch } from './model.ts'
-import type { Session } from './session.ts'
-import { endLease, listNodes } from './store.ts'
+import type { Session } from './port.ts'
 
 /** Waits until every node has applied what was voided. */
 export interface Confirmations {
@@ -20,6 +19,7 @@ export interface ConfirmationOptions {
   readonly watch: Watch
   /** This node's own clock, milliseconds. */
   readonly monotonicNow: () => number
+  readonly timers: Timers
   /** After this no node has a lease that it did not ask for after the waiting began. */
   readonly leaseMs: number
   /** Hears why the table could not be read. */
@@ -57,23 +57,24 @@ const pausesMs = [0, 0, 0, 0, 1, 1, 2, 4, 8, 15, 25]
  * all notices of a database commit, the one of the next voiding among them, and wakes every node.
  */
 export function createConfirmations(options: ConfirmationOptions): Confirmations {
+  const { timers } = options
   const room: Room = { ...options, waiting: new Set(), isLooking: false }
   return {
     confirm(seq) {
       return new Promise((resolve) => {
         const startedAtMs = options.monotonicNow()
         const settle = () => {
-          clearTimeout(timer)
+          stopWaiting()
           room.waiting.delete(waiter)
           resolve()
         }
         const waitOut = () => {
           const leftMs = startedAtMs + options.leaseMs - options.monotonicNow()
-          if (leftMs > 0) timer = setTimeout(waitOut, leftMs)
+          if (leftMs > 0) stopWaiting = timers.callAfter(leftMs, waitOut)
           else settle()
         }
         const waiter: Waiter = { seq, settle }
-        let timer = setTimeout(waitOut, options.leaseMs)
+        let stopWaiting = timers.callAfter(options.leaseMs, waitOut)
         room.waiting.add(waiter)
         startLooking(room)
       })
@@ -88,7 +89,7 @@ function startLooking(room: Room): void {
   keepLooking(room)
     .catch(async (error: unknown) => {
       room.onFailure(error)
-      await delay(pausesMs.at(-1))
+      await pauseFor(room.timers, pausesMs.at(-1) ?? 0)
     })
     .finally(() => {
       room.isLooking = false
@@ -105,7 +106,7 @@ async function keepLooking(room: Room): Promise<void> {
     for (const waiter of settled) waiter.settle()
     fruitless = settled.length > 0 ? 0 : fruitless + 1
     const pauseMs = pausesMs[Math.min(fruitless, pausesMs.length - 1)] ?? 0
-    if (pauseMs > 0) await delay(pauseMs)
+    if (pauseMs > 0) await pauseFor(room.timers, pauseMs)
   }
 }
 
@@ -115,7 +116,7 @@ async function look(options: ConfirmationOptions): Promise<number | undefined> {
   const session = options.session()
   if (session === undefined) return undefined
   try {
-    const rows = await listNodes(session.db)
+    const rows = await session.listNodes()
     watch.note(rows, monotonicNow())
     const others = await endSilent(options, session, rows)
     return others.reduce((least, row) => Math.min(least, row.appliedSeq), appliedSeq())
@@ -136,7 +137,7 @@ async function endSilent(
   for (const row of rows) {
     if (row.nodeId === options.nodeId()) continue
     const isOver = options.watch.isOver(row, options.monotonicNow())
-    if (isOver && (await endLease(session.db, row))) options.onEnded(row.nodeId)
+    if (isOver && (await session.endLease(row))) options.onEnded(row.nodeId)
     else standing.push(row)
   }
   return standing

@@ -1,15 +1,14 @@
-import { setTimeout as delay } from 'node:timers/promises'
 import { ok, type Result } from '@parley/protocol'
 import { serverLimits } from '../contract/limits.ts'
 import { isDatabaseUnavailable } from '../database/availability.ts'
-import type { Database, DatabaseAddress } from '../database/connect.ts'
 import { createFeed, type Feed } from '../events/feed.ts'
 import { parseNotice } from '../events/model.ts'
-import { findLastSeq, listEventsAfter } from '../events/store.ts'
 import { createTail, type Tail } from '../events/tail.ts'
 import type { Log } from '../foundation/log.ts'
 import type { Platform } from '../foundation/platform.ts'
+import { pauseFor, systemTimers, type Timers } from '../foundation/timers.ts'
 import { type Confirmations, createConfirmations } from './confirmation.ts'
+import { createHope } from './hope.ts'
 import {
   createPace,
   createWatch,
@@ -19,8 +18,7 @@ import {
   leaseTerms,
   type Watch,
 } from './model.ts'
-import { openSession, type Session, type SessionFault } from './session.ts'
-import { deleteNode, insertNode, renewNode, reportApplied } from './store.ts'
+import type { NodeDatabase, Session, SessionFault } from './port.ts'
 
 /** This process among those that share a database. */
 export interface Node {
@@ -44,23 +42,27 @@ export interface Node {
 
 /** What a node is made of. */
 export interface NodeOptions {
-  readonly address: DatabaseAddress
-  /** The pool, for reading the log. */
-  readonly db: Database
+  readonly database: NodeDatabase
   readonly platform: Platform
-  readonly log: Log
+  readonly log: Pick<Log, 'warn' | 'error'>
   /** Everything in memory was read after the log had reached this number. */
   readonly startSeq: number
   /** Default: `leaseTerms`. */
   readonly terms?: LeaseTerms
+  /** Default: those of this process. */
+  readonly timers?: Timers
 }
 
-/** Pauses between attempts to open a session, in milliseconds. */
-const reconnectPausesMs = [20, 50, 100, 200, 500, 1000]
+/**
+ * Pauses between attempts to open a session, in milliseconds. With a longer one at the end, a node
+ * would refuse for more than a lease after the database has come back.
+ */
+const reconnectPausesMs = [20, 50, 100, 200, 400]
 
 /** What the parts of a node share. */
 interface Life extends NodeOptions {
   readonly terms: LeaseTerms
+  readonly timers: Timers
   readonly tail: Tail
   session: Session | undefined
   /** The row that is the lease; `undefined` when there is none. */
@@ -74,14 +76,18 @@ interface Life extends NodeOptions {
 
 /** Creates a node; it accepts nothing before it was started. */
 export function createNode(options: NodeOptions): Node {
-  const { db, platform, log, terms = leaseTerms } = options
+  const { platform, log, terms = leaseTerms, timers = systemTimers } = options
   const { monotonicNow } = platform
   const tail = createTail({
     startSeq: options.startSeq,
-    readPage: (afterSeq, eventsMax) => listEventsAfter(db, afterSeq, eventsMax),
+    readPage: (afterSeq, eventsMax) => sessionOf(life).listEventsAfter(afterSeq, eventsMax),
     onFailure: (error) => log.error({ err: error }, 'events could not be applied; tried again'),
   })
-  const life: Life = { ...options, terms, tail, ...noLease, session: undefined, isClosing: false }
+  const life: Life = {
+    ...{ ...options, terms, timers, tail, ...noLease },
+    session: undefined,
+    isClosing: false,
+  }
   const watch = createWatch(terms.leaseMs)
   const confirmations = createConfirmations({
     session: () => life.session,
@@ -89,13 +95,14 @@ export function createNode(options: NodeOptions): Node {
     appliedSeq: tail.appliedSeq,
     watch,
     monotonicNow,
+    timers,
     leaseMs: terms.leaseMs,
     onFailure: (error) => log.error({ err: error }, 'the table of nodes could not be read'),
     onEnded: (nodeId) => log.warn({ nodeId }, 'a node was silent for a lease and is out'),
   })
   const isCurrent = () =>
     life.leasedAt !== undefined && isLeaseHeld(life.leasedAt, instantOf(platform), terms)
-  const { whenTrue, look } = createHope(isCurrent)
+  const { whenTrue, look } = createHope(isCurrent, timers)
   tail.onApplied(look)
   tail.onApplied(createReport(life))
   const round = createRound(life, { watch, confirmations, onLease: look })
@@ -119,13 +126,19 @@ export function createNode(options: NodeOptions): Node {
   }
 }
 
+/** The session, which what is read is read over; the next renewal asks for it again. */
+function sessionOf({ session }: Life): Session {
+  if (session === undefined) throw new Error('this node has no session at the moment')
+  return session
+}
+
 /** Where the database is away, the others find out by themselves. */
 async function leave(life: Life): Promise<void> {
   const { session, nodeId } = life
   Object.assign(life, noLease)
   if (session === undefined) return
   const isLeaving = session.isOpen() && nodeId !== undefined
-  if (isLeaving) await deleteNode(session.db, nodeId).catch(() => undefined)
+  if (isLeaving) await session.deleteNode(nodeId).catch(() => undefined)
   await session.close()
 }
 
@@ -147,7 +160,7 @@ function createRound(
   }
   const renew = async (session: Session, nodeId: string): Promise<boolean> => {
     const askedAt = instantOf(life.platform)
-    const found = await renewNode(session.db, { nodeId, appliedSeq: tail.appliedSeq() })
+    const found = await session.renewNode({ nodeId, appliedSeq: tail.appliedSeq() })
     if (!found.isRenewed) return false
     parts.watch.note(found.nodes, monotonicNow())
     learn(found.lastSeq)
@@ -162,7 +175,7 @@ function createRound(
   }
   return async (session) => {
     if (pace.isStalled(tail.appliedSeq(), monotonicNow())) {
-      learn(await findLastSeq(session.db))
+      learn(await session.findLastSeq())
       return
     }
     const { nodeId } = life
@@ -172,7 +185,7 @@ function createRound(
     }
     Object.assign(life, noLease)
     const joined = life.platform.newGuid()
-    await insertNode(session.db, { nodeId: joined, appliedSeq: tail.appliedSeq() })
+    await session.insertNode({ nodeId: joined, appliedSeq: tail.appliedSeq() })
     if (life.isClosing) return
     life.nodeId = joined
     await renew(session, joined)
@@ -190,7 +203,7 @@ const noLease = {
 } as const
 
 function openSessionOf(life: Life): Promise<Result<Session, SessionFault>> {
-  return openSession(life.address, (text) => {
+  return life.database.openSession((text) => {
     const batch = parseNotice(text)
     if (batch !== undefined) life.tail.offer(batch)
   })
@@ -204,25 +217,27 @@ function createStay(
     readonly onSession: () => void
   },
 ): (first: Session) => Promise<void> {
-  const { terms, log } = life
+  const { terms, timers, log } = life
   const renewWhileOpen = async (session: Session) => {
     while (session.isOpen() && !life.isClosing) {
       // Where a connection hangs, the answer would come when nobody can use it any more.
-      const hung = setTimeout(() => void session.close(), 2 * terms.leaseMs)
-      const next = delay(terms.renewalMs)
+      const giveUp = () => void session.close()
+      const stopWaiting = timers.callAfter(2 * terms.leaseMs, giveUp)
+      const next = pauseFor(timers, terms.renewalMs)
       try {
         await acts.round(session)
       } catch (error) {
         if (isDatabaseUnavailable(error)) await session.close()
         else log.error({ err: error }, 'a lease could not be renewed')
       }
-      clearTimeout(hung)
+      stopWaiting()
       await Promise.race([next, session.ended])
     }
   }
   const reopen = async (): Promise<Session | undefined> => {
     for (let attempt = 0; !life.isClosing; attempt++) {
-      await delay(reconnectPausesMs[Math.min(attempt, reconnectPausesMs.length - 1)])
+      const pauseMs = reconnectPausesMs[Math.min(attempt, reconnectPausesMs.length - 1)]
+      await pauseFor(timers, pauseMs ?? 0)
       const opened = await openSessionOf(life).catch(() => undefined)
       if (opened?.ok === true) return opened.value
     }
@@ -251,7 +266,7 @@ function createReport(life: Life): () => void {
     isReporting = true
     const appliedSeq = life.tail.appliedSeq()
     try {
-      await reportApplied(session.db, { nodeId, appliedSeq })
+      await session.reportApplied({ nodeId, appliedSeq })
     } catch {
       // The session is about to be opened anew.
       return
@@ -261,30 +276,4 @@ function createReport(life: Life): () => void {
     if (life.tail.appliedSeq() > appliedSeq) void report()
   }
   return () => void report()
-}
-
-/** Lets many wait for something to be true, each so long as it likes. */
-function createHope(isTrue: () => boolean): {
-  readonly whenTrue: (timeoutMs: number) => Promise<boolean>
-  /** To be called whenever it may have become true. */
-  readonly look: () => void
-} {
-  const hoping = new Set<() => void>()
-  return {
-    whenTrue(timeoutMs) {
-      if (isTrue()) return Promise.resolve(true)
-      return new Promise((resolve) => {
-        const settle = () => {
-          clearTimeout(timer)
-          hoping.delete(settle)
-          resolve(isTrue())
-        }
-        const timer = setTimeout(settle, timeoutMs)
-        hoping.add(settle)
-      })
-    },
-    look() {
-      if (hoping.size > 0 && isTrue()) for (const settle of hoping) settle()
-    },
-  }
 }

@@ -13,6 +13,7 @@ import { openLog } from '../foundation/log.ts'
 import { createPlatform } from '../foundation/platform.ts'
 import type { LeaseTerms } from './model.ts'
 import { createNode, type Node } from './node.ts'
+import { nodeDatabase } from './session.ts'
 import { insertNode, listNodes } from './store.ts'
 
 const { log } = openLog({ level: 'silent', fileDescriptor: 2 })
@@ -61,7 +62,7 @@ describe('nodes on one database', () => {
     const monotonicNow = () => performance.now() + aheadMs
     const platform = createPlatform({ now, monotonicNow, randomBytes })
     const startSeq = await findLastSeq(db)
-    const node = createNode({ address, db, platform, log, startSeq, terms })
+    const node = createNode({ database: nodeDatabase(address), platform, log, startSeq, terms })
     const applied: number[] = []
     node.feed.follow({
       apply: ({ seq }) => {
@@ -239,7 +240,13 @@ describe('nodes on one database', () => {
     const reserved = await db.reserve()
     await reserved`select pg_advisory_lock(1346458700)`
     const platform = createPlatform({ now: Date.now, monotonicNow: () => 0, randomBytes })
-    const node = createNode({ address, db, platform, log, startSeq: 0, terms })
+    const node = createNode({
+      database: nodeDatabase(address),
+      platform,
+      log,
+      startSeq: 0,
+      terms,
+    })
     const started = await node.start()
     await reserved`select pg_advisory_unlock(1346458700)`
     reserved.release()

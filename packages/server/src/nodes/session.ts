@@ -1,34 +1,8 @@
 import { fail, ok, type Result } from '@parley/protocol'
-import {
-  type ConnectFault,
-  connectDatabase,
-  type Database,
-  type DatabaseAddress,
-} from '../database/connect.ts'
-
-/**
- * The one connection over which a node hears of events, renews its lease and watches the others.
- *
- * It is one, so that all of it breaks at once: what was observed on a connection says nothing
- * after a restart of the database. Its commits need not be on disk when they are answered, since a
- * crash can only take back counts, and then takes this connection too.
- */
-export interface Session {
-  readonly db: Database
-  /** Settles when the connection has ended. */
-  readonly ended: Promise<void>
-  readonly isOpen: () => boolean
-  readonly close: () => Promise<void>
-}
-
-/** A server from before there were nodes works on this database, and must do so alone. */
-export interface DatabaseInUse {
-  readonly kind: 'database-in-use'
-  readonly message: string
-}
-
-/** Why there is no session. */
-export type SessionFault = ConnectFault | DatabaseInUse
+import { connectDatabase, type Database, type DatabaseAddress } from '../database/connect.ts'
+import { findLastSeq, listEventsAfter } from '../events/store.ts'
+import type { DatabaseInUse, NodeDatabase, Session, SessionFault } from './port.ts'
+import { deleteNode, endLease, insertNode, listNodes, renewNode, reportApplied } from './store.ts'
 
 const databaseInUse: DatabaseInUse = {
   kind: 'database-in-use',
@@ -48,6 +22,11 @@ const limits = { connectTimeoutMs: 3000, statementTimeoutMs: 5000 }
 
 const channel = 'parley_event'
 
+/** What a node asks, of PostgreSQL. */
+export function nodeDatabase(address: DatabaseAddress): NodeDatabase {
+  return { openSession: (onNotice) => openSession(address, onNotice) }
+}
+
 /**
  * Opens a session; when it comes back, notices arrive.
  *
@@ -56,7 +35,7 @@ const channel = 'parley_event'
  * @faults those of connecting.
  * @faults `database-in-use` - a server of version 0.1 runs on it.
  */
-export async function openSession(
+async function openSession(
   address: DatabaseAddress,
   onNotice: (text: string) => void,
 ): Promise<Result<Session, SessionFault>> {
@@ -100,5 +79,18 @@ export async function openSession(
     await close()
     throw error
   }
-  return ok({ db, ended, isOpen: () => isOpen, close })
+  return ok({ ...statementsOn(db), ended, isOpen: () => isOpen, close })
+}
+
+function statementsOn(db: Database): Omit<Session, 'ended' | 'isOpen' | 'close'> {
+  return {
+    listNodes: () => listNodes(db),
+    insertNode: (node) => insertNode(db, node),
+    renewNode: (node) => renewNode(db, node),
+    reportApplied: (node) => reportApplied(db, node),
+    endLease: (node) => endLease(db, node),
+    deleteNode: (nodeId) => deleteNode(db, nodeId),
+    findLastSeq: () => findLastSeq(db),
+    listEventsAfter: (afterSeq, eventsMax) => listEventsAfter(db, afterSeq, eventsMax),
+  }
 }

@@ -1,5 +1,6 @@
 import type { Database, Queries } from '../database/connect.ts'
 import type { NodeRow } from './model.ts'
+import type { NodePosition, Renewed } from './port.ts'
 
 /** Lists the nodes whose lease nobody has ended, oneself among them. */
 export async function listNodes(db: Queries): Promise<readonly NodeRow[]> {
@@ -11,10 +12,7 @@ export async function listNodes(db: Queries): Promise<readonly NodeRow[]> {
 }
 
 /** Enters a node, durably: who confirms after this has come back reads the row. */
-export async function insertNode(
-  session: Database,
-  node: { readonly nodeId: string; readonly appliedSeq: number },
-): Promise<void> {
+export async function insertNode(session: Database, node: NodePosition): Promise<void> {
   await session.begin(async (transaction) => {
     await transaction`set local synchronous_commit = on`
     await transaction`
@@ -24,26 +22,13 @@ export async function insertNode(
   })
 }
 
-/** What a renewal found. */
-export interface Renewed {
-  /** Whether the lease was still there; one that was ended cannot be renewed. */
-  readonly isRenewed: boolean
-  /** All nodes as they were the moment before. */
-  readonly nodes: readonly NodeRow[]
-  /** How far the log reached. */
-  readonly lastSeq: number
-}
-
 /**
  * Renews a row, and looks at the others and at the log by the way.
  *
  * Unlike a report it commits as the database is set up to: a primary that has lost its standby, and
  * with it its office, must not go on to give leases by a log that has ended.
  */
-export async function renewNode(
-  session: Database,
-  node: { readonly nodeId: string; readonly appliedSeq: number },
-): Promise<Renewed> {
+export async function renewNode(session: Database, node: NodePosition): Promise<Renewed> {
   const rows = await session<(StoredNode & RenewedColumns)[]>`
     with renewed as (
       update node
@@ -69,10 +54,7 @@ export async function renewNode(
 }
 
 /** Says how far a node has applied the log. */
-export async function reportApplied(
-  session: Database,
-  node: { readonly nodeId: string; readonly appliedSeq: number },
-): Promise<void> {
+export async function reportApplied(session: Database, node: NodePosition): Promise<void> {
   await session`
     update node
     set applied_seq = ${node.appliedSeq}

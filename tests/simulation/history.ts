@@ -1,0 +1,161 @@
+/**
+ * What clients saw, and whether it may have been so.
+ *
+ * A client sees the beginning and the end of what it asked, in true time. The promise speaks of
+ * nothing else: what begins after a voiding was answered finds it done.
+ */
+
+import type { AccessKeySlot, RevocationEvent, SubjectKind } from '@parley/protocol'
+import type { LogEvent } from '@parley/server/events/model'
+import { resourceId } from '../vectors/press.ts'
+import type { SimulatedDatabase } from './database.ts'
+import type { Said, Voided } from './server.ts'
+import { lastSeqOf, nameOf } from './statements.ts'
+import type { Grant } from './tokens.ts'
+
+/** What was used: a token, or an access key of a generation. */
+export type Used =
+  | { readonly kind: 'token'; readonly grant: Grant }
+  | { readonly kind: 'key'; readonly slot: AccessKeySlot; readonly generation: number }
+
+/** The end of a use. */
+export interface UseSeen {
+  readonly used: Used
+  readonly askedAtMs: number
+  /** `undefined` when there was no answer at all. */
+  readonly said: Said | undefined
+  readonly node: string
+}
+
+/** Judges what is seen, as it is seen. */
+export interface History {
+  readonly noteUse: (seen: UseSeen) => void
+  readonly noteVoided: (voided: Voided, node: string) => void
+  /** Whether something counts, by what the database holds at this moment. */
+  readonly isLive: (used: Used) => boolean
+  /** Judges an event that a node applied after another one. */
+  readonly noteApplied: (event: LogEvent, before: LogEvent | undefined, node: string) => void
+  /** Judges what is left at the end. */
+  readonly close: () => void
+  /** What must not have been, in words. */
+  readonly violations: readonly string[]
+  readonly count: { uses: number; acceptances: number; voidings: number }
+}
+
+/** What a history is judged by. */
+export interface HistoryOptions {
+  readonly now: () => number
+  readonly database: SimulatedDatabase
+  /** From here on every node serves, and nothing is waited for. */
+  readonly settledAtMs: number
+  /** Who asks from here on is not refused: a request waits for its node as long as it may. */
+  readonly currentFromMs: number
+  /** How long a confirmation may take: the lease, on the slowest clock. */
+  readonly confirmationMsMax: number
+  /** And when all are well: from when the rows of the dead are gone. */
+  readonly promptMsMax: number
+  readonly promptFromMs: number
+}
+
+interface Answered {
+  readonly event: RevocationEvent
+  readonly atMs: number
+}
+
+/** Names what a token or a key depends on, and which generation it carries of each. */
+function subjectsOf(used: Used): readonly (readonly [string, number])[] {
+  const kind = (name: SubjectKind, subject: string) => nameOf(name, subject)
+  const resource = [kind('resource', resourceId), 0] as const
+  if (used.kind === 'key') return [resource, [kind('access-key', used.slot), used.generation]]
+  const { identityId, generation, slot, keyGeneration, jti } = used.grant
+  return [
+    resource,
+    [kind('identity', identityId), generation],
+    [kind('access-key', slot), keyGeneration],
+    [kind('token', jti), 0],
+  ]
+}
+
+function isSameEvent(one: LogEvent, other: LogEvent): boolean {
+  const [{ kind, seq }, generations] = [one, [one, other].map(generationOf)]
+  return kind === other.kind && seq === other.seq && generations[0] === generations[1]
+}
+
+function generationOf(event: LogEvent): string {
+  return 'generation' in event ? `${event.subject}=${event.generation}` : event.resourceId
+}
+
+/** A voiding of what was used that had been answered when it was used. */
+function answeredBefore(
+  answered: ReadonlyMap<string, readonly Answered[]>,
+  used: Used,
+  askedAtMs: number,
+): Answered | undefined {
+  return subjectsOf(used).flatMap(([name, carried]) =>
+    (answered.get(name) ?? []).filter(
+      ({ event, atMs }) => carried < event.generation && atMs <= askedAtMs,
+    ),
+  )[0]
+}
+
+/** Creates a history of nothing. */
+export function createHistory(options: HistoryOptions): History {
+  const { now, database, settledAtMs } = options
+  const { cutOffs, log, seqBefore } = database.stored
+  const violations: string[] = []
+  const answered = new Map<string, Answered[]>()
+  const count = { uses: 0, acceptances: 0, voidings: 0 }
+  const isLive = (used: Used) =>
+    subjectsOf(used).every(([name, carried]) => carried >= (cutOffs.get(name) ?? 0))
+  const violated = (what: string) => void violations.push(`at ${now().toFixed(3)} ms ${what}`)
+  return {
+    violations,
+    count,
+    isLive,
+    noteUse({ used, askedAtMs, said, node }) {
+      count.uses += 1
+      if (said === 'accepted') {
+        count.acceptances += 1
+        const over = answeredBefore(answered, used, askedAtMs)
+        if (over === undefined) return
+        const { event, atMs } = over
+        const asked = `${node} accepted what it was asked about at ${askedAtMs.toFixed(3)}`
+        violated(`${asked}; event ${event.seq} was answered at ${atMs.toFixed(3)}`)
+      } else if (said === 'void') {
+        if (isLive(used)) violated(`${node} refused what nobody has voided`)
+      } else if (askedAtMs >= (said === undefined ? settledAtMs : options.currentFromMs)) {
+        violated(`${node} ${said === undefined ? 'did not answer' : 'was behind'} after healing`)
+      }
+    },
+    noteVoided({ events, confirmedInMs }, node) {
+      count.voidings += 1
+      const atMs = now()
+      for (const event of events as readonly RevocationEvent[]) {
+        const name = nameOf(event.kind, event.subject)
+        answered.set(name, [...(answered.get(name) ?? []), { event, atMs }])
+      }
+      const isPrompt = atMs - confirmedInMs > options.promptFromMs
+      const mostMs = isPrompt ? options.promptMsMax : options.confirmationMsMax
+      if (confirmedInMs > mostMs) {
+        violated(`${node} took ${confirmedInMs.toFixed(0)} ms to confirm, ${mostMs} at most`)
+      }
+    },
+    noteApplied(event, before, node) {
+      // What was read together with one that could not be taken into account comes again.
+      const isNext = before === undefined || event.seq <= before.seq + 1
+      const stored = log[event.seq - seqBefore - 1]
+      const isSame = stored !== undefined && isSameEvent(stored, event)
+      if (!isNext || !isSame) violated(`${node} applied ${event.seq} after ${before?.seq}`)
+    },
+    close() {
+      for (const [name, voidings] of answered) {
+        for (const { event } of voidings) {
+          const isKept = (cutOffs.get(name) ?? 0) >= event.generation
+          if (!isKept || event.seq > lastSeqOf(database.stored)) {
+            violated(`event ${event.seq} was answered and is lost`)
+          }
+        }
+      }
+    },
+  }
+}
