@@ -13,7 +13,9 @@ import { serverLimits } from './contract/limits.ts'
 import type { Operation } from './contract/operation.ts'
 import type { Database } from './database/connect.ts'
 import type { Feed } from './events/feed.ts'
+import type { NatsCarrier } from './events/nats/nats-carrier.ts'
 import { createOpenings, type Openings } from './events/openings.ts'
+import { listEventsAfter } from './events/store.ts'
 import type { Follower } from './events/tail.ts'
 import type { OpenLog } from './foundation/log.ts'
 import { createMetrics, type Metrics } from './foundation/metrics.ts'
@@ -44,6 +46,8 @@ export interface AssemblyWorld {
   readonly log: OpenLog
   readonly db: Database
   readonly node: Node
+  /** Carries events beside the database; `undefined` where nothing does. */
+  readonly carrier: NatsCarrier | undefined
   readonly sealer: Sealer
   readonly installation: Installation
   /** The signing keys, and what changes them. */
@@ -85,6 +89,7 @@ export async function assemble(world: AssemblyWorld): Promise<Assembly> {
   await loadCutOffs(db, verifier, platform.now())
   const metrics = createMetrics()
   const { isCurrent } = node
+  startCarrier(world, { metrics, resources })
   const { monotonicNow } = platform
   const streams = createRevocationStreams({ db, feed, openings, ring, isCurrent, monotonicNow })
   const purger = openPurger(world, { metrics, feed })
@@ -135,6 +140,19 @@ function closingAfter(informed: Follower, openings: Openings): Follower {
       openings.closeAll()
     },
   }
+}
+
+function startCarrier(
+  { carrier, db, node, installation }: AssemblyWorld,
+  { metrics, resources }: { readonly metrics: Metrics; readonly resources: ResourceDirectory },
+): void {
+  carrier?.start({
+    ...node,
+    key: installation.customIdKey,
+    isResource: (resourceId) => resources.find(resourceId) !== undefined,
+    readPage: (afterSeq, eventsMax) => listEventsAfter(db, afterSeq, eventsMax),
+  })
+  if (carrier !== undefined) metrics.watch(carrier.watched)
 }
 
 function pipelineOf(

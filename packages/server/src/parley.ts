@@ -18,6 +18,7 @@ import type { Database } from './database/connect.ts'
 import { claimDataDirectory } from './database/data-directory.ts'
 import { type HostFacts, type OpenDatabase, openDatabase } from './database/open.ts'
 import { dropExpiredTokenPartitions, makeRoomForTokens } from './database/partitions.ts'
+import { createNatsCarrier, type NatsCarrier } from './events/nats/nats-carrier.ts'
 import { deleteForgottenEvents, findLastSeq } from './events/store.ts'
 import type { OpenLog } from './foundation/log.ts'
 import { openSealers } from './foundation/master-key.ts'
@@ -135,7 +136,11 @@ async function start(
   }
   // Before anything is read into memory: whatever changes from here on is followed.
   const startSeq = await findLastSeq(db)
-  const node = createNode({ database: nodeDatabase(address), platform, log, startSeq })
+  const { nats: place } = settings
+  const carrier = place && createNatsCarrier({ place, platform, log, startSeq })
+  if (carrier !== undefined) closers.push(() => carrier.close())
+  const database = nodeDatabase(address)
+  const node = createNode({ database, platform, log, startSeq, carrier })
   const keyWorld = { db, platform, sealer, ...signingTermsOf(settings) }
   const installation = await openInstallation(keyWorld)
   if (!installation.ok) return installation
@@ -146,6 +151,7 @@ async function start(
     closers,
     database: opened.value,
     node,
+    carrier,
     bound: bound.value,
     installation: installation.value,
     sealer,
@@ -197,6 +203,7 @@ interface Opened extends ParleyOptions {
   readonly closers: Closers
   readonly database: OpenDatabase
   readonly node: Node
+  readonly carrier: NatsCarrier | undefined
   readonly bound: BoundListeners
   readonly installation: Installation
   readonly sealer: Sealer

@@ -1,5 +1,6 @@
 import type { CutOff } from '@parley/protocol'
 import { type Authorize, signByAccessKey } from './access-key-signature.ts'
+import type { Carrier } from './carrier.ts'
 import type { Jwks } from './keys.ts'
 import { systemFetch, systemNow, systemRandom } from './platform.ts'
 import { safeUrl } from './safe-url.ts'
@@ -30,6 +31,11 @@ export interface FollowOptions {
   readonly maxStalenessMs?: number
   /** Whether tokens are refused (`stale`) while the server is not heard; default `refuse`. */
   readonly whenStale?: 'refuse' | 'allow'
+  /**
+   * What brings cut-offs too, such as `natsCarrier` of `@parley/verifier/nats`. While it leaves
+   * nothing out, the server itself is not listened to; when it does, the server is again.
+   */
+  readonly carrier?: Carrier
   /** Ends following, as `close` does. */
   readonly signal?: AbortSignal
   /** How to fetch; it must hand over bodies as they come. Default the platform's own. */
@@ -47,6 +53,7 @@ export interface FollowSettings {
   readonly authorize: Authorize
   readonly maxStalenessMs: number
   readonly refusesWhenStale: boolean
+  readonly carrier: Carrier | undefined
   readonly fetch: typeof fetch
   readonly now: () => number
   readonly random: () => number
@@ -72,7 +79,9 @@ export function checkFollowOptions(options: FollowOptions): FollowSettings {
   }
   const authorize = authorizeOf(options, now)
   const refusesWhenStale = whenStale === 'refuse'
-  return { verifier, endpoint, authorize, maxStalenessMs, refusesWhenStale, fetch, now, random }
+  const { carrier } = options
+  const rest = { carrier, fetch, now, random }
+  return { verifier, endpoint, authorize, maxStalenessMs, refusesWhenStale, ...rest }
 }
 
 function authorizeOf({ accessKey, authorize }: FollowOptions, now: () => number): Authorize {

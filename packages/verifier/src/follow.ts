@@ -16,6 +16,7 @@
  * Rejected: reckoning from when a heartbeat came, which a buffer on the way makes meaningless; and
  * polling, which asks a thousand times for one answer.
  */
+import { closeCarried, createCarried, forgetCarried, listenOrRide } from './carried.ts'
 import { checkFollowOptions, type FollowOptions, pauseMsAfter } from './follow-options.ts'
 import {
   answerTimeoutMs,
@@ -35,6 +36,8 @@ export interface Following {
   readonly isFresh: () => boolean
   /** The number up to which everything is known; `undefined` before the first snapshot. */
   readonly position: () => number | undefined
+  /** Whether a carrier is heard, and does, rather than the server itself. */
+  readonly isCarried: () => boolean
   /** Why the last connection ended or none came about; `undefined` while one stands. */
   readonly fault: () => FollowFault | undefined
   /** Ends following. A verifier that refuses when stale accepts nothing from then on. */
@@ -63,6 +66,9 @@ export function followRevocations(options: FollowOptions): Following {
   const way: Way = {
     ...settings,
     position: undefined,
+    resourceId: undefined,
+    carried: createCarried(),
+    isCarried: false,
     heardCount: 0,
     freshUntilMs: Number.NEGATIVE_INFINITY,
     failures: 0,
@@ -79,6 +85,7 @@ export function followRevocations(options: FollowOptions): Following {
     signal?.removeEventListener('abort', close)
     clearTimeout(way.deadline)
     way.attempt.abort()
+    closeCarried(way.carried)
     growStale(way)
     way.settleReady()
   }
@@ -89,6 +96,7 @@ export function followRevocations(options: FollowOptions): Following {
     ready,
     isFresh: () => way.now() < way.freshUntilMs,
     position: () => way.position,
+    isCarried: () => way.isCarried,
     fault: () => way.fault,
     close,
   }
@@ -130,7 +138,10 @@ function pause(way: Way, pauseMs: number): Promise<void> {
 /** One connection, from the request to its end. Nothing that goes wrong on it is thrown. */
 async function attempt(way: Way, signal: AbortSignal): Promise<FollowFault> {
   try {
-    return (await takeSnapshot(way, signal)) ?? (await listen(way, signal))
+    if (way.position === undefined) forgetCarried(way.carried)
+    const fault = await takeSnapshot(way, signal)
+    if (fault !== undefined) return fault
+    return way.carrier === undefined ? await listen(way, signal) : await listenOrRide(way, signal)
   } catch (cause) {
     // Whatever a `fetch` or `authorize` throws: each platform has other errors for the same.
     return { kind: 'unreachable', cause }

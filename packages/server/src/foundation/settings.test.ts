@@ -12,6 +12,7 @@ const defaults: Settings = {
   httpPort: 4480,
   managementPort: 4490,
   databaseUrl: undefined,
+  nats: undefined,
   masterKey: undefined,
   masterKeyFormer: undefined,
   issuer: undefined,

@@ -1,6 +1,7 @@
 import { resolve } from 'node:path'
 import { fail, ok, type Result } from '@parley/protocol'
 import { type LogLevel, logLevels } from './log.ts'
+import { type NatsPlace, parseNatsServers } from './nats-place.ts'
 import { parseTrustedIssuers, type TrustedIssuer } from './trusted-issuer.ts'
 
 /**
@@ -16,6 +17,8 @@ export interface Settings {
   /** `undefined`: no such listener. */
   readonly managementPort: number | undefined
   readonly databaseUrl: string | undefined
+  /** `undefined`: events go over the database alone. */
+  readonly nats: NatsPlace | undefined
   readonly masterKey: string | undefined
   /** What secrets were sealed under before. */
   readonly masterKeyFormer: string | undefined
@@ -73,6 +76,13 @@ export const settingRows = [
     'Port for metrics and health, always on loopback; `off` for none.',
   ),
   row('PARLEY_DATABASE_URL', undefined, 'PostgreSQL 15 or later; absent: the embedded one.'),
+  row(
+    'PARLEY_NATS_URL',
+    undefined,
+    'NATS servers that carry revocations too, with commas: `nats://user:password@host:4222`.',
+  ),
+  row('PARLEY_NATS_CREDENTIALS', undefined, 'File of credentials for NATS (`.creds`).'),
+  row('PARLEY_NATS_REPLICAS', '1', 'NATS servers that keep each message, 1..5.'),
   row(
     'PARLEY_MASTER_KEY',
     undefined,
@@ -197,6 +207,7 @@ function settingsFrom(read: (name: SettingName) => string | undefined): Settings
     httpPort: optionalPortFrom('PARLEY_HTTP_PORT', read),
     managementPort: optionalPortFrom('PARLEY_MANAGEMENT_PORT', read),
     databaseUrl: databaseUrlFrom(read('PARLEY_DATABASE_URL')),
+    nats: natsFrom(read),
     masterKey: read('PARLEY_MASTER_KEY'),
     masterKeyFormer: read('PARLEY_MASTER_KEY_FORMER'),
     issuer: issuerFrom(read('PARLEY_ISSUER')),
@@ -253,6 +264,19 @@ function oneOf<const Choice extends string>(
 function databaseUrlFrom(text: string | undefined): string | undefined {
   if (text === undefined || /^postgres(ql)?:\/\//.test(text)) return text
   throw new Invalid('PARLEY_DATABASE_URL', 'a URL that starts with postgres://')
+}
+
+function natsFrom(read: Read): NatsPlace | undefined {
+  const text = read('PARLEY_NATS_URL')
+  const credentialsFile = read('PARLEY_NATS_CREDENTIALS')
+  const replicas = wholeNumber('PARLEY_NATS_REPLICAS', { min: 1, max: 5 }, read)
+  if (text === undefined) {
+    if (credentialsFile === undefined) return undefined
+    throw new Invalid('PARLEY_NATS_CREDENTIALS', 'set only where PARLEY_NATS_URL is')
+  }
+  const servers = parseNatsServers(text)
+  if (servers !== undefined) return { ...servers, credentialsFile, replicas }
+  throw new Invalid('PARLEY_NATS_URL', 'URLs that start with nats:// or tls://, with commas')
 }
 
 function issuerFrom(text: string | undefined): string | undefined {

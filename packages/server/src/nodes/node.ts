@@ -1,6 +1,7 @@
 import { ok, type Result } from '@parley/protocol'
 import { serverLimits } from '../contract/limits.ts'
 import { isDatabaseUnavailable } from '../database/availability.ts'
+import type { Carrier } from '../events/carrier.ts'
 import { createFeed, type Feed } from '../events/feed.ts'
 import { parseNotice } from '../events/model.ts'
 import { createTail, type Tail } from '../events/tail.ts'
@@ -47,6 +48,8 @@ export interface NodeOptions {
   readonly log: Pick<Log, 'warn' | 'error'>
   /** Everything in memory was read after the log had reached this number. */
   readonly startSeq: number
+  /** Carries notices beside the database. */
+  readonly carrier?: Carrier | undefined
   /** Default: `leaseTerms`. */
   readonly terms?: LeaseTerms
   /** Default: those of this process. */
@@ -105,9 +108,10 @@ export function createNode(options: NodeOptions): Node {
   const { whenTrue, look } = createHope(isCurrent, timers)
   tail.onApplied(look)
   tail.onApplied(createReport(life))
+  options.carrier?.hear((text) => takeNotice(tail, text))
   const round = createRound(life, { watch, confirmations, onLease: look })
   return {
-    feed: createFeed({ tail, confirm: confirmations.confirm, now: platform.now }),
+    feed: createFeed({ ...options, tail, confirm: confirmations.confirm, now: platform.now }),
     isCurrent,
     whenCurrent: whenTrue,
     async start() {
@@ -203,10 +207,12 @@ const noLease = {
 } as const
 
 function openSessionOf(life: Life): Promise<Result<Session, SessionFault>> {
-  return life.database.openSession((text) => {
-    const batch = parseNotice(text)
-    if (batch !== undefined) life.tail.offer(batch)
-  })
+  return life.database.openSession((text) => takeNotice(life.tail, text))
+}
+
+function takeNotice(tail: Tail, text: string): void {
+  const batch = parseNotice(text)
+  if (batch !== undefined) tail.offer(batch)
 }
 
 /** Renews until the node is closed, over one session after the other. */
