@@ -192,9 +192,10 @@ function takeCutOffs(way: Way, carried: Carried, text: string): void {
 /** Applies a cut-off at once, and notes it where something before it is missing. */
 function takeCutOff(way: Way, carried: Carried, event: FedCutOff): boolean {
   const { after, seq } = event
-  if (way.position === undefined || after <= way.position)
-    return hearCutOff(way, event) === undefined
+  const position = way.position ?? 0
+  if (seq > position && after <= position) return hearCutOff(way, event) === undefined
   if (!isTaken(() => way.verifier.apply(event))) return false
+  if (seq <= position) return true
   way.heardCount += 1
   if (carried.missing.length >= missingMax) carried.missing = []
   carried.missing.push({ after, seq })
