@@ -22,6 +22,7 @@ import { createNatsCarrier, type NatsCarrier } from './events/nats/nats-carrier.
 import { deleteForgottenEvents, findLastSeq } from './events/store.ts'
 import type { OpenLog } from './foundation/log.ts'
 import { openSealers } from './foundation/master-key.ts'
+import { natsPlaceOf } from './foundation/nats-place.ts'
 import type { Platform } from './foundation/platform.ts'
 import { startRecurringWork, type Task } from './foundation/recurring-work.ts'
 import type { Sealer } from './foundation/seal.ts'
@@ -136,7 +137,7 @@ async function start(
   }
   // Before anything is read into memory: whatever changes from here on is followed.
   const startSeq = await findLastSeq(db)
-  const { nats: place } = settings
+  const place = natsPlaceOf(settings)
   const carrier = place && createNatsCarrier({ place, platform, log, startSeq })
   if (carrier !== undefined) closers.push(() => carrier.close())
   const database = nodeDatabase(address)

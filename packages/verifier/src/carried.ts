@@ -34,6 +34,8 @@ export interface Carried {
   callCount: number
   /** For each server, the instant here at which its clock showed 0, or earlier. */
   readonly origins: Map<string, number>
+  /** The log that heartbeats were about; `undefined` before the first. */
+  log: string | undefined
   /** Cut-offs before which something is missing. */
   missing: { readonly after: number; readonly seq: number }[]
   /** A heartbeat that could not prove anything yet. */
@@ -45,6 +47,8 @@ export interface Carried {
   onProven: ((seq: number, trueAtMs: number) => void) | undefined
   /** Is told that a cut-off came which is not understood. */
   onNotUnderstood: (() => void) | undefined
+  /** Is told that numbers count for nothing any more. */
+  onOtherLog: (() => void) | undefined
 }
 
 const times = {
@@ -66,17 +70,20 @@ export function createCarried(): Carried {
     calls: new Map(),
     callCount: 0,
     origins: new Map(),
+    log: undefined,
     missing: [],
     unproven: undefined,
     provenCount: 0,
     provenAtMs: Number.NEGATIVE_INFINITY,
     onProven: undefined,
     onNotUnderstood: undefined,
+    onOtherLog: undefined,
   }
 }
 
 /** Forgets how far everything was known: a snapshot takes the place of what was heard. */
 export function forgetCarried(carried: Carried): void {
+  carried.log = undefined
   carried.missing = []
   carried.unproven = undefined
   carried.provenCount = 0
@@ -145,6 +152,10 @@ function ride(way: Way, carried: Carried, signal: AbortSignal): Promise<FollowFa
   return new Promise<FollowFault>((resolve) => {
     signal.addEventListener('abort', () => resolve({ kind: 'silent' }), { once: true })
     carried.onNotUnderstood = () => resolve({ kind: 'not-understood' })
+    carried.onOtherLog = () => {
+      way.position = undefined
+      resolve({ kind: 'event-missed' })
+    }
     carried.onProven = (seq, trueAtMs) => {
       const fault = hearTruth(way, { seq, trueAtMs })
       if (fault !== undefined) return resolve(fault)
@@ -156,6 +167,7 @@ function ride(way: Way, carried: Carried, signal: AbortSignal): Promise<FollowFa
     way.isCarried = false
     carried.onProven = undefined
     carried.onNotUnderstood = undefined
+    carried.onOtherLog = undefined
     carried.provenCount = 0
   })
 }
@@ -219,7 +231,13 @@ function takeHeartbeat(way: Way, carried: Carried, text: string): void {
 }
 
 function prove(way: Way, carried: Carried, heartbeat: CarriedHeartbeat): void {
-  const { node, seq, after, atMs } = heartbeat
+  const { node, log, seq, after, atMs } = heartbeat
+  if (log !== (carried.log ?? log)) {
+    forgetCarried(carried)
+    carried.onOtherLog?.()
+    return
+  }
+  carried.log = log
   const origin = carried.origins.get(node)
   // Of a server that has not answered, or knows less than is known here: no proof of anything.
   if (origin === undefined || way.position === undefined || seq < way.position) return

@@ -23,6 +23,8 @@ export interface Heartbeat {
 export interface CarriedHeartbeat extends Heartbeat {
   /** Which server's clock `atMs` is of. */
   readonly node: string
+  /** Which log `seq` is a number of: another one stands for other events. */
+  readonly log: string
   /** Between this number and `seq` there is nothing of the resource. */
   readonly after: number
 }
@@ -101,9 +103,10 @@ export function parseFedCutOffs(text: string): readonly FedCutOff[] | undefined 
 
 /** Reads a heartbeat of a carrier. */
 export function parseCarriedHeartbeat(text: string): CarriedHeartbeat | undefined {
-  const { node, seq, after, atMs } = objectOf(text) ?? {}
-  const isWhole = typeof node === 'string' && isCount(seq) && isCount(after)
-  return isWhole && Number.isFinite(atMs) ? { node, seq, after, atMs: Number(atMs) } : undefined
+  const { node, log, seq, after, atMs } = objectOf(text) ?? {}
+  if (typeof node !== 'string' || typeof log !== 'string') return undefined
+  if (!isCount(seq) || !isCount(after) || !Number.isFinite(atMs)) return undefined
+  return { node, log, seq, after, atMs: Number(atMs) }
 }
 
 /** Reads an answer to a call. */

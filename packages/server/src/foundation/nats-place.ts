@@ -1,15 +1,29 @@
-/** Where NATS is, and as whom it is reached. */
-export interface NatsPlace {
+/** Addresses of NATS servers, and what they say of credentials. */
+export interface NatsServers {
   /** Host names with their ports. */
   readonly servers: readonly string[]
   readonly user: string | undefined
   readonly pass: string | undefined
   readonly token: string | undefined
   readonly isTls: boolean
+}
+
+/** Where NATS is, and as whom it is reached. */
+export interface NatsPlace extends NatsServers {
   /** A `.creds` file, as `nsc` makes them. */
   readonly credentialsFile: string | undefined
   /** On how many servers each message is kept. */
   readonly replicas: number
+}
+
+/** Where NATS is by the settings; `undefined` where they name none. */
+export function natsPlaceOf(settings: {
+  readonly nats: NatsServers | undefined
+  readonly natsCredentials: string | undefined
+  readonly natsReplicas: number
+}): NatsPlace | undefined {
+  const { nats, natsCredentials: credentialsFile, natsReplicas: replicas } = settings
+  return nats && { ...nats, credentialsFile, replicas }
 }
 
 /**
@@ -18,9 +32,7 @@ export interface NatsPlace {
  *
  * @returns `undefined` for what is no list of such addresses.
  */
-export function parseNatsServers(
-  text: string,
-): Omit<NatsPlace, 'credentialsFile' | 'replicas'> | undefined {
+export function parseNatsServers(text: string): NatsServers | undefined {
   const addresses = text.split(',').map((address) => address.trim())
   if (!addresses.every((address) => /^(?:nats|tls):\/\//.test(address) && URL.canParse(address))) {
     return undefined

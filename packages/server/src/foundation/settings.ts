@@ -1,7 +1,7 @@
 import { resolve } from 'node:path'
 import { fail, ok, type Result } from '@parley/protocol'
 import { type LogLevel, logLevels } from './log.ts'
-import { type NatsPlace, parseNatsServers } from './nats-place.ts'
+import { type NatsServers, parseNatsServers } from './nats-place.ts'
 import { parseTrustedIssuers, type TrustedIssuer } from './trusted-issuer.ts'
 
 /**
@@ -18,7 +18,9 @@ export interface Settings {
   readonly managementPort: number | undefined
   readonly databaseUrl: string | undefined
   /** `undefined`: events go over the database alone. */
-  readonly nats: NatsPlace | undefined
+  readonly nats: NatsServers | undefined
+  readonly natsCredentials: string | undefined
+  readonly natsReplicas: number
   readonly masterKey: string | undefined
   /** What secrets were sealed under before. */
   readonly masterKeyFormer: string | undefined
@@ -200,6 +202,11 @@ function settingsFrom(read: (name: SettingName) => string | undefined): Settings
   if ((tlsCertificate === undefined) !== (tlsKey === undefined)) {
     throw new Invalid('PARLEY_TLS_KEY', 'set exactly when PARLEY_TLS_CERTIFICATE is')
   }
+  const nats = natsServersFrom(read('PARLEY_NATS_URL'))
+  const natsCredentials = read('PARLEY_NATS_CREDENTIALS')
+  if (nats === undefined && natsCredentials !== undefined) {
+    throw new Invalid('PARLEY_NATS_CREDENTIALS', 'set only where PARLEY_NATS_URL is')
+  }
   return {
     dataDir: resolve(read('PARLEY_DATA_DIR') ?? ''),
     host: read('PARLEY_HOST') ?? '',
@@ -207,7 +214,9 @@ function settingsFrom(read: (name: SettingName) => string | undefined): Settings
     httpPort: optionalPortFrom('PARLEY_HTTP_PORT', read),
     managementPort: optionalPortFrom('PARLEY_MANAGEMENT_PORT', read),
     databaseUrl: databaseUrlFrom(read('PARLEY_DATABASE_URL')),
-    nats: natsFrom(read),
+    nats,
+    natsCredentials,
+    natsReplicas: wholeNumber('PARLEY_NATS_REPLICAS', { min: 1, max: 5 }, read),
     masterKey: read('PARLEY_MASTER_KEY'),
     masterKeyFormer: read('PARLEY_MASTER_KEY_FORMER'),
     issuer: issuerFrom(read('PARLEY_ISSUER')),
@@ -266,16 +275,9 @@ function databaseUrlFrom(text: string | undefined): string | undefined {
   throw new Invalid('PARLEY_DATABASE_URL', 'a URL that starts with postgres://')
 }
 
-function natsFrom(read: Read): NatsPlace | undefined {
-  const text = read('PARLEY_NATS_URL')
-  const credentialsFile = read('PARLEY_NATS_CREDENTIALS')
-  const replicas = wholeNumber('PARLEY_NATS_REPLICAS', { min: 1, max: 5 }, read)
-  if (text === undefined) {
-    if (credentialsFile === undefined) return undefined
-    throw new Invalid('PARLEY_NATS_CREDENTIALS', 'set only where PARLEY_NATS_URL is')
-  }
-  const servers = parseNatsServers(text)
-  if (servers !== undefined) return { ...servers, credentialsFile, replicas }
+function natsServersFrom(text: string | undefined): NatsServers | undefined {
+  const servers = text === undefined ? undefined : parseNatsServers(text)
+  if (text === undefined || servers !== undefined) return servers
   throw new Invalid('PARLEY_NATS_URL', 'URLs that start with nats:// or tls://, with commas')
 }
 

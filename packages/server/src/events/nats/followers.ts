@@ -14,6 +14,8 @@ export interface BrokerFollowersOptions {
   /** Which node's clock it is. */
   readonly nodeName: string
   readonly chain: Pick<Chain, 'seq' | 'headOf'>
+  /** Of the log that numbers are numbers of. */
+  readonly logName: () => string
   /** Whether this node may promise anything at this moment. */
   readonly isCurrent: () => boolean
   /** Whether a resource is one of this installation: of others nothing can be said. */
@@ -41,6 +43,7 @@ export function createBrokerFollowers(options: BrokerFollowersOptions): BrokerFo
       return JSON.stringify({ call, node, atMs })
     },
     beat() {
+      const log = options.logName()
       // The clock first: what was answered before this instant is known if the lease holds after it.
       const atMs = monotonicNow()
       const seq = chain.seq()
@@ -50,7 +53,7 @@ export function createBrokerFollowers(options: BrokerFollowersOptions): BrokerFo
           calledAtMs.delete(resourceId)
         } else if (seq !== undefined && isCurrent()) {
           const after = chain.headOf(resourceId)
-          beats.push({ resourceId, text: JSON.stringify({ node, seq, after, atMs }) })
+          beats.push({ resourceId, text: JSON.stringify({ node, log, seq, after, atMs }) })
         }
       }
       return beats

@@ -61,6 +61,8 @@ export interface NatsCarrierOptions {
 export interface NatsCarrierWorld {
   /** One that every node of the installation has, and nobody else. */
   readonly key: KeyObject
+  /** Of the log that numbers are numbers of, where it can be replaced: the timeline. */
+  readonly timeline?: () => string
   readonly feed: { readonly follow: (follower: Follower) => void }
   readonly isCurrent: () => boolean
   readonly isResource: (resourceId: string) => boolean
@@ -108,9 +110,12 @@ export function createNatsCarrier(options: NatsCarrierOptions): NatsCarrier {
   const timers: ReturnType<typeof setInterval>[] = []
   return {
     tell(batch) {
-      const { seqBefore, seqLast } = batch
-      const seqs = Array.from({ length: seqLast - seqBefore }, (_, index) => seqBefore + 1 + index)
-      life.outbox.claim(seqs, platform.monotonicNow())
+      const { seqBefore, seqLast, events = [] } = batch
+      const cutOffs = events.filter(isCutOffEvent)
+      life.outbox.claim(
+        cutOffs.map(({ seq }) => seq),
+        platform.monotonicNow(),
+      )
       const text = printNotices(batch)
       const fits = text.length <= terms.noticeCharactersMax ? text : `${seqBefore}:${seqLast}`
       if (life.seal !== undefined) life.line?.send(subjects.notices, life.seal.seal(fits))
@@ -118,11 +123,14 @@ export function createNatsCarrier(options: NatsCarrierOptions): NatsCarrier {
     },
     hear: (listener) => life.listeners.push(listener),
     start(world) {
-      life.seal = createNoticeSeal(world.key)
+      const { key, timeline: logName = () => '' } = world
+      life.seal = createNoticeSeal({ key, logName })
       const nodeName = platform.newGuid()
       const { monotonicNow } = platform
       const { chain } = life
-      const followers = createBrokerFollowers({ ...world, nodeName, chain, monotonicNow })
+      const followers = createBrokerFollowers({
+        ...{ ...world, nodeName, logName, chain, monotonicNow },
+      })
       follow(life, world)
       life.line = openLineOf(life, { world, followers })
       const beat = () => {

@@ -33,7 +33,7 @@ function partsOf(event: LogEvent): { readonly cause: string; readonly subject: s
 /** Vouches for what nodes of one installation tell each other over a broker that others use too. */
 export interface NoticeSeal {
   readonly seal: (text: string) => string
-  /** @returns `undefined` for what no node of this installation wrote. */
+  /** @returns `undefined` for what no node of this installation wrote, about this log. */
   readonly open: (sealed: string) => string | undefined
 }
 
@@ -43,11 +43,20 @@ const macLength = 43
  * Creates the seal of an installation. A notice of another database, or of whoever else may
  * publish, would be applied in the place of an event of the log.
  *
- * @param key - one that every node of the installation has, and nobody else.
+ * @param options.key - one that every node of the installation has, and nobody else.
+ * @param options.logName - of the log that numbers are numbers of: a broker may hand over what was
+ *   told of another one, before a standby took its place.
  */
-export function createNoticeSeal(key: KeyObject): NoticeSeal {
+export function createNoticeSeal({
+  key,
+  logName,
+}: {
+  readonly key: KeyObject
+  readonly logName: () => string
+}): NoticeSeal {
   const own = createHmac('sha256', key).update('parley: notices over a broker').digest()
-  const macOf = (text: string) => createHmac('sha256', own).update(text).digest('base64url')
+  const macOf = (text: string) =>
+    createHmac('sha256', own).update(`${logName()}\n${text}`).digest('base64url')
   return {
     seal: (text) => `${macOf(text)}${text}`,
     open(sealed) {
