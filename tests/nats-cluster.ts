@@ -33,15 +33,24 @@ export interface NatsCluster {
   readonly urls: string
   /** Waits until JetStream answers on a new connection. */
   readonly whenReady: () => Promise<void>
-  /** Connects as an app would. */
-  readonly connect: () => Promise<NatsConnection>
+  /** Connects as an app would. @param token - a credential, where the servers want one. */
+  readonly connect: (token?: string) => Promise<NatsConnection>
   /** The name of the server that leads the stream. */
   readonly leader: () => Promise<string>
   readonly close: () => Promise<void>
 }
 
-/** Starts servers; one alone is no cluster. @param folder - a new one. */
-export async function startNats(count: number, folder: string): Promise<NatsCluster> {
+/**
+ * Starts servers; one alone is no cluster.
+ *
+ * @param folder - a new one.
+ * @param token - wanted of whoever connects.
+ */
+export async function startNats(
+  count: number,
+  folder: string,
+  token?: string,
+): Promise<NatsCluster> {
   const ports = await freePorts(2 * count)
   const routes = ports.slice(count).map((port) => `nats://127.0.0.1:${port}`)
   const servers = Array.from({ length: count }, (_, index) => {
@@ -50,13 +59,15 @@ export async function startNats(count: number, folder: string): Promise<NatsClus
     mkdirSync(store, { recursive: true })
     const address = ['-n', name, '-a', '127.0.0.1', '-p', `${ports[index]}`]
     const cluster = ['--cluster_name', 'parley', '--cluster', routes[index] ?? '']
-    const words = [...address, '-js', '-sd', store]
+    const guard = token === undefined ? [] : ['--auth', token]
+    const words = [...address, ...guard, '-js', '-sd', store]
     const more = count === 1 ? [] : [...cluster, '--routes', routes.join(',')]
     return natsServer({ name, url: `nats://127.0.0.1:${ports[index]}`, words: [...words, ...more] })
   })
   const urls = servers.map(({ url }) => url).join(',')
-  const connectHere = () =>
+  const connectHere = (given = token) =>
     connect({
+      ...(given === undefined ? {} : { token: given }),
       servers: servers.map(({ url }) => url),
       maxReconnectAttempts: -1,
       reconnectTimeWait: 100,
@@ -67,7 +78,7 @@ export async function startNats(count: number, folder: string): Promise<NatsClus
     servers,
     urls,
     connect: connectHere,
-    whenReady: () => untilAnswered(connectHere),
+    whenReady: () => untilAnswered(() => connectHere()),
     async leader() {
       const connection = await connectHere()
       try {
