@@ -1,5 +1,5 @@
 /**
- * Following over NATS: `followRevocations({ ..., carrier: natsCarrier({ connection, jetStream }) })`.
+ * Following over NATS: `natsCarrier({ connection, jetStream })` is a `carrier` for following.
  *
  * The connection is the app's own, opened as it likes and closed by it. Of the client library only
  * what is named here is used, and nothing of it is imported.

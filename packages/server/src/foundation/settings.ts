@@ -1,8 +1,22 @@
 import { resolve } from 'node:path'
 import { fail, ok, type Result } from '@parley/protocol'
 import { type LogLevel, logLevels } from './log.ts'
-import { type NatsServers, parseNatsServers } from './nats-place.ts'
-import { parseTrustedIssuers, type TrustedIssuer } from './trusted-issuer.ts'
+import type { NatsServers } from './nats-place.ts'
+import {
+  databaseUrlFrom,
+  daysFrom,
+  domainFrom,
+  hostsFrom,
+  Invalid,
+  issuerFrom,
+  natsServersFrom,
+  oneOf,
+  optionalPortFrom,
+  portFrom,
+  trustedIssuersFrom,
+  wholeNumber,
+} from './setting-values.ts'
+import type { TrustedIssuer } from './trusted-issuer.ts'
 
 /**
  * Every setting, read in this one place from environment variables. The reference page
@@ -141,16 +155,8 @@ function row<const Name extends string>(
   return { name, defaultText, meaning }
 }
 
-type SettingName = (typeof settingRows)[number]['name']
-
-/** Thrown inside this file only: the first setting that cannot be taken ends the reading. */
-class Invalid extends Error {
-  readonly fault: SettingInvalid
-  constructor(name: SettingName, expected: string) {
-    super(expected)
-    this.fault = { kind: 'setting-invalid', name, expected }
-  }
-}
+/** What a setting is called. */
+export type SettingName = (typeof settingRows)[number]['name']
 
 /**
  * Reads the settings.
@@ -231,84 +237,4 @@ function settingsFrom(read: (name: SettingName) => string | undefined): Settings
     showsRefusalReasons: oneOf('PARLEY_REFUSAL_REASONS', ['on', 'off'], read) === 'on',
     stopTimeoutMs: wholeNumber('PARLEY_STOP_TIMEOUT_MS', { min: 0, max: 600_000 }, read),
   }
-}
-
-type Read = (name: SettingName) => string | undefined
-
-function wholeNumber(
-  name: SettingName,
-  range: { readonly min: number; readonly max: number },
-  read: Read,
-): number {
-  const text = read(name) ?? ''
-  const value = Number(text)
-  const isInRange = /^[0-9]+$/.test(text) && value >= range.min && value <= range.max
-  if (!isInRange) throw new Invalid(name, `a whole number, ${range.min}..${range.max}`)
-  return value
-}
-
-function portFrom(name: SettingName, read: Read): number {
-  return wholeNumber(name, { min: 0, max: 65_535 }, read)
-}
-
-function optionalPortFrom(name: SettingName, read: Read): number | undefined {
-  return read(name) === 'off' ? undefined : portFrom(name, read)
-}
-
-function daysFrom(name: SettingName, read: Read): number | undefined {
-  return read(name) === 'off' ? undefined : wholeNumber(name, { min: 1, max: 3650 }, read)
-}
-
-function oneOf<const Choice extends string>(
-  name: SettingName,
-  choices: readonly Choice[],
-  read: Read,
-): Choice {
-  const text = read(name)
-  const choice = choices.find((one) => one === text)
-  if (choice === undefined) throw new Invalid(name, `one of ${choices.join(', ')}`)
-  return choice
-}
-
-function databaseUrlFrom(text: string | undefined): string | undefined {
-  if (text === undefined || /^postgres(ql)?:\/\//.test(text)) return text
-  throw new Invalid('PARLEY_DATABASE_URL', 'a URL that starts with postgres://')
-}
-
-function natsServersFrom(text: string | undefined): NatsServers | undefined {
-  const servers = text === undefined ? undefined : parseNatsServers(text)
-  if (text === undefined || servers !== undefined) return servers
-  throw new Invalid('PARLEY_NATS_URL', 'URLs that start with nats:// or tls://, with commas')
-}
-
-function issuerFrom(text: string | undefined): string | undefined {
-  if (text === undefined) return undefined
-  const isIssuer =
-    URL.canParse(text) && /^https?:\/\/[\x21-\x7e]+$/.test(text) && !/[?#"\\]|\/$/.test(text)
-  if (!isIssuer) throw new Invalid('PARLEY_ISSUER', 'an http(s) URL without a slash at its end')
-  return text
-}
-
-function trustedIssuersFrom(text: string): readonly TrustedIssuer[] {
-  const issuers = parseTrustedIssuers(text)
-  if (!issuers.ok) throw new Invalid('PARLEY_TRUSTED_ISSUERS', issuers.fault)
-  return issuers.value
-}
-
-function domainFrom(text: string | undefined): string | undefined {
-  if (text === undefined) return undefined
-  const domain = text.toLowerCase()
-  if (
-    /^([a-z0-9]([a-z0-9-]*[a-z0-9])?\.)*[a-z0-9]([a-z0-9-]*[a-z0-9])?(:[0-9]{1,5})?$/.test(domain)
-  ) {
-    return domain
-  }
-  throw new Invalid('PARLEY_DOMAIN', 'a domain name, with port if any')
-}
-
-function hostsFrom(text: string): readonly string[] {
-  const hosts = text.split(',').map((host) => host.trim().toLowerCase())
-  const named = hosts.filter((host) => host !== '')
-  if (named.every((host) => /^[a-z0-9.-]+(:[0-9]{1,5})?$/.test(host))) return named
-  throw new Invalid('PARLEY_PUBLIC_HOSTS', 'host names separated by commas')
 }

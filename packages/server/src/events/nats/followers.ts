@@ -44,7 +44,7 @@ export function createBrokerFollowers(options: BrokerFollowersOptions): BrokerFo
     },
     beat() {
       const log = options.logName()
-      // The clock first: what was answered before this instant is known if the lease holds after it.
+      // The clock first: what was answered before is known if the lease holds after this.
       const atMs = monotonicNow()
       const seq = chain.seq()
       const beats: { resourceId: string; text: string }[] = []

@@ -1,13 +1,7 @@
 import { readFile } from 'node:fs/promises'
-import { type JetStreamClient, jetstream, jetstreamManager, StorageType } from '@nats-io/jetstream'
-import {
-  type ConnectionOptions,
-  connect,
-  credsAuthenticator,
-  type Msg,
-  type NatsConnection,
-  nanos,
-} from '@nats-io/transport-node'
+import type * as JetStream from '@nats-io/jetstream'
+import type * as Transport from '@nats-io/transport-node'
+import type { ConnectionOptions, Msg, NatsConnection } from '@nats-io/transport-node'
 import type { Log } from '../../foundation/log.ts'
 import type { NatsPlace } from '../../foundation/nats-place.ts'
 
@@ -58,9 +52,13 @@ const times = {
   duplicatesMs: 2 * 60 * 1000,
 }
 
+type Library = Omit<typeof JetStream & typeof Transport, 'default' | 'module.exports'>
+
 interface Life extends LineOptions {
+  /** Loaded where it is used: it would cost every start some 50 ms. */
+  library: Library | undefined
   connection: NatsConnection | undefined
-  stream: JetStreamClient | undefined
+  stream: JetStream.JetStreamClient | undefined
   /** `undefined` before the first attempt. */
   isConnected: boolean | undefined
   isClosing: boolean
@@ -71,6 +69,7 @@ interface Life extends LineOptions {
 export function openLine(options: LineOptions): Line {
   const life: Life = {
     ...options,
+    library: undefined,
     connection: undefined,
     stream: undefined,
     isConnected: undefined,
@@ -91,8 +90,9 @@ export function openLine(options: LineOptions): Line {
       await stream.publish(subject, text, { msgID: id, timeout: times.storeMs })
     },
     async findLast(subject) {
-      if (life.connection === undefined) return undefined
-      const { streams } = await jetstreamManager(life.connection, { checkAPI: false })
+      const { connection, library } = life
+      if (connection === undefined || library === undefined) return undefined
+      const { streams } = await library.jetstreamManager(connection, { checkAPI: false })
       const found = await streams.getMessage(streamName, { last_by_subj: subject })
       return found?.string()
     },
@@ -105,15 +105,22 @@ export function openLine(options: LineOptions): Line {
   }
 }
 
+async function loadLibrary(): Promise<Library> {
+  const transport = await import('@nats-io/transport-node')
+  return { ...transport, ...(await import('@nats-io/jetstream')) }
+}
+
 async function stayConnected(life: Life): Promise<void> {
+  const library = await loadLibrary()
+  life.library = library
   while (!life.isClosing) {
     try {
-      const connection = await connect(await optionsOf(life.place))
+      const connection = await library.connect(await optionsOf(life.place, library))
       life.connection = connection
       if (life.isClosing) return await connection.close()
       listenTo(life, connection)
       note(life, true)
-      void follow(life, connection)
+      void follow(life, { connection, library })
       const error = await connection.closed()
       note(life, false, error ?? undefined)
     } catch (error) {
@@ -124,7 +131,7 @@ async function stayConnected(life: Life): Promise<void> {
   }
 }
 
-async function optionsOf(place: NatsPlace): Promise<ConnectionOptions> {
+async function optionsOf(place: NatsPlace, library: Library): Promise<ConnectionOptions> {
   const { servers, user, pass, token, credentialsFile, isTls } = place
   return {
     servers: [...servers],
@@ -141,7 +148,7 @@ async function optionsOf(place: NatsPlace): Promise<ConnectionOptions> {
     ...(isTls ? { tls: {} } : {}),
     ...(credentialsFile === undefined
       ? {}
-      : { authenticator: credsAuthenticator(await readFile(credentialsFile)) }),
+      : { authenticator: library.credsAuthenticator(await readFile(credentialsFile)) }),
   }
 }
 
@@ -156,14 +163,20 @@ function listenTo(life: Life, connection: NatsConnection): void {
   }
 }
 
+interface Opened {
+  readonly connection: NatsConnection
+  readonly library: Library
+}
+
 /** Follows a connection as it moves from one server to another. */
-async function follow(life: Life, connection: NatsConnection): Promise<void> {
-  void makeStream(life, connection)
+async function follow(life: Life, opened: Opened): Promise<void> {
+  const { connection } = opened
+  void makeStream(life, opened)
   for await (const { type } of connection.status()) {
     if (type === 'disconnect' || type === 'staleConnection') note(life, false)
     if (type === 'reconnect') {
       note(life, true)
-      void makeStream(life, connection)
+      void makeStream(life, opened)
     }
   }
 }
@@ -175,23 +188,25 @@ function note(life: Life, isConnected: boolean, error?: unknown): void {
   else life.log.warn({ err: error }, 'NATS is away; the database alone carries events')
 }
 
-/** Makes the stream where there is none, and waits until it answers: a cluster may have no quorum. */
-async function makeStream(life: Life, connection: NatsConnection): Promise<void> {
+/** Makes the stream, and waits until it answers: a cluster may have no quorum. */
+async function makeStream(life: Life, { connection, library }: Opened): Promise<void> {
   while (life.isConnected === true && !connection.isClosed()) {
     try {
-      const { streams } = await jetstreamManager(connection, { checkAPI: false, timeout: 1000 })
+      const { streams } = await library.jetstreamManager(connection, {
+        ...{ checkAPI: false, timeout: 1000 },
+      })
       const known = await streams.info(streamName).catch(() => undefined)
       if (known === undefined) {
         await streams.add({
           name: streamName,
           subjects: ['parley.revocations.*'],
-          storage: StorageType.File,
-          max_age: nanos(times.keptMs),
-          duplicate_window: nanos(times.duplicatesMs),
+          storage: library.StorageType.File,
+          max_age: library.nanos(times.keptMs),
+          duplicate_window: library.nanos(times.duplicatesMs),
           num_replicas: life.place.replicas,
         })
       }
-      life.stream = jetstream(connection)
+      life.stream = library.jetstream(connection)
       life.onReady()
       return
     } catch {

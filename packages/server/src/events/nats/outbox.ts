@@ -29,7 +29,7 @@ export interface Outbox {
 }
 
 const terms = {
-  /** Whoever has committed something is given so long to publish it, and by chance as much again. */
+  /** Whoever has committed is given so long to publish it, and by chance as much again. */
   patienceMs: 500,
   retryMs: 1000,
   /** Beyond this the oldest are left out; followers notice and ask the server itself. */
