@@ -54,6 +54,10 @@ const times = {
 
 type Library = Omit<typeof JetStream & typeof Transport, 'default' | 'module.exports'>
 
+/** A cluster that has lost a server needs a moment; beyond that somebody should know. */
+const streamFailuresMax = 10
+const noStream = 'NATS takes no revocations; verifiers follow the servers themselves'
+
 interface Life extends LineOptions {
   /** Loaded where it is used: it would cost every start some 50 ms. */
   library: Library | undefined
@@ -190,7 +194,7 @@ function note(life: Life, isConnected: boolean, error?: unknown): void {
 
 /** Makes the stream, and waits until it answers: a cluster may have no quorum. */
 async function makeStream(life: Life, { connection, library }: Opened): Promise<void> {
-  while (life.isConnected === true && !connection.isClosed()) {
+  for (let failures = 0; life.isConnected === true && !connection.isClosed(); failures++) {
     try {
       const { streams } = await library.jetstreamManager(connection, {
         ...{ checkAPI: false, timeout: 1000 },
@@ -209,7 +213,8 @@ async function makeStream(life: Life, { connection, library }: Opened): Promise<
       life.stream = library.jetstream(connection)
       life.onReady()
       return
-    } catch {
+    } catch (error) {
+      if (failures === streamFailuresMax) life.log.warn({ err: error }, noStream)
       await pause(life, times.streamRetryMs)
     }
   }
