@@ -58,6 +58,8 @@ describe('a variable on a page', () => {
   const sources = [
     'packages/server/src/foundation/settings.ts',
     'packages/server/src/admin/environment-file.ts',
+    // Names its stream in NATS so.
+    'packages/server/src/events/nats/line.ts',
     'tests/tiers/process.ts',
     'tests/simulation/simulation.test.ts',
   ]

@@ -60,6 +60,8 @@ const libraryRooms: Readonly<Record<string, string>> = {
   pino: 'foundation',
   postgres: 'database',
   'prom-client': 'foundation',
+  '@nats-io/jetstream': 'events',
+  '@nats-io/transport-node': 'events',
   '@peculiar/x509': 'tls',
   'reflect-metadata': 'tls',
 }
@@ -111,6 +113,7 @@ function objection(
 /** The entries that run in browsers and at the edge. */
 const universalEntries: readonly string[] = [
   'packages/verifier/src/index.ts',
+  'packages/verifier/src/nats.ts',
   'packages/trusted-service/src/client.ts',
   'packages/trusted-service/src/browser.ts',
 ]

@@ -9,6 +9,7 @@ import { createAuthenticator } from './authentication/authenticator.ts'
 import type { CheckBearer } from './authentication/bearer.ts'
 import type { Fetch } from './authentication/issuer-documents.ts'
 import { createBearerCheck } from './authentication/trusted-issuers.ts'
+import { startCarrier } from './carrying.ts'
 import type { PublishNotices } from './chat/notices.ts'
 import { createRealtime, type Realtime, type RealtimeWorld } from './chat/realtime/realtime.ts'
 import { publishNotices } from './chat/realtime/store.ts'
@@ -86,7 +87,6 @@ export interface Assembly {
 /** Builds the rooms. */
 export async function assemble(world: AssemblyWorld): Promise<Assembly> {
   const { settings, platform, installation, db, node, sealer, endpoint, ring, rotation } = world
-  const { customIdKey } = installation
   const issuer = settings.issuer ?? endpoint.slice(0, -1)
   const keyRing = createKeyRing(installation)
   const resources = createResourceDirectory()
@@ -99,6 +99,7 @@ export async function assemble(world: AssemblyWorld): Promise<Assembly> {
   await loadCutOffs(db, verifier, platform.now())
   const metrics = createMetrics()
   metrics.watch(node.watched)
+  startCarrier({ ...world, metrics, resources })
   const streams = createRevocationStreams({ ...platform, db, feed, openings, ring, isCurrent })
   const purger = openPurger(world, { metrics, feed })
   const checkBearer = bearerCheckOf(world)
@@ -115,7 +116,7 @@ export async function assemble(world: AssemblyWorld): Promise<Assembly> {
       verifier,
       ring,
       rotation,
-      customIdKey,
+      customIdKey: installation.customIdKey,
       issuer,
       endpoint,
       keyRing,
@@ -124,7 +125,7 @@ export async function assemble(world: AssemblyWorld): Promise<Assembly> {
       endpointFor: controlPlane.endpointFor,
       controlPlane,
       streams,
-      credentialKey: credentialKeyOf(customIdKey),
+      credentialKey: credentialKeyOf(installation.customIdKey),
       corsDefaults,
       log: world.log.log,
       realtime,

@@ -19,6 +19,7 @@ import { type HostFacts, type OpenDatabase, openDatabase } from './database/open
 import type { OpenLog } from './foundation/log.ts'
 import { openSealers } from './foundation/master-key.ts'
 import type { MetricReading } from './foundation/metrics.ts'
+import { natsPlaceOf } from './foundation/nats-place.ts'
 import type { Platform } from './foundation/platform.ts'
 import type { Sealer } from './foundation/seal.ts'
 import type { Settings } from './foundation/settings.ts'
@@ -142,7 +143,9 @@ async function start(
     if (!rotated.ok) return rotated
   }
   // Before anything is read into memory: whatever changes from here on is followed.
-  const node = await openNode({ db, address, platform, log })
+  const nats = natsPlaceOf(settings)
+  const node = await openNode({ db, address, platform, log, nats })
+  closers.push(async () => node.carrier?.close())
   const keyWorld = { db, platform, sealer, ...signingTermsOf(settings) }
   const installation = await openInstallation(keyWorld)
   if (!installation.ok) return installation

@@ -19,6 +19,23 @@ export interface Heartbeat {
   readonly atMs: number
 }
 
+/** A heartbeat that came over a carrier, for one resource. */
+export interface CarriedHeartbeat extends Heartbeat {
+  /** Which server's clock `atMs` is of. */
+  readonly node: string
+  /** Which log `seq` is a number of: another one stands for other events. */
+  readonly log: string
+  /** Between this number and `seq` there is nothing of the resource. */
+  readonly after: number
+}
+
+/** A server's answer to a call: which one it was, and what its clock showed. */
+export interface CallAnswer {
+  readonly call: string
+  readonly node: string
+  readonly atMs: number
+}
+
 /** A cut-off, and after which number nothing else came. */
 export interface FedCutOff extends CutOff {
   readonly seq: number
@@ -67,8 +84,36 @@ export function parseHeartbeat(text: string): Heartbeat | undefined {
 /** Reads a cut-off of the stream. */
 export function parseFedCutOff(text: string): FedCutOff | undefined {
   const event = objectOf(text) as FedCutOff | undefined
-  if (event === undefined || !isCount(event.seq) || !isCount(event.after)) return undefined
-  return isCutOff(event) ? event : undefined
+  return event !== undefined && isFedCutOff(event) ? event : undefined
+}
+
+function isFedCutOff(event: FedCutOff): boolean {
+  return isCount(event.seq) && isCount(event.after) && isCutOff(event)
+}
+
+/** Reads the cut-offs of a carrier's message: all of them, or none. */
+export function parseFedCutOffs(text: string): readonly FedCutOff[] | undefined {
+  const { cutOffs } = objectOf(text) ?? {}
+  if (!Array.isArray(cutOffs)) return undefined
+  const events = cutOffs as readonly (FedCutOff | null)[]
+  return events.every((event) => typeof event === 'object' && event !== null && isFedCutOff(event))
+    ? (events as readonly FedCutOff[])
+    : undefined
+}
+
+/** Reads a heartbeat of a carrier. */
+export function parseCarriedHeartbeat(text: string): CarriedHeartbeat | undefined {
+  const { node, log, seq, after, atMs } = objectOf(text) ?? {}
+  if (typeof node !== 'string' || typeof log !== 'string') return undefined
+  if (!isCount(seq) || !isCount(after) || !Number.isFinite(atMs)) return undefined
+  return { node, log, seq, after, atMs: Number(atMs) }
+}
+
+/** Reads an answer to a call. */
+export function parseCall(text: string): CallAnswer | undefined {
+  const { call, node, atMs } = objectOf(text) ?? {}
+  const isWhole = typeof call === 'string' && typeof node === 'string' && Number.isFinite(atMs)
+  return isWhole ? { call, node, atMs: Number(atMs) } : undefined
 }
 
 /**

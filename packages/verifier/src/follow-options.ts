@@ -1,5 +1,6 @@
 import type { CutOff } from '@parley/protocol'
 import { type Authorize, signByAccessKey } from './access-key-signature.ts'
+import type { Carrier } from './carrier.ts'
 import type { Jwks } from './keys.ts'
 import { systemFetch, systemMonotonicNow, systemNow, systemRandom } from './platform.ts'
 import { safeUrl } from './safe-url.ts'
@@ -41,6 +42,11 @@ export interface FollowOptions {
    * most, and refuses without. Default false. Not together with `whenStale: 'allow'`.
    */
   readonly acknowledge?: boolean
+  /**
+   * What brings cut-offs too, such as `natsCarrier` of `@parley/verifier/nats`. While it leaves
+   * nothing out, the server itself is not listened to; when it does, the server is again.
+   */
+  readonly carrier?: Carrier
   /** Ends following, as `close` does. */
   readonly signal?: AbortSignal
   /** How to fetch; it must hand over bodies as they come. Default the platform's own. */
@@ -60,6 +66,7 @@ export interface FollowSettings {
   readonly authorize: Authorize
   readonly maxStalenessMs: number
   readonly refusesWhenStale: boolean
+  readonly carrier: Carrier | undefined
   readonly fetch: typeof fetch
   readonly now: () => number
   readonly monotonicNow: () => number
@@ -91,7 +98,8 @@ export function checkFollowOptions(options: FollowOptions): FollowSettings {
   const authorize = authorizeOf(options, now)
   const refusesWhenStale = whenStale === 'refuse'
   const clocks = { now, monotonicNow }
-  const rest = { maxStalenessMs, refusesWhenStale, fetch, random }
+  const { carrier } = options
+  const rest = { maxStalenessMs, refusesWhenStale, carrier, fetch, random }
   return { verifier, endpoint, authorize, ...clocks, ...rest }
 }
 

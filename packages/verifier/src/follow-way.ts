@@ -1,4 +1,5 @@
 import type { Lease } from './acknowledge.ts'
+import type { Carried } from './carried.ts'
 import type { FollowSettings } from './follow-options.ts'
 
 /** Why the server is not heard. Following goes on: it connects again after a pause. */
@@ -13,6 +14,11 @@ export type FollowFault =
 /** Everything that is known on the way along a feed. */
 export interface Way extends FollowSettings {
   position: number | undefined
+  /** Which resource is followed; `undefined` before the first snapshot. */
+  resourceId: string | undefined
+  readonly carried: Carried
+  /** Whether a carrier is what is followed at the moment. */
+  isCarried: boolean
   /** Cut-offs that came since the snapshot. */
   heardCount: number
   /** Until when what was heard is young enough. */

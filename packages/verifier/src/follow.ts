@@ -17,6 +17,7 @@
  * polling, which asks a thousand times for one answer.
  */
 import { createLease, leave } from './acknowledge.ts'
+import { closeCarried, createCarried, forgetCarried, listenOrRide } from './carried.ts'
 import { checkFollowOptions, type FollowOptions, pauseMsAfter } from './follow-options.ts'
 import {
   answerTimeoutMs,
@@ -37,6 +38,8 @@ export interface Following {
   readonly isFresh: () => boolean
   /** The number up to which everything is known; `undefined` before the first snapshot. */
   readonly position: () => number | undefined
+  /** Whether a carrier is heard, and does, rather than the server itself. */
+  readonly isCarried: () => boolean
   /** Why the last connection ended or none came about; `undefined` while one stands. */
   readonly fault: () => FollowFault | undefined
   /** Ends following. A verifier that refuses when stale accepts nothing from then on. */
@@ -65,6 +68,9 @@ export function followRevocations(options: FollowOptions): Following {
   const way: Way = {
     ...settings,
     position: undefined,
+    resourceId: undefined,
+    carried: createCarried(),
+    isCarried: false,
     heardCount: 0,
     heardUntilMs: Number.NEGATIVE_INFINITY,
     freshUntilMs: Number.NEGATIVE_INFINITY,
@@ -83,6 +89,7 @@ export function followRevocations(options: FollowOptions): Following {
     signal?.removeEventListener('abort', close)
     clearTimeout(way.deadline)
     way.attempt.abort()
+    closeCarried(way.carried)
     growStale(way)
     leave(way)
     way.settleReady()
@@ -94,6 +101,7 @@ export function followRevocations(options: FollowOptions): Following {
     ready,
     isFresh: () => isFresh(way),
     position: () => way.position,
+    isCarried: () => way.isCarried,
     fault: () => way.fault ?? way.lease?.fault,
     close,
   }
@@ -135,7 +143,10 @@ function pause(way: Way, pauseMs: number): Promise<void> {
 /** One connection, from the request to its end. Nothing that goes wrong on it is thrown. */
 async function attempt(way: Way, signal: AbortSignal): Promise<FollowFault> {
   try {
-    return (await takeSnapshot(way, signal)) ?? (await listen(way, signal))
+    if (way.position === undefined) forgetCarried(way.carried)
+    const fault = await takeSnapshot(way, signal)
+    if (fault !== undefined) return fault
+    return way.carrier === undefined ? await listen(way, signal) : await listenOrRide(way, signal)
   } catch (cause) {
     // Whatever a `fetch` or `authorize` throws: each platform has other errors for the same.
     return { kind: 'unreachable', cause }

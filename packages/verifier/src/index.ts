@@ -1,4 +1,5 @@
 export type { Authorize } from './access-key-signature.ts'
+export type { Carrier, CarrierEar, CarrierLine } from './carrier.ts'
 export * from './fetch-jwks.ts'
 export { type Following, followRevocations } from './follow.ts'
 export type { FollowingVerifier, FollowOptions } from './follow-options.ts'

@@ -1,6 +1,6 @@
 import { acknowledge } from './acknowledge.ts'
 import { createEventStreamReader, type StreamMessage } from './event-stream.ts'
-import { parseFedCutOff, parseHeartbeat, parseOpening } from './feed-messages.ts'
+import { type FedCutOff, parseFedCutOff, parseHeartbeat, parseOpening } from './feed-messages.ts'
 import {
   ask,
   awaitAnswer,
@@ -49,7 +49,7 @@ function hear(way: Way, ear: Ear, { event, data }: StreamMessage): FollowFault |
     case 'keys':
       return hearKeys(way, ear, data)
     case 'cut-off':
-      return hearCutOff(way, data)
+      return hearCutOff(way, parseFedCutOff(data))
     case 'heartbeat':
       return hearHeartbeat(way, ear, data)
     default:
@@ -67,8 +67,8 @@ function hearKeys(way: Way, ear: Ear, data: string): FollowFault | undefined {
   return isTaken(() => way.verifier.replaceKeys({ keys })) ? undefined : notUnderstood
 }
 
-function hearCutOff(way: Way, data: string): FollowFault | undefined {
-  const event = parseFedCutOff(data)
+/** Takes a cut-off into account, `undefined` for one that is not understood. */
+export function hearCutOff(way: Way, event: FedCutOff | undefined): FollowFault | undefined {
   if (event === undefined || way.position === undefined) {
     // Something was cut off and this follower knows not what, as when its server is a newer one:
     // nothing that it would accept can be relied on from here on.
@@ -87,9 +87,17 @@ function hearCutOff(way: Way, data: string): FollowFault | undefined {
 function hearHeartbeat(way: Way, ear: Ear, data: string): FollowFault | undefined {
   const heartbeat = parseHeartbeat(data)
   if (heartbeat === undefined || ear.openedAtMs === undefined) return notUnderstood
-  way.position = Math.max(way.position ?? 0, heartbeat.seq)
+  const trueAtMs = Math.min(way.now(), ear.askedAtMs + heartbeat.atMs - ear.openedAtMs)
+  return hearTruth(way, { seq: heartbeat.seq, trueAtMs })
+}
+
+/** Takes into account that everything up to a number was all there was, at an instant here. */
+export function hearTruth(
+  way: Way,
+  { seq, trueAtMs }: { readonly seq: number; readonly trueAtMs: number },
+): FollowFault | undefined {
+  way.position = Math.max(way.position ?? 0, seq)
   const nowMs = way.now()
-  const trueAtMs = Math.min(nowMs, ear.askedAtMs + heartbeat.atMs - ear.openedAtMs)
   const untilMs = trueAtMs + way.maxStalenessMs
   trust(way, untilMs)
   // A clock that was set forward makes every heartbeat look old; another connection heals that.

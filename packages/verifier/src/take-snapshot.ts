@@ -37,6 +37,7 @@ export async function takeSnapshot(
     }
     // What comes while pages are read, the stream brings once more.
     first ??= page.seq
+    way.resourceId = page.resourceId
     after = page.nextAfter
     awaitAnswer(way, answerTimeoutMs)
   }

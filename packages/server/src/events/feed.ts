@@ -5,6 +5,7 @@
  * for the confirmation: every node that may be accepting tokens has applied them. Only then is it
  * answered. So whoever sees the answer finds every node informed.
  */
+import type { Carrier } from './carrier.ts'
 import { batchOf, type LogEvent } from './model.ts'
 import type { Follower, Tail } from './tail.ts'
 
@@ -31,6 +32,8 @@ export interface Feed {
 /** What a feed is made of. */
 export interface FeedOptions {
   readonly tail: Tail
+  /** Tells other nodes too, beside the database. */
+  readonly carrier?: Carrier | undefined
   /** Waits until no node accepts a token below a number; does not reject. */
   readonly confirm: (seq: number) => Promise<void>
   /** Milliseconds since the Unix epoch. */
@@ -38,11 +41,12 @@ export interface FeedOptions {
 }
 
 /** Creates the feed of a node. */
-export function createFeed({ tail, confirm, now }: FeedOptions): Feed {
+export function createFeed({ tail, carrier, confirm, now }: FeedOptions): Feed {
   return {
     async publish(events) {
       const batch = batchOf(events)
       if (batch === undefined) return { seq: 0, confirmedAtMs: now() }
+      carrier?.tell(batch)
       tail.offer(batch)
       await confirm(batch.seqLast)
       return { seq: batch.seqLast, confirmedAtMs: now() }

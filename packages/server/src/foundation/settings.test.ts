@@ -3,6 +3,7 @@ import { resolve } from 'node:path'
 import { describe, test } from 'node:test'
 import { fail, ok } from '@parley/protocol'
 import { logLevels } from './log.ts'
+import { parseNatsServers } from './nats-place.ts'
 import { publishedRates, type RateName } from './rates.ts'
 import { readSettings, type Settings, settingRows } from './settings.ts'
 
@@ -13,6 +14,9 @@ const defaults: Settings = {
   httpPort: 4480,
   managementPort: 4490,
   databaseUrl: undefined,
+  nats: undefined,
+  natsCredentials: undefined,
+  natsReplicas: 1,
   masterKey: undefined,
   masterKeyFormer: undefined,
   issuer: undefined,
@@ -64,6 +68,8 @@ const taken: readonly (readonly [name: string, value: string, set: Partial<Setti
     { databaseUrl: 'postgresql://a/b', rates: published },
   ],
   ['PARLEY_RATE_LIMITS', 'published', { rates: published }],
+  ['PARLEY_NATS_URL', 'nats://n1', { nats: parseNatsServers('nats://n1') }],
+  ['PARLEY_NATS_REPLICAS', '5', { natsReplicas: 5 }],
   ['PARLEY_MASTER_KEY', 'judged where it is used', { masterKey: 'judged where it is used' }],
   ['PARLEY_MASTER_KEY_FORMER', 'judged there too', { masterKeyFormer: 'judged there too' }],
   ['PARLEY_ISSUER', 'https://parley.example', { issuer: 'https://parley.example' }],
@@ -112,6 +118,9 @@ const refused: readonly (readonly [name: string, value: string, expected: string
   ['PARLEY_MANAGEMENT_PORT', 'OFF', aPort],
   ['PARLEY_DATABASE_URL', 'mysql://user:secret@host/', 'a URL that starts with postgres://'],
   ['PARLEY_DATABASE_URL', 'host=secret', 'a URL that starts with postgres://'],
+  ['PARLEY_NATS_URL', 'n1:4222', 'URLs that start with nats:// or tls://, with commas'],
+  ['PARLEY_NATS_REPLICAS', '6', 'a whole number, 1..5'],
+  ['PARLEY_NATS_CREDENTIALS', 'alone.creds', 'set only where PARLEY_NATS_URL is'],
   ['PARLEY_ISSUER', 'https://parley.example/', anIssuer],
   ['PARLEY_ISSUER', 'https://parley.example?a', anIssuer],
   ['PARLEY_ISSUER', 'https://parley.example#a', anIssuer],

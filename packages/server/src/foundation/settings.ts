@@ -2,8 +2,19 @@ import { resolve } from 'node:path'
 import { fail, ok, type Result } from '@parley/protocol'
 import { parseDatabaseUrl, parseDomain, parseHosts, parseIssuer } from './addresses.ts'
 import { type LogLevel, logLevels } from './log.ts'
+import { type NatsServers, parseNatsServers } from './nats-place.ts'
 import { parseOriginList } from './origin.ts'
 import { parseRates, type Rates } from './rates.ts'
+import {
+  daysFrom,
+  Invalid,
+  ifGiven,
+  oneOf,
+  optionalPortFrom,
+  parsed,
+  portFrom,
+  wholeNumber,
+} from './setting-values.ts'
 import { parseTrustedIssuers, type TrustedIssuer } from './trusted-issuer.ts'
 
 /**
@@ -19,6 +30,10 @@ export interface Settings {
   /** `undefined`: no such listener. */
   readonly managementPort: number | undefined
   readonly databaseUrl: string | undefined
+  /** `undefined`: events go over the database alone. */
+  readonly nats: NatsServers | undefined
+  readonly natsCredentials: string | undefined
+  readonly natsReplicas: number
   readonly masterKey: string | undefined
   /** What secrets were sealed under before. */
   readonly masterKeyFormer: string | undefined
@@ -83,6 +98,13 @@ export const settingRows = [
     'Port for metrics and health, always on loopback; `off` for none.',
   ),
   row('PARLEY_DATABASE_URL', undefined, 'PostgreSQL 15 or later; absent: the embedded one.'),
+  row(
+    'PARLEY_NATS_URL',
+    undefined,
+    'NATS servers that carry revocations too, with commas: `nats://user:password@host:4222`.',
+  ),
+  row('PARLEY_NATS_CREDENTIALS', undefined, 'File of credentials for NATS (`.creds`).'),
+  row('PARLEY_NATS_REPLICAS', '1', 'NATS servers that keep each message, 1..5.'),
   row(
     'PARLEY_MASTER_KEY',
     undefined,
@@ -151,16 +173,8 @@ function row<const Name extends string>(
   return { name, defaultText, meaning }
 }
 
-type SettingName = (typeof settingRows)[number]['name']
-
-/** Thrown inside this file only: the first setting that cannot be taken ends the reading. */
-class Invalid extends Error {
-  readonly fault: SettingInvalid
-  constructor(name: SettingName, expected: string) {
-    super(expected)
-    this.fault = { kind: 'setting-invalid', name, expected }
-  }
-}
+/** What a setting is called. */
+export type SettingName = (typeof settingRows)[number]['name']
 
 /**
  * Reads the settings.
@@ -212,6 +226,11 @@ function settingsFrom(read: (name: SettingName) => string | undefined): Settings
   if ((tlsCertificate === undefined) !== (tlsKey === undefined)) {
     throw new Invalid('PARLEY_TLS_KEY', 'set exactly when PARLEY_TLS_CERTIFICATE is')
   }
+  const nats = ifGiven('PARLEY_NATS_URL', natsServersFrom, read)
+  const natsCredentials = read('PARLEY_NATS_CREDENTIALS')
+  if (nats === undefined && natsCredentials !== undefined) {
+    throw new Invalid('PARLEY_NATS_CREDENTIALS', 'set only where PARLEY_NATS_URL is')
+  }
   const ratesAbsent = read('PARLEY_DATABASE_URL') === undefined ? 'off' : 'published'
   return {
     dataDir: resolve(read('PARLEY_DATA_DIR') ?? ''),
@@ -220,6 +239,9 @@ function settingsFrom(read: (name: SettingName) => string | undefined): Settings
     httpPort: optionalPortFrom('PARLEY_HTTP_PORT', read),
     managementPort: optionalPortFrom('PARLEY_MANAGEMENT_PORT', read),
     databaseUrl: ifGiven('PARLEY_DATABASE_URL', parseDatabaseUrl, read),
+    nats,
+    natsCredentials,
+    natsReplicas: wholeNumber('PARLEY_NATS_REPLICAS', { min: 1, max: 5 }, read),
     masterKey: read('PARLEY_MASTER_KEY'),
     masterKeyFormer: read('PARLEY_MASTER_KEY_FORMER'),
     issuer: ifGiven('PARLEY_ISSUER', parseIssuer, read),
@@ -240,58 +262,7 @@ function settingsFrom(read: (name: SettingName) => string | undefined): Settings
   }
 }
 
-type Read = (name: SettingName) => string | undefined
-
-function wholeNumber(
-  name: SettingName,
-  range: { readonly min: number; readonly max: number },
-  read: Read,
-): number {
-  const text = read(name) ?? ''
-  const value = Number(text)
-  const isInRange = /^[0-9]+$/.test(text) && value >= range.min && value <= range.max
-  if (!isInRange) throw new Invalid(name, `a whole number, ${range.min}..${range.max}`)
-  return value
-}
-
-function portFrom(name: SettingName, read: Read): number {
-  return wholeNumber(name, { min: 0, max: 65_535 }, read)
-}
-
-function optionalPortFrom(name: SettingName, read: Read): number | undefined {
-  return read(name) === 'off' ? undefined : portFrom(name, read)
-}
-
-function daysFrom(name: SettingName, read: Read): number | undefined {
-  return read(name) === 'off' ? undefined : wholeNumber(name, { min: 1, max: 3650 }, read)
-}
-
-function oneOf<const Choice extends string>(
-  name: SettingName,
-  choices: readonly Choice[],
-  read: Read,
-): Choice {
-  const text = read(name)
-  const choice = choices.find((one) => one === text)
-  if (choice === undefined) throw new Invalid(name, `one of ${choices.join(', ')}`)
-  return choice
-}
-
-/** Reads what has a form of its own; the fault says what it must be. */
-function parsed<Value>(
-  name: SettingName,
-  parse: (text: string) => Result<Value, string>,
-  read: Read,
-): Value {
-  const result = parse(read(name) ?? '')
-  if (!result.ok) throw new Invalid(name, result.fault)
-  return result.value
-}
-
-function ifGiven<Value>(
-  name: SettingName,
-  parse: (text: string) => Result<Value, string>,
-  read: Read,
-): Value | undefined {
-  return read(name) === undefined ? undefined : parsed(name, parse, read)
+function natsServersFrom(text: string): Result<NatsServers, string> {
+  const servers = parseNatsServers(text)
+  return servers ? ok(servers) : fail('URLs that start with nats:// or tls://, with commas')
 }

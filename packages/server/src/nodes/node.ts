@@ -1,5 +1,6 @@
 import { ok, type Result } from '@parley/protocol'
 import { serverLimits } from '../contract/limits.ts'
+import type { Carrier } from '../events/carrier.ts'
 import { createFeed, type Feed } from '../events/feed.ts'
 import { type AppendedNotice, parseAppendedNotice, parseNotice } from '../events/model.ts'
 import { createTail, type Tail } from '../events/tail.ts'
@@ -43,6 +44,8 @@ export interface Node {
    * @faults those of the first session; later ones are opened again and again.
    */
   readonly start: () => Promise<Result<undefined, SessionFault>>
+  /** Of the log that this node follows: the timeline of its database. */
+  readonly timeline: () => string
   /** What the last look at the table showed. */
   readonly standing: () => NodeStanding
   /** Calls back with what was told on the channel of the log and is no event. */
@@ -70,6 +73,8 @@ export interface NodeOptions {
   readonly startSeq: number
   /** Of the log that this is a number of. Absent: memory is read again before this node joins. */
   readonly timeline?: string
+  /** Carries notices beside the database. */
+  readonly carrier?: Carrier | undefined
   /** Default: `leaseTerms`. */
   readonly terms?: LeaseTerms
   /** Default: those of this process. */
@@ -113,27 +118,20 @@ export function createNode(options: NodeOptions): Node {
   }
   const watch = createWatch(terms.leaseMs)
   const pace = createPace(terms.leaseMs, monotonicNow)
-  const confirmations = createConfirmations({
-    session: () => life.session,
-    nodeId: () => life.nodeId,
-    appliedSeq: tail.appliedSeq,
-    watch,
-    monotonicNow,
-    timers,
-    leaseMs: terms.leaseMs,
-    onFailure: (error) => log.error({ err: error }, 'the table of nodes could not be read'),
-    onEnded: (nodeId) => log.warn({ nodeId }, 'a node was silent for a lease and is out'),
-  })
+  const confirmations = confirmationsOf(life, watch)
   const isCurrent = () =>
     life.leasedAt !== undefined && isLeaseHeld(life.leasedAt, instantOf(platform), terms)
   const { whenTrue, look } = createHope(isCurrent, timers)
   const measures = createMeasures({ tail, clock, life, leaseLeftMs: leftOf(life), monotonicNow })
   tail.onApplied(look)
   tail.onApplied(createReport(life))
+  options.carrier?.hear(createNoticeReader(life))
   const round = createRound(life, { watch, pace, confirmations, onLease: look })
+  const confirm = measures.timed(confirmations.confirm)
   return {
-    feed: createFeed({ tail, confirm: measures.timed(confirmations.confirm), now: platform.now }),
+    feed: createFeed({ ...options, tail, confirm, now: platform.now }),
     standing: () => life,
+    timeline: () => life.timeline,
     hear: (listener) => life.listeners.push(listener),
     watched: measures.watched,
     isCurrent,
@@ -155,6 +153,21 @@ export function createNode(options: NodeOptions): Node {
       await leave(life)
     },
   }
+}
+
+function confirmationsOf(life: Life, watch: Watch): Confirmations {
+  const { platform, tail, timers, terms, log } = life
+  return createConfirmations({
+    session: () => life.session,
+    nodeId: () => life.nodeId,
+    appliedSeq: tail.appliedSeq,
+    watch,
+    monotonicNow: platform.monotonicNow,
+    timers,
+    leaseMs: terms.leaseMs,
+    onFailure: (error) => log.error({ err: error }, 'the table of nodes could not be read'),
+    onEnded: (nodeId) => log.warn({ nodeId }, 'a node was silent for a lease and is out'),
+  })
 }
 
 /** The session, which what is read is read over; the next renewal asks for it again. */
@@ -257,18 +270,23 @@ const noLease = {
   isEldest: false,
 } as const
 
-/** Opens a session, and turns to the log that it shows if that is another one. */
-async function openSessionOf(life: Life): Promise<Result<Session, SessionFault>> {
-  const { tail, timeline } = life
-  const appliedSeq = tail.appliedSeq()
+/** Reads notices of one connection: the instants among them are about the events after them. */
+function createNoticeReader(life: Life): (text: string) => void {
   let appended: AppendedNotice | undefined
-  const opened = await life.database.openSession((text) => {
+  return (text) => {
     const batch = parseNotice(text, appended)
     if (batch !== undefined) return life.tail.offer(batch)
     const instant = parseAppendedNotice(text)
     appended = instant ?? appended
     if (instant === undefined) for (const listener of life.listeners) listener(text)
-  })
+  }
+}
+
+/** Opens a session, and turns to the log that it shows if that is another one. */
+async function openSessionOf(life: Life): Promise<Result<Session, SessionFault>> {
+  const { tail, timeline } = life
+  const appliedSeq = tail.appliedSeq()
+  const opened = await life.database.openSession(createNoticeReader(life))
   if (!opened.ok) return opened
   const { logEnd } = opened.value
   if (isSameLog({ timeline, appliedSeq }, logEnd)) return opened

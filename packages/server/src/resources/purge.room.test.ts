@@ -11,6 +11,7 @@ import { migrate } from '../database/migrate.ts'
 import { ensureTokenPartitions } from '../database/partitions.ts'
 import { insertIdentities, upsertNamedIdentity } from '../identities/store.ts'
 import { purgeSteps } from '../purge-steps.ts'
+import { insertSampleRooms } from '../rooms/sample-rows.ts'
 import { recordTokens } from '../tokens/store.ts'
 import { type PurgeStep, type PurgeWorld, startPurger } from './purge.ts'
 import { deleteOldPurges, listPurges } from './purge-store.ts'
@@ -78,20 +79,7 @@ async function makeResource(count: number): Promise<Made> {
       resource_id, family, tenant_id, object_id, principal_type, client_ids, created_at)
     select ${resourceId}, 'entra', 't', number::text, 'user', '{}', ${now}
     from generate_series(1, ${count}::integer) as number`
-  await sql`
-    insert into room (resource_id, room_id, created_at, valid_from, valid_until)
-    select ${resourceId}, number, ${now}, ${now}, ${later}
-    from generate_series(1, ${count}::integer) as number`
-  await sql`
-    insert into room_participant (resource_id, room_id, identity_id, role)
-    select ${resourceId}, 1 + row_number() over () % ${count}::integer, identity_id, 'Attendee'
-    from identity
-    where resource_id = ${resourceId}`
-  await sql`
-    insert into verifier_credential
-      (resource_id, credential_id, name, secret_hash, may_be_waited_for, created_at)
-    select ${resourceId}, gen_random_uuid(), '', sha256(number::text::bytea), true, ${now}
-    from generate_series(1, ${count}::integer) as number`
+  await insertSampleRooms(sql, resourceId, { count, now, later })
   await insertSampleChat(sql, resourceId, now)
   return made
 }
