@@ -9,6 +9,7 @@ import { join } from 'node:path'
 import { connect } from 'node:tls'
 import { parseEnvironmentFile } from '@parley/server/admin/environment-file'
 import { type Browser, chromium, type Page } from 'playwright-core'
+import { fencesOf, readPage } from './documents/markdown.ts'
 import { type Launched, launch, type ProcessEnd } from './server-process.ts'
 
 const { CHROMIUM_PATH: executablePath = '/usr/bin/chromium' } = process.env
@@ -30,9 +31,17 @@ export interface ExampleApp extends Launched {
 
 const startTimeoutMs = 90_000
 
-/** Runs `npm run example:<name>` and waits until it says where it is. */
+/** The commands of an example's README, in their order. */
+export function commandsOf(name: string): readonly string[] {
+  return fencesOf(readPage(`examples/${name}/README.md`))
+    .filter(({ language }) => language === 'sh')
+    .map(({ code }) => code.trim())
+}
+
+/** Runs the first command of an example's README and waits until it says where it is. */
 export async function startExample(name: string, dataDir = newDataDir()): Promise<ExampleApp> {
-  const launched = launch(['npm', 'run', `example:${name}`], { dataDir, settings: { PORT: '0' } })
+  const [command = ''] = commandsOf(name)
+  const launched = launch(command.split(' '), { dataDir, settings: { PORT: '0' } })
   const url = await urlOf(launched)
   const variables = parseEnvironmentFile(readFileSync(join(dataDir, 'parley.env'), 'utf8'))
   const stop = () => {
@@ -43,7 +52,7 @@ export async function startExample(name: string, dataDir = newDataDir()): Promis
 }
 
 function newDataDir(): string {
-  return mkdtempSync(join(process.env['PARLEY_TEST_FOLDER'] ?? '', 'example-'))
+  return join(mkdtempSync(join(process.env['PARLEY_TEST_FOLDER'] ?? '', 'example-')), '.parley')
 }
 
 async function urlOf({ child, stdout, stderr, ended }: Launched): Promise<string> {

@@ -18,6 +18,8 @@ export interface ChatViewOptions {
   readonly besideParticipant?: (participant: Participant, conversation: Conversation) => Node[]
   /** Whether this person may begin and enlarge conversations; then: with whom. */
   readonly reachable?: () => readonly Participant[]
+  /** What a conversation is called. Default: its topic. */
+  readonly titleOf?: (conversation: Conversation) => string
   /** What is said when there is no conversation. */
   readonly whenEmpty: string
 }
@@ -113,7 +115,12 @@ function draw(chat: Chat, view: Parts, around: Around): void {
   if (!document.hidden) chat.markRead(chosen.id)
 }
 
-function itemOf(chat: Chat, one: Conversation, view: Parts, { update }: Around): HTMLLIElement {
+function titleIn({ titleOf }: ChatViewOptions, conversation: Conversation): string {
+  return titleOf?.(conversation) ?? conversation.topic
+}
+
+function itemOf(chat: Chat, one: Conversation, view: Parts, around: Around): HTMLLIElement {
+  const { options, update } = around
   const unread = one.id === view.chosen ? 0 : countUnread(one, chat.me.identity)
   const last = one.entries.findLast(({ sender }) => sender !== '')
   const choose = button('', () => {
@@ -124,7 +131,7 @@ function itemOf(chat: Chat, one: Conversation, view: Parts, { update }: Around):
   const badge =
     unread === 0 ? [] : [element('span', { class: 'badge', title: 'unread' }, String(unread))]
   choose.append(
-    element('span', { class: 'topic' }, one.topic),
+    element('span', { class: 'topic' }, titleIn(options, one)),
     ...badge,
     element('span', { class: 'last' }, last?.text ?? 'Nothing said yet'),
   )
@@ -135,7 +142,7 @@ function drawHeader(chat: Chat, chosen: Conversation, view: Parts, around: Aroun
   const { options, update } = around
   const state = chat.isConnected() ? 'live' : 'connecting'
   const status = element('span', { class: `status ${state}`, role: 'status' }, state)
-  view.header.replaceChildren(element('h1', {}, chosen.topic), status)
+  view.header.replaceChildren(element('h1', {}, titleIn(options, chosen)), status)
   const everybody = chosen.participants.map((participant) => {
     const { identity, name } = participant
     const you = identity === chat.me.identity ? ' (you)' : ''
