@@ -111,7 +111,7 @@ describe('the clinic', { skip: lacksChromium }, () => {
     const visitor = await openTab(browser, app.url)
     await visitor.getByLabel('Your name').fill('Tom')
     await visitor.getByRole('button', { name: 'Ask', exact: true }).click()
-    await visitor.getByRole('heading', { name: 'Front desk' }).waitFor()
+    await visitor.getByRole('heading', { name: 'Front desk', exact: true }).waitFor()
     await say(visitor, 'Are you open on Saturday?')
     for (const page of [frida, felix]) await reads(page, 'Are you open on Saturday?')
     await say(felix, 'Yes, from nine to one.')
@@ -184,7 +184,7 @@ describe('the clinic', { skip: lacksChromium }, () => {
     const visitor = await openTab(browser, app.url)
     await visitor.getByLabel('Your name').fill('Ida')
     await visitor.getByRole('button', { name: 'Ask', exact: true }).click()
-    await visitor.getByRole('heading', { name: 'Front desk' }).waitFor()
+    await visitor.getByRole('heading', { name: 'Front desk', exact: true }).waitFor()
     const open = 'select identity_id from parley_identity where visitor_until_ms > 0'
     const identity = String(query(open)[0]?.['identity_id'])
     const user = { communicationUserId: identity }
