@@ -88,11 +88,11 @@ function erasureOf(close: () => Promise<unknown>): Node {
     show(status === 200 ? receiptOf(body, start) : cutOff())
   }
   const dialog = element('dialog', { 'aria-label': 'Delete my account' })
-  const text = 'Your account goes, and everything that you have written, for everybody.'
+  const text = 'Your account goes, and so does all that you have written. Nothing brings it back.'
   const keep = button('Keep it', () => dialog.close(), { class: 'quiet' })
   const confirm = button('Delete everything', erase, { class: 'danger' })
   const actions = element('div', { class: 'actions' }, keep, confirm)
-  dialog.append(element('h1', {}, 'Delete my account'), element('p', {}, text), actions)
+  dialog.append(element('h2', {}, 'Delete my account'), element('p', {}, text), actions)
   const open = button('Delete my account', () => dialog.showModal(), { class: 'danger' })
   return element('div', {}, open, dialog)
 }
