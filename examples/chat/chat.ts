@@ -67,7 +67,7 @@ export async function openChat(options: ChatOptions): Promise<Chat> {
     isOver: false,
     toldTypingAtMs: 0,
   }
-  await connect(line)
+  await connect(line).catch(() => comeBack(line))
   return {
     me: options.me,
     conversations: line.conversations,

@@ -16,6 +16,7 @@ import { sessionIn, startAppServer } from '../serving/app-server.ts'
 import { bundlePage } from '../serving/page.ts'
 import type { App } from '../serving/run.ts'
 import type { Settings } from '../serving/settings.ts'
+import { countAttempts } from './attempts.ts'
 import { type Db, findAccount, openDatabase, pattern, type Role } from './database.ts'
 import { type Clinic, routesOf } from './routes.ts'
 import { openSecrets } from './secrets.ts'
@@ -42,7 +43,15 @@ export async function startClinic(settings: Settings): Promise<App> {
     customIds: true,
     onVoided: tokens.forgetIdentity,
   })
-  const clinic: Clinic = { endpoint, db, mapping, tokens, sign: secrets.sign }
+  const clinic: Clinic = {
+    endpoint,
+    db,
+    mapping,
+    tokens,
+    sign: secrets.sign,
+    signIns: countAttempts(5, Date.now),
+    visits: countAttempts(10, Date.now),
+  }
   const server = await startAppServer({
     port: settings.port,
     endpoint,

@@ -57,7 +57,11 @@ export async function arrangeConsultation(clinic: Arranging, patient: Account): 
   const doctor = await theDoctor(clinic)
   const members = [doctor, await memberFor(clinic, patient)]
   const thread = await begin(clinic, { as: doctor, topic: 'Consultation', members })
-  await db.insertInto('consultation').values({ patient: patient.id, thread }).execute()
+  const insert = db.insertInto('consultation').values({ patient: patient.id, thread })
+  const [made] = await insert.onConflict((present) => present.doNothing()).execute()
+  if (Number(made?.numInsertedOrUpdatedRows ?? 0) > 0) return
+  // He has signed in twice at once, and one conversation is enough.
+  await (await clientOf(clinic, doctor)).deleteChatThread(thread)
 }
 
 /** Begins a visitor's conversation with the front desk. */

@@ -1,4 +1,5 @@
 import type { Asked, Reply, Route } from '../serving/app-server.ts'
+import type { Attempts } from './attempts.ts'
 import {
   type Arranging,
   arrangeConsultation,
@@ -14,6 +15,10 @@ import { printSession, readSession, type Sessioned } from './sessions.ts'
 /** What the clinic's routes stand on. */
 export interface Clinic extends Arranging {
   readonly sign: (text: string) => string
+  /** Attempts to sign in, for each account and address. */
+  readonly signIns: Attempts
+  /** Visits that begin, for each address. */
+  readonly visits: Attempts
 }
 
 const visitMinutes = 60
@@ -54,8 +59,9 @@ async function describe(clinic: Clinic, asked: Asked): Promise<Reply> {
   return { status: 200, body: { endpoint, role: account.role, name: account.name, me } }
 }
 
-async function signIn(clinic: Clinic, { body }: Asked): Promise<Reply> {
+async function signIn(clinic: Clinic, { body, address }: Asked): Promise<Reply> {
   const [id, password] = [String(body['account']), String(body['password'])]
+  if (!clinic.signIns(`${address} ${id}`)) return { status: 429 }
   const account = await findAccount(clinic.db, id)
   const sealed = await findPassword(clinic.db, id)
   if (!(await isPassword(password, sealed)) || account === undefined) return { status: 401 }
@@ -64,9 +70,10 @@ async function signIn(clinic: Clinic, { body }: Asked): Promise<Reply> {
 }
 
 /** A visitor gives a name, gets an identity for an hour, and the desk hears of him. */
-async function visit(clinic: Clinic, { body }: Asked): Promise<Reply> {
+async function visit(clinic: Clinic, { body, address }: Asked): Promise<Reply> {
   const name = String(body['name']).trim().slice(0, nameLengthMax)
   if (name === '') return { status: 400 }
+  if (!clinic.visits(address)) return { status: 429 }
   const visitor = await clinic.mapping.createVisitor(visitMinutes)
   if (!visitor.ok) return { status: 503 }
   const member: Member = { identity: visitor.identity, name: `${name} (visitor)` }

@@ -7,6 +7,8 @@ import type { Page } from './page.ts'
 export interface Asked {
   /** The session cookie, as it was set. */
   readonly session: string | undefined
+  /** From where the request comes. */
+  readonly address: string
   /** The body's JSON object; empty for a GET. */
   readonly body: Readonly<Record<string, unknown>>
 }
@@ -48,8 +50,8 @@ export async function startAppServer(options: AppServerOptions): Promise<AppServ
   const server = createServer((request, response) => {
     answer(options, request, response).catch((error: unknown) => {
       console.error(error)
-      if (!response.headersSent) response.writeHead(500)
-      response.end()
+      if (!response.headersSent) response.writeHead(500, { 'content-type': 'application/json' })
+      response.end('{}')
     })
   })
   await new Promise<void>((resolve, reject) => {
@@ -98,7 +100,8 @@ async function replyTo(
   if (method !== 'GET' && !isOwnPage(request)) return { status: 403 }
   const body = method === 'GET' ? {} : await readBody(request)
   if (body === undefined) return { status: 400 }
-  return route({ session: cookieOf(request), body })
+  const address = request.socket.remoteAddress ?? ''
+  return route({ session: sessionIn(request.headers.cookie), address, body })
 }
 
 function fileOf(page: Page, pathname: string): { type: string; text: string } | undefined {
@@ -163,10 +166,6 @@ async function readBody(
 function cookieFor(session: string): string {
   const end = session === '' ? '; Max-Age=0' : ''
   return `${cookieName}=${session}; Path=/; HttpOnly; SameSite=Strict${end}`
-}
-
-function cookieOf({ headers }: IncomingMessage): string | undefined {
-  return sessionIn(headers.cookie)
 }
 
 /** The session cookie in a `Cookie` header. */

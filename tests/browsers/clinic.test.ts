@@ -87,8 +87,34 @@ describe('the clinic', { skip: lacksChromium }, () => {
     }
   })
 
+  test('takes five attempts a minute at one account', async () => {
+    const page = await signIn('jonas', '1')
+    for (const attempt of ['2', '3', '4', '5', '6']) {
+      await reads(page, 'do not belong together.')
+      await page.getByLabel('Password').fill(attempt)
+      const answered = page.waitForResponse((response) => response.url().endsWith('sign-in'))
+      await page.getByRole('button', { name: 'Sign in' }).click()
+      assert.equal((await answered).status(), attempt === '6' ? 429 : 401)
+    }
+    await reads(page, 'Wait for a minute.')
+    await page.context().close()
+  })
+
+  test('has one conversation for a patient who signs in twice at once', async () => {
+    const page = await openTab(browser, app.url)
+    const statuses = await page.evaluate(async () => {
+      const body = JSON.stringify({ account: 'maya', password: 'correct horse' })
+      const enter = async () => (await fetch('/app/sign-in', { method: 'POST', body })).status
+      return Promise.all([enter(), enter()])
+    })
+    assert.deepEqual(statuses, [200, 200])
+    await page.context().close()
+  })
+
   test('brings a patient and the doctor together', async () => {
     maya = await signIn('maya')
+    await reads(maya, 'live')
+    assert.equal(await maya.locator('.conversations li').count(), 1)
     await maya.getByRole('heading', { name: 'Dr. Amara Diallo' }).waitFor()
     doctor = await signIn('diallo')
     await doctor.getByRole('heading', { name: 'Maya Brandt' }).waitFor()

@@ -2,6 +2,11 @@
 import { callApp } from '../../chat/app-calls.ts'
 import { element, field, form } from '../../chat/elements.ts'
 
+const troubles: Readonly<Record<number, string>> = {
+  401: 'Account and password do not belong together.',
+  429: 'That was often. Wait for a minute.',
+}
+
 /**
  * Draws the doors.
  *
@@ -16,7 +21,7 @@ export function doorsOf(enter: () => unknown): HTMLElement {
     ],
     async (values) => {
       const { status } = await callApp('/app/sign-in', values)
-      if (status !== 200) return 'Account and password do not belong together.'
+      if (status !== 200) return troubles[status] ?? 'This cannot be done at the moment.'
       await enter()
       return undefined
     },
@@ -28,7 +33,7 @@ export function doorsOf(enter: () => unknown): HTMLElement {
     ],
     async (values) => {
       const { status } = await callApp('/app/visit', values)
-      if (status !== 200) return 'The front desk cannot be reached at the moment.'
+      if (status !== 200) return troubles[status] ?? 'The front desk cannot be reached now.'
       await enter()
       return undefined
     },
