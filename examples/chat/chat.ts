@@ -8,12 +8,11 @@ import { createTokenRefresher, TokenRefreshError } from '@parley/trusted-service
 import {
   type Conversation,
   countUnread,
-  entryOf,
   identityOf,
   type Participant,
-  participantOf,
   withEntry,
 } from './conversations.ts'
+import { readConversation } from './reading.ts'
 
 /** What a chat needs to know. */
 export interface ChatOptions {
@@ -49,12 +48,20 @@ interface Line extends ChatOptions {
   isConnected: boolean
   isOver: boolean
   toldTypingAtMs: number
+  /** Conversations that are being read, by id. */
+  readonly readings: Map<string, Reading>
+}
+
+interface Reading {
+  promise: Promise<void>
+  /** Whether something came in since it began. */
+  isStale: boolean
 }
 
 const refreshToken = createTokenRefresher()
 const typingMs = 8_000
 const typingToldEveryMs = 3_000
-const entriesMax = 200
+const readingsMax = 5
 const pauseMs = 2_000
 
 /** Opens the chat: lists the conversations and begins to listen. */
@@ -66,6 +73,7 @@ export async function openChat(options: ChatOptions): Promise<Chat> {
     isConnected: false,
     isOver: false,
     toldTypingAtMs: 0,
+    readings: new Map(),
   }
   await connect(line).catch(() => comeBack(line))
   return {
@@ -163,6 +171,8 @@ function listen(line: Line, client: ChatClient): void {
 }
 
 function change(line: Line, id: string, act: (conversation: Conversation) => unknown): void {
+  const reading = line.readings.get(id)
+  if (reading !== undefined) reading.isStale = true
   const conversation = line.conversations.get(id)
   if (conversation === undefined) return
   act(conversation)
@@ -233,25 +243,27 @@ async function guarded(line: Line, act: () => Promise<unknown>): Promise<void> {
   }
 }
 
-async function load(line: Line, id: string): Promise<void> {
-  const thread = threadOf(line, id)
-  const participants: Participant[] = []
-  for await (const one of thread.listParticipants()) participants.push(participantOf(one))
-  const entries = []
-  // The newest come first; a page that shows more asks for older ones when they are scrolled to.
-  for await (const message of thread.listMessages()) {
-    const entry = entryOf(message)
-    if (entry !== undefined) entries.unshift(entry)
-    if (entries.length === entriesMax) break
+/** Reads a conversation; once for all who ask for it meanwhile. */
+function load(line: Line, id: string): Promise<void> {
+  const running = line.readings.get(id)
+  if (running !== undefined) {
+    running.isStale = true
+    return running.promise
   }
-  const readOn = new Map<string, Date>()
-  for await (const receipt of thread.listReadReceipts()) {
-    readOn.set(identityOf(receipt.sender), receipt.readOn)
+  const reading: Reading = { isStale: true, promise: Promise.resolve() }
+  line.readings.set(id, reading)
+  reading.promise = loadUntilFresh(line, id, reading).finally(() => line.readings.delete(id))
+  return reading.promise
+}
+
+/** What comes in while it is read may be missing in what was read: then it is read again. */
+async function loadUntilFresh(line: Line, id: string, reading: Reading): Promise<void> {
+  for (let count = 0; reading.isStale && count < readingsMax; count += 1) {
+    reading.isStale = false
+    const read = await readConversation(threadOf(line, id))
+    const typingUntilMs = line.conversations.get(id)?.typingUntilMs ?? new Map<string, number>()
+    line.conversations.set(id, { id, ...read, typingUntilMs })
   }
-  const { topic } = await thread.getProperties()
-  const known = line.conversations.get(id)
-  const typingUntilMs = known?.typingUntilMs ?? new Map<string, number>()
-  line.conversations.set(id, { id, topic, participants, entries, readOn, typingUntilMs })
 }
 
 async function create(line: Line, topic: string, others: readonly Participant[]): Promise<string> {
