@@ -59,7 +59,10 @@ function openFile(
   Database: new (path: string, options: { readonly fileMustExist: boolean }) => WasmDatabase,
 ): WasmDatabase {
   try {
-    return new Database(path, { fileMustExist: true })
+    const database = new Database(path, { fileMustExist: true })
+    // The app may be writing at this moment; without this, that ends the command at once.
+    database.exec('pragma busy_timeout = 5000')
+    return database
   } catch (error) {
     const { message } = error as Error
     throw new CliFailure({ kind: 'usage', message: `${path} cannot be opened: ${message}` })
