@@ -43,7 +43,7 @@ describe('a command on a page', () => {
 
   for (const page of pages) {
     test(`names scripts that exist: ${page.path}`, () => {
-      const npmScripts = [...page.text.matchAll(/\bnpm (?:run ([a-z-]+)|(start|test)\b)/g)]
+      const npmScripts = [...page.text.matchAll(/\bnpm (?:run ([a-z:-]*[a-z])|(start|test)\b)/g)]
         .map(([, run, own]) => run ?? own ?? '')
         .filter((name) => !(name in scripts))
       const files = [...page.text.matchAll(/\bnode (\w+\/[\w./-]+\.mjs)/g)]
