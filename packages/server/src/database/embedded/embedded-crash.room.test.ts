@@ -97,8 +97,8 @@ describe('the embedded PostgreSQL, when its server dies', () => {
       await writer.ended
       written += writer.acknowledged()
       const found = await countWritten(clusterDirectory)
-      // One more may have been written without its acknowledgement having been heard.
-      assert.ok(found === written || found === written + 1, `${found} of ${written}`)
+      // More may have been written: an acknowledgement that the pipe had no room for died with it.
+      assert.ok(found >= written, `${found} of ${written}`)
       written = found
     }
   })
