@@ -18,13 +18,20 @@ process.once('SIGTERM', () => {
   setTimeout(() => process.exit(1), reportMs)
 })
 
-for (const file of process.argv.slice(2)) {
-  try {
-    await import(pathToFileURL(file).href)
-  } catch (error) {
-    // Whatever a file throws while it loads is one failed test, and the other files still run.
-    test(`${file} loads`, () => {
-      throw error
-    })
+/** Loads one file after the other. What a file throws is one failed test; the others still run. */
+async function load(files: readonly string[]): Promise<void> {
+  for (const file of files) {
+    try {
+      await import(pathToFileURL(file).href)
+    } catch (error) {
+      test(`${file} loads`, () => {
+        throw error
+      })
+    }
   }
 }
+
+// Once all tests that it knows of are over, node:test runs every `after`, whether files are left to
+// load or not. So the first test ends when nothing is left.
+const loading = load(process.argv.slice(2))
+test('the files are loaded', () => loading)
