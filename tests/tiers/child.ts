@@ -5,7 +5,7 @@
  * Consequences for a test file: a `before` or `after` outside any `describe` belongs to the whole
  * tier, and what a file leaves open (a pool, a server, a timer) keeps the tier from ending.
  */
-import { test } from 'node:test'
+import { before, test } from 'node:test'
 import { pathToFileURL } from 'node:url'
 
 /** Time that node:test gets to report what it was running when the process was told to end. */
@@ -32,6 +32,6 @@ async function load(files: readonly string[]): Promise<void> {
 }
 
 // Once all tests that it knows of are over, node:test runs every `after`, whether files are left to
-// load or not. So the first test ends when nothing is left.
+// load or not. So the first of them begins when nothing is left.
 const loading = load(process.argv.slice(2))
-test('the files are loaded', () => loading)
+before(() => loading)
