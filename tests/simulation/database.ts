@@ -77,6 +77,8 @@ export interface SimulatedDatabase {
 /** What a database is made of. */
 export interface DatabaseOptions {
   readonly timeline: Timeline
+  /** Whether a standby may lack the last events when it is promoted: replication is asynchronous. */
+  readonly canLag: boolean
   readonly trace: Trace
   readonly chance: Chance
 }
@@ -199,7 +201,8 @@ function failOver(life: Life, downForMs: number): void {
   const { chance, trace, stored } = life
   crash(life, downForMs)
   stored.timeline += 1
-  const lostCount = downForMs < lagsFromMs ? 0 : Math.min(chance.below(4), stored.log.length)
+  const lags = life.canLag && downForMs >= lagsFromMs
+  const lostCount = lags ? Math.min(chance.below(4), stored.log.length) : 0
   trace.note('database', `is a standby from now on, ${lostCount} events behind`)
   if (lostCount === 0) return
   for (const event of stored.log.splice(-lostCount)) stored.lost.add(event)
