@@ -77,7 +77,7 @@ export interface SimulatedDatabase {
 /** What a database is made of. */
 export interface DatabaseOptions {
   readonly timeline: Timeline
-  /** Whether a standby may lack the last events when it is promoted: replication is asynchronous. */
+  /** Whether a promoted standby may lack the last events: replication is asynchronous. */
   readonly canLag: boolean
   readonly trace: Trace
   readonly chance: Chance
