@@ -1,3 +1,4 @@
+export * from './calling.ts'
 export * from './claims.ts'
 export * from './connection-strings.ts'
 export * from './identities.ts'
