@@ -1,6 +1,7 @@
 import type { CallEvent, ClientCallFrame } from '@parley/protocol'
 import type { AgentEndReason } from './back-off.ts'
-import { Call, type CallContext } from './call.ts'
+import { Call } from './call.ts'
+import type { CallContext } from './call-context.ts'
 import type { CallOptions } from './call-events.ts'
 import type { DeviceManager } from './devices.ts'
 import { Emitter } from './emitter.ts'

@@ -8,25 +8,13 @@ import type {
   JoinedCall,
   LegEndReason,
 } from '@parley/protocol'
+import type { CallContext } from './call-context.ts'
 import type { CallEnd, CallEvents, CallOptions, CallState } from './call-events.ts'
-import type { DeviceManager } from './devices.ts'
 import { Emitter } from './emitter.ts'
 import { CallingError } from './errors.ts'
 import { type CommunicationIdentifier, identifierOf, rawIdOf } from './identifiers.ts'
 import { LocalMedia, type LocalVideoStream } from './local-media.ts'
-import type { Platform } from './platform.ts'
 import { RemoteParticipant } from './remote-participant.ts'
-import type { Signalling } from './signalling.ts'
-
-/** What an agent hands to its calls. */
-export interface CallContext {
-  readonly platform: Platform
-  readonly devices: DeviceManager
-  readonly signalling: Signalling
-  /** Called once the service knows the call, and once it is over. */
-  readonly joined: (call: Call) => void
-  readonly ended: (call: Call) => void
-}
 
 type Joined = Extract<CallAnswer, { type: 'call.joined' }>
 
