@@ -1,7 +1,8 @@
 /**
  * What an app's own server does for calls: it knows people, and asks Parley for their tokens.
  *
- * Names stand in for accounts here, and a cookie for a session; an app has better ones of both.
+ * Names stand in for accounts here. Each window has a session of its own, in its memory and not in
+ * a cookie, so that one browser can be several people.
  * See @parley/trusted-service for a mapping in a database and a token endpoint that is ready.
  */
 import { randomUUID } from 'node:crypto'
@@ -28,10 +29,10 @@ const bodyBytesMax = 1000
 export function createAppServer({ identity, endpoint, files }) {
   const people = new Map()
   const sessions = new Map()
-  const personOf = (request) =>
-    people.get(sessions.get(/\bsession=([\w-]+)/.exec(request.headers.cookie ?? '')?.[1]))
+  const personOf = ({ headers }) =>
+    people.get(sessions.get(headers.authorization?.replace('Bearer ', '')))
 
-  const signIn = async (request, response) => {
+  const signIn = async (request) => {
     const { name } = JSON.parse(await bodyOf(request))
     const isName = typeof name === 'string' && name.trim() !== '' && name.length <= 30
     if (!isName || (people.size >= peopleMax && !people.has(name.trim()))) return 400
@@ -48,9 +49,8 @@ export function createAppServer({ identity, endpoint, files }) {
     await created
     const session = randomUUID()
     sessions.set(session, owner)
-    response.setHeader('set-cookie', `session=${session}; HttpOnly; SameSite=Strict; Path=/`)
     const { id } = people.get(owner)
-    return { name: owner, id, endpoint }
+    return { name: owner, id, endpoint, session }
   }
 
   const issueToken = async (request) => {
@@ -76,7 +76,7 @@ export function createAppServer({ identity, endpoint, files }) {
     const route = routes[`${request.method} ${pathname}`]
     try {
       if (route !== undefined) {
-        const answer = await route(request, response)
+        const answer = await route(request)
         const status = typeof answer === 'number' ? answer : 200
         response.writeHead(status, { 'content-type': 'application/json' })
         response.end(typeof answer === 'number' ? '{}' : JSON.stringify(answer))

@@ -9,6 +9,7 @@ import {
   type DeviceManager,
   type IncomingCall,
   LocalVideoStream,
+  type RemoteParticipant,
 } from '@parley/calling'
 import { drawDevices } from './devices.ts'
 import { drawDialPad } from './dial-pad.ts'
@@ -84,21 +85,23 @@ let drawn = ''
 async function drawPeople(): Promise<void> {
   const people = (await listPeople()).filter(({ id }) => id !== me.id)
   const isInCall = call !== undefined
-  const state = JSON.stringify([people, isInCall])
+  const present = new Set(call?.remoteParticipants.map(rawIdOf))
+  const state = JSON.stringify([people, isInCall, [...present]])
   if (state === drawn) return
   drawn = state
   byId('nobody').hidden = people.length > 0
-  byId('people').replaceChildren(...people.map((person) => row(person, isInCall)))
+  byId('people').replaceChildren(...people.map((person) => row(person, present)))
 }
 
-function row(person: Person, isInCall: boolean): HTMLElement {
+function row(person: Person, present: ReadonlySet<string>): HTMLElement {
   const line = make('li', '')
   const avatar = make('span', 'avatar')
   avatar.setAttribute('aria-hidden', 'true')
   dressAvatar(avatar, person.name)
   line.append(avatar, make('span', 'who', person.name))
   const who = { communicationUserId: person.id }
-  if (isInCall) {
+  if (present.has(person.id)) line.append(make('span', 'hint', 'In the call'))
+  else if (call !== undefined) {
     const label = `Add ${person.name} to the call`
     line.append(iconButton('add', label, () => attempt(async () => call?.addParticipant(who))))
   } else {
@@ -132,27 +135,26 @@ function follow(next: Call, people: readonly CommunicationIdentifier[]): void {
   next.on('isMutedChanged', draw)
   next.on('localVideoChanged', draw)
   next.on('remoteParticipantsUpdated', ({ added, removed }) => {
-    for (const participant of added) {
-      participant.on('stateChanged', draw)
-      participant.on('isMutedChanged', draw)
-      participant.on('videoStreamChanged', draw)
-    }
+    for (const participant of added) watch(participant, draw)
     for (const participant of removed) {
       if (next.state === 'Connected') toast(`${nameOf(rawIdOf(participant))} has left.`)
     }
     draw()
+    void drawPeople().catch(() => undefined)
   })
-  for (const participant of next.remoteParticipants) {
-    participant.on('stateChanged', draw)
-    participant.on('isMutedChanged', draw)
-    participant.on('videoStreamChanged', draw)
-  }
+  for (const participant of next.remoteParticipants) watch(participant, draw)
   next.on('dtmfReceived', ({ digits, sender }) => {
     toast(`${sender === undefined ? 'Somebody' : nameOf(rawIdOf(sender))} pressed ${digits}`)
   })
   if (next.state === 'Connected') startedAtMs = Date.now()
   draw()
   void drawPeople().catch(() => undefined)
+}
+
+function watch(participant: RemoteParticipant, draw: () => void): void {
+  participant.on('stateChanged', draw)
+  participant.on('isMutedChanged', draw)
+  participant.on('videoStreamChanged', draw)
 }
 
 function drawCall(shown: Call, called: string): void {

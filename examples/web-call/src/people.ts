@@ -11,12 +11,16 @@ export interface Me extends Person {
   readonly endpoint: string
 }
 
-/** Signs in by a name; the server remembers it in a cookie. */
+let session = ''
+
+/** Signs in by a name. */
 export async function signIn(name: string): Promise<Me> {
-  return ask('POST', '/api/sign-in', { name })
+  const answer = await ask<Me & { session: string }>('POST', '/api/sign-in', { name })
+  session = answer.session
+  return answer
 }
 
-/** Asks for a token; the server knows by the cookie for whom. */
+/** Asks for a token; the server knows by the session for whom. */
 export async function fetchToken(): Promise<{ readonly token: string }> {
   return ask('POST', '/api/token')
 }
@@ -36,8 +40,9 @@ export function nameOf(rawId: string): string {
 }
 
 async function ask<Answer>(method: string, path: string, body?: object): Promise<Answer> {
+  const headers = { authorization: `Bearer ${session}` }
   const init = body === undefined ? {} : { body: JSON.stringify(body) }
-  const answer = await fetch(path, { method, ...init })
+  const answer = await fetch(path, { method, headers, ...init })
   if (!answer.ok) throw new Error(`The app's server answered ${answer.status}.`)
   return (await answer.json()) as Answer
 }

@@ -48,7 +48,9 @@ export function drawTiles(call: Call, myName: string): void {
     tiles.delete(key)
   }
   for (const one of shown) drawTile(one)
-  const columns = Math.ceil(Math.sqrt(shown.length))
+  // Who is alone sees themselves in full, else in a corner.
+  const columns = Math.ceil(Math.sqrt(Math.max(1, others.length)))
+  tiles.get('me')?.classList.toggle('corner', others.length > 0)
   byId('tiles').style.setProperty('--columns', String(columns))
 }
 
@@ -76,7 +78,6 @@ function drawTile({ key, name, note, stream, isMine, isMuted }: Shown): void {
 
 function createTile(key: string, isMine: boolean): HTMLElement {
   const tile = make('figure', isMine ? 'tile mine' : 'tile')
-  tile.style.margin = '0'
   const avatar = make('span', 'avatar')
   avatar.setAttribute('aria-hidden', 'true')
   const video = make('video', '')
