@@ -181,9 +181,9 @@ export class Signalling {
   }
 
   #hear(frame: ServerCallFrame): void {
-    this.#listenOn()
     if ('seq' in frame) this.#hearEvent(frame)
     else this.#hearAnswer(frame)
+    if (this.#socket !== undefined) this.#listenOn()
   }
 
   /** What is told twice after a connection was lost has happened once. */
