@@ -35,6 +35,7 @@ interface Loaded {
   /** Every connection to a peer that was ever made, as browsers judge them. */
   readonly peers: Peer[]
   readonly sockets: { close(): void }[]
+  readonly microphonesOpened: number
   agent: CallAgent
   call: Call | undefined
   incoming: IncomingCall | undefined
@@ -102,6 +103,8 @@ export type PersonAct =
   | 'dispose'
   | 'callId'
   | 'videoOfOthers'
+  | 'startJoinable'
+  | 'microphonesOpened'
 
 // What follows runs in the page: Playwright writes each function out as text.
 
@@ -120,6 +123,15 @@ function prepareInPage(): void {
   }
   record('RTCPeerConnection', 'peers')
   record('WebSocket', 'sockets')
+  type Ask = (constraints: { audio?: unknown }) => Promise<unknown>
+  const { mediaDevices } = page['navigator'] as { mediaDevices?: { getUserMedia: Ask } }
+  page['microphonesOpened'] = 0
+  if (mediaDevices === undefined) return
+  const ask: Ask = mediaDevices.getUserMedia.bind(mediaDevices)
+  mediaDevices.getUserMedia = (constraints) => {
+    if (constraints.audio) page['microphonesOpened'] = Number(page['microphonesOpened']) + 1
+    return ask(constraints)
+  }
 }
 
 async function connectInPage(endpoint: string): Promise<string> {
@@ -196,6 +208,8 @@ async function actInPage([name, argument]: readonly [PersonAct, string]): Promis
     loseSocket: () => page.sockets.at(-1)?.close(),
     dispose: () => agent.dispose(),
     callId: () => call?.id,
+    startJoinable: () => page.follow(agent.startCall([], { isJoinable: true })),
+    microphonesOpened: () => page.microphonesOpened,
     videoOfOthers: () => call?.remoteParticipants.filter((one) => one.videoStream).length,
   }
   return String(await acts[name]())

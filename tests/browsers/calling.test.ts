@@ -133,7 +133,7 @@ describe('calls in Chromium', { skip }, () => {
         await ann.call([bob.id], true)
         await bob.accept()
         await ann.hears(1)
-        await bob.hearsNothing()
+        assert.equal(await ann.act('microphonesOpened'), '0')
         await ann.act('unmute')
         await bob.hears(1)
       },
@@ -162,6 +162,25 @@ describe('calls in Chromium', { skip }, () => {
         await ann.act('hangUp')
         await bob.heard('left left')
         await Promise.all([bob, eve].map((person) => person.hears(1)))
+      },
+    ],
+    [
+      'who knows a joinable call comes into it',
+      async () => {
+        const [ann, bob] = [await come(), await come(undefined, ['voip.join'])]
+        await ann.act('startJoinable')
+        await ann.heard('call Connected')
+        await bob.act('join', await ann.act('callId'))
+        await Promise.all([ann.hears(1), bob.hears(1)])
+      },
+    ],
+    [
+      'who goes to another page has left',
+      async () => {
+        const [ann, bob] = await inCall()
+        await bob.page.goto('about:blank')
+        await ann.heard('call Disconnected')
+        assert.ok((await ann.told()).includes('left left'), String(await ann.told()))
       },
     ],
     [

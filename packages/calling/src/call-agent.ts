@@ -53,6 +53,7 @@ export class CallAgent extends Emitter<CallAgentEvents> {
   readonly #calls: Set<Call> = new Set()
   readonly #ringing: Map<string, IncomingCall> = new Map()
   readonly #stopStart: () => void
+  readonly #stopLeave: () => void
   #early: CallEvent[] = []
   #state: ConnectionState = 'Connecting'
   #endReason: AgentEndReason | undefined
@@ -83,6 +84,10 @@ export class CallAgent extends Emitter<CallAgentEvents> {
       joined: (call) => this.#replay(call),
       ended: (call) => this.#forget(call),
     }
+    // A page that goes without a word would stay in its calls, mute and still, for ten seconds.
+    this.#stopLeave = platform.onLeave(() => {
+      for (const call of this.calls) void call.hangUp()
+    })
     this.#stopStart = platform.after(startTimeoutMs, () => this.#signalling.end('unreachable'))
   }
 
@@ -240,6 +245,7 @@ export class CallAgent extends Emitter<CallAgentEvents> {
     for (const call of this.calls) call.end({ reason })
     this.#silence(reason)
     this.#stopStart()
+    this.#stopLeave()
     this.#become('Disconnected', reason)
     this.#started?.(reason)
   }

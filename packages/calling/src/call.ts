@@ -1,5 +1,4 @@
 import type {
-  CallAnswer,
   CallEvent,
   CallMedia,
   CallPeer,
@@ -16,8 +15,6 @@ import { type CommunicationIdentifier, identifierOf, rawIdOf } from './identifie
 import { LocalMedia, type LocalVideoStream } from './local-media.ts'
 import { RemoteParticipant } from './remote-participant.ts'
 
-type Joined = Extract<CallAnswer, { type: 'call.joined' }>
-
 /** This page's part in a call. */
 export class Call extends Emitter<CallEvents> {
   readonly direction: 'Incoming' | 'Outgoing'
@@ -32,8 +29,11 @@ export class Call extends Emitter<CallEvents> {
     super()
     this.#context = context
     this.direction = direction
-    this.#local = new LocalMedia(context.devices, (tracks) => {
-      for (const participant of this.#participants.values()) participant.send(tracks)
+    this.#local = new LocalMedia(context.devices, {
+      tracks: (tracks) => {
+        for (const participant of this.#participants.values()) participant.send(tracks)
+      },
+      videoEnded: () => this.emit('localVideoChanged', undefined),
     })
   }
 
@@ -215,13 +215,12 @@ export class Call extends Emitter<CallEvents> {
     if (this.#end !== undefined) return
     this.#end = end
     this.#local.close()
-    const reason: LegEndReason = 'ended'
-    for (const legId of [...this.#participants.keys()]) this.#remove(legId, reason)
+    for (const legId of [...this.#participants.keys()]) this.#remove(legId, 'ended')
     this.#become('Disconnected')
     this.#context.ended(this)
   }
 
-  async #join(joined: Joined, frame: ClientCallFrame): Promise<void> {
+  async #join(joined: JoinedCall, frame: ClientCallFrame): Promise<void> {
     const { signalling } = this.#context
     const { callId, way, peers } = joined
     if (this.#state !== 'Connecting' || way.mode !== 'p2p') {
@@ -241,8 +240,10 @@ export class Call extends Emitter<CallEvents> {
   #add(peers: readonly CallPeer[], isOffering: boolean): void {
     const { platform, devices, signalling } = this.#context
     const { callId = '', legId, iceServers = [], iceTransportPolicy = 'all' } = this.#joined ?? {}
-    const servers = iceServers.map((server) => ({ ...server, urls: [...server.urls] }))
-    const configuration: RTCConfiguration = { iceServers: servers, iceTransportPolicy }
+    const configuration: RTCConfiguration = {
+      iceServers: iceServers.map((server) => ({ ...server, urls: [...server.urls] })),
+      iceTransportPolicy,
+    }
     const added = peers
       .filter((peer) => peer.legId !== legId && !this.#participants.has(peer.legId))
       .map((peer) => {
@@ -250,8 +251,7 @@ export class Call extends Emitter<CallEvents> {
           const to = peer.legId
           signalling.tell({ type: 'signal', callId, to, ...payload } as ClientCallFrame)
         }
-        const { tracks } = this.#local
-        const shared = { platform, devices, configuration, tracks }
+        const shared = { platform, devices, configuration, tracks: this.#local.tracks }
         const participant = new RemoteParticipant({ ...shared, peer, isOffering, signal })
         this.#participants.set(peer.legId, participant)
         return participant

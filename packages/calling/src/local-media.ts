@@ -38,6 +38,14 @@ function isTrack(
   return source !== undefined && 'kind' in source
 }
 
+/** What the media of this page tell their call. */
+export interface LocalMediaListener {
+  /** Something else is to be sent. */
+  readonly tracks: (tracks: LocalTracks) => void
+  /** Video has ended by itself. */
+  readonly videoEnded: () => void
+}
+
 /**
  * The microphone and camera of one call.
  *
@@ -47,7 +55,7 @@ function isTrack(
  */
 export class LocalMedia {
   readonly #devices: DeviceManager
-  readonly #changed: (tracks: LocalTracks) => void
+  readonly #listener: LocalMediaListener
   readonly #microphoneChanged: (device: AudioDeviceInfo | undefined) => void
   #audio: MediaStreamTrack | null = null
   #video: MediaStreamTrack | null = null
@@ -55,10 +63,9 @@ export class LocalMedia {
   #isMuted = true
   #isClosed = false
 
-  /** @param changed - told whenever something else is to be sent. */
-  constructor(devices: DeviceManager, changed: (tracks: LocalTracks) => void) {
+  constructor(devices: DeviceManager, listener: LocalMediaListener) {
     this.#devices = devices
-    this.#changed = changed
+    this.#listener = listener
     this.#microphoneChanged = () => void this.#reopen()
     devices.on('selectedMicrophoneChanged', this.#microphoneChanged)
   }
@@ -95,7 +102,13 @@ export class LocalMedia {
     if (this.#videoStream !== stream) this.#videoStream?.close()
     this.#videoStream = stream
     this.#video = track
-    this.#changed(this.tracks)
+    // The camera was unplugged, or the person has told the browser to share the screen no more.
+    track.onended = () => {
+      if (this.#video !== track) return
+      this.stopVideo()
+      this.#listener.videoEnded()
+    }
+    this.#listener.tracks(this.tracks)
   }
 
   /** Sends no video. */
@@ -103,7 +116,7 @@ export class LocalMedia {
     this.#videoStream?.close()
     this.#videoStream = undefined
     this.#video = null
-    this.#changed(this.tracks)
+    this.#listener.tracks(this.tracks)
   }
 
   /** Lets go of all devices. */
@@ -123,7 +136,7 @@ export class LocalMedia {
     this.#audio?.stop()
     track.enabled = !this.#isMuted
     this.#audio = track
-    this.#changed(this.tracks)
+    this.#listener.tracks(this.tracks)
   }
 
   /** Another microphone was selected. One that cannot be opened leaves the former in use. */

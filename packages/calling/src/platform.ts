@@ -23,6 +23,8 @@ export interface Platform {
   readonly createAudio: () => HTMLAudioElement | undefined
   /** Calls `act` whenever the machine is on a network again; the function returned ends that. */
   readonly onOnline: (act: () => void) => () => void
+  /** Calls `act` when the person leaves the page; the function returned ends that. */
+  readonly onLeave: (act: () => void) => () => void
 }
 
 /** The browser this page runs in. */
@@ -37,8 +39,11 @@ export const browserPlatform: Platform = {
   createPeer: (configuration) => new RTCPeerConnection(configuration),
   devices: () => navigator.mediaDevices,
   createAudio: () => (typeof Audio === 'undefined' ? undefined : new Audio()),
-  onOnline: (act) => {
-    globalThis.addEventListener?.('online', act)
-    return () => globalThis.removeEventListener?.('online', act)
-  },
+  onOnline: (act) => listen('online', act),
+  onLeave: (act) => listen('pagehide', act),
+}
+
+function listen(name: string, act: () => void): () => void {
+  globalThis.addEventListener?.(name, act)
+  return () => globalThis.removeEventListener?.(name, act)
 }
