@@ -32,37 +32,33 @@ export function createAppServer({ identity, endpoint, files }) {
   const personOf = ({ headers }) =>
     people.get(sessions.get(headers.authorization?.replace('Bearer ', '')))
 
+  const createPerson = async (name) => {
+    const { communicationUserId: id } = await identity.createUser()
+    return { name, id }
+  }
+
   const signIn = async (request) => {
-    const { name } = JSON.parse(await bodyOf(request))
-    const isName = typeof name === 'string' && name.trim() !== '' && name.length <= 30
-    if (!isName || (people.size >= peopleMax && !people.has(name.trim()))) return 400
-    const person = { name: name.trim(), id: '' }
-    const known = people.get(person.name)
-    // Set before the wait: who signs in twice at once is one person.
-    if (known === undefined) {
-      people.set(person.name, person)
-      person.created = identity.createUser().then(({ communicationUserId }) => {
-        person.id = communicationUserId
-      })
-    }
-    const { created, name: owner } = known ?? person
-    await created
+    const { name: given } = JSON.parse(await bodyOf(request))
+    const name = String(given ?? '').trim()
+    const isFull = people.size >= peopleMax && !people.has(name)
+    if (name === '' || name.length > 30 || isFull) return 400
+    // The promise is kept, not the id: who signs in twice at once is one person.
+    if (!people.has(name)) people.set(name, createPerson(name))
+    const { id } = await people.get(name)
     const session = randomUUID()
-    sessions.set(session, owner)
-    const { id } = people.get(owner)
-    return { name: owner, id, endpoint, session }
+    sessions.set(session, name)
+    return { name, id, endpoint, session }
   }
 
   const issueToken = async (request) => {
-    const person = personOf(request)
+    const person = await personOf(request)
     if (person === undefined) return 401
     const { token } = await identity.getToken({ communicationUserId: person.id }, ['voip'])
     return { token }
   }
 
   const listPeople = async (request) => {
-    if (personOf(request) === undefined) return 401
-    return [...people.values()].filter(({ id }) => id !== '').map(({ name, id }) => ({ name, id }))
+    return (await personOf(request)) === undefined ? 401 : Promise.all(people.values())
   }
 
   const routes = {
@@ -71,26 +67,31 @@ export function createAppServer({ identity, endpoint, files }) {
     'GET /api/people': listPeople,
   }
 
-  return createServer(async (request, response) => {
-    const { pathname } = new URL(request.url ?? '/', 'http://localhost')
-    const route = routes[`${request.method} ${pathname}`]
-    try {
-      if (route !== undefined) {
-        const answer = await route(request)
-        const status = typeof answer === 'number' ? answer : 200
-        response.writeHead(status, { 'content-type': 'application/json' })
-        response.end(typeof answer === 'number' ? '{}' : JSON.stringify(answer))
-        return
-      }
-      const file = files[pathname]
-      if (file === undefined) return void response.writeHead(404).end()
-      const bytes = await readFile(file)
-      response.writeHead(200, { 'content-type': types[extname(file)] ?? 'text/plain' }).end(bytes)
-    } catch (error) {
+  return createServer((request, response) => {
+    answer(request, response, { routes, files }).catch((error) => {
       console.error(error)
       response.writeHead(500).end()
-    }
+    })
   })
+}
+
+async function answer(request, response, { routes, files }) {
+  const { pathname } = new URL(request.url ?? '/', 'http://localhost')
+  const route = routes[`${request.method} ${pathname}`]
+  if (route !== undefined) {
+    const outcome = await route(request)
+    const isRefused = typeof outcome === 'number'
+    response.writeHead(isRefused ? outcome : 200, { 'content-type': 'application/json' })
+    response.end(JSON.stringify(isRefused ? {} : outcome))
+    return
+  }
+  const file = files[pathname]
+  if (file === undefined) {
+    response.writeHead(404).end()
+    return
+  }
+  const bytes = await readFile(file)
+  response.writeHead(200, { 'content-type': types[extname(file)] ?? 'text/plain' }).end(bytes)
 }
 
 async function bodyOf(request) {

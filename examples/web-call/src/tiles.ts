@@ -24,7 +24,7 @@ const tiles = new Map<string, HTMLElement>()
 export function drawTiles(call: Call, myName: string): void {
   const mine: Shown = {
     key: 'me',
-    name: `${myName} (you)`,
+    name: myName,
     note: '',
     stream: call.localVideoStream?.mediaStream,
     isMine: true,
@@ -67,9 +67,10 @@ function drawTile({ key, name, note, stream, isMine, isMuted }: Shown): void {
     HTMLVideoElement,
     HTMLElement,
   ]
-  dressAvatar(avatar, name.replace(' (you)', ''))
-  caption.replaceChildren(...(isMuted ? [icon('microphone-off')] : []), [name, note].join(' '))
-  caption.setAttribute('aria-label', `${name}${isMuted ? ', muted' : ''} ${note}`.trim())
+  const label = isMine ? 'You' : name
+  dressAvatar(avatar, name)
+  caption.replaceChildren(...(isMuted ? [icon('microphone-off')] : []), `${label} ${note}`.trim())
+  tile.setAttribute('aria-label', `${label}${isMuted ? ', muted' : ''} ${note}`.trim())
   video.hidden = stream === undefined
   const [track] = stream?.getVideoTracks() ?? []
   const [current] = (video.srcObject as MediaStream | null)?.getVideoTracks() ?? []

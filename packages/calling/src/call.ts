@@ -85,7 +85,7 @@ export class Call extends Emitter<CallEvents> {
   /**
    * Lets the others hear this page.
    *
-   * @throws CallingError `device-denied`, `device-unavailable`; `refused` where the role forbids it.
+   * @throws CallingError `device-denied`, `device-unavailable`; `refused` by the role.
    */
   async unmute(): Promise<void> {
     this.#assertLive()
@@ -145,12 +145,11 @@ export class Call extends Emitter<CallEvents> {
   /** Leaves the call; one that still rings stops to. */
   async hangUp(): Promise<void> {
     if (this.#end !== undefined || this.#state === 'Disconnecting') return
-    const wasRinging = this.#state === 'Ringing'
+    const type = this.#state === 'Ringing' ? 'call.cancel' : 'call.leave'
     this.#become('Disconnecting')
     this.#local.close()
     if (this.#joined !== undefined) {
       const { callId } = this.#joined
-      const type = wasRinging ? 'call.cancel' : 'call.leave'
       // Unheard, the service ends the leg by itself ten seconds after the connection was lost.
       await this.#context.signalling.ask({ type, callId }).catch(() => undefined)
     }

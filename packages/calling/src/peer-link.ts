@@ -110,7 +110,7 @@ export class PeerLink {
     this.#connection.close()
   }
 
-  /** One step after the other. What the connection refuses after it was closed counts for nothing. */
+  /** One step after the other; what is refused once it was closed counts for nothing. */
   #next(step: () => Promise<void>): void {
     this.#work = this.#work.then(async () => {
       if (this.#isClosed) return
