@@ -275,7 +275,8 @@ export type CallEvent =
       readonly type: 'participant.left'
       readonly callId: string
       readonly legId: string
-      readonly identity: string
+      /** Raw id; absent where the identity is deleted. */
+      readonly identity?: string
       readonly reason: LegEndReason
     }
   | ({
