@@ -1,8 +1,8 @@
 /**
- * A connection of its own that hears what PostgreSQL notifies of on one channel, and is opened again
+ * A connection of its own that hears what PostgreSQL notifies of on a channel, and is opened again
  * whenever it has ended or does not answer.
  *
- * PostgreSQL hands notifications out in the order of commits, each connection all of them, and keeps
+ * PostgreSQL hands notifications out in the order of commits, each connection all of them, and has
  * none for those who are away: whoever hears has to read afterwards what was told in between.
  */
 import { setTimeout as delay } from 'node:timers/promises'
