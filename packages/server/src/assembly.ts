@@ -3,12 +3,13 @@
  */
 import { createVerifier, type SyncVerifier } from '@parley/verifier/node'
 import type { Installation } from './admin/installation.ts'
-import { endpointFor } from './admin/reachable.ts'
+import { endpointFor as endpointIn } from './admin/reachable.ts'
 import type { ControlPlane } from './arm/control-plane.ts'
 import { createAuthenticator } from './authentication/authenticator.ts'
 import type { CheckBearer } from './authentication/bearer.ts'
 import type { Fetch } from './authentication/issuer-documents.ts'
 import { createBearerCheck } from './authentication/trusted-issuers.ts'
+import { type Calls, createCalls } from './calls/calls.ts'
 import type { PublishNotices } from './chat/notices.ts'
 import { createRealtime, type Realtime, type RealtimeWorld } from './chat/realtime/realtime.ts'
 import { publishNotices } from './chat/realtime/store.ts'
@@ -16,8 +17,7 @@ import { serverLimits } from './contract/limits.ts'
 import type { Operation } from './contract/operation.ts'
 import type { Database, DatabaseAddress } from './database/connect.ts'
 import type { Feed } from './events/feed.ts'
-import { createOpenings, type Openings } from './events/openings.ts'
-import type { Follower } from './events/tail.ts'
+import { closingAfter, createOpenings } from './events/openings.ts'
 import type { OpenLog } from './foundation/log.ts'
 import { createMetrics, type Metrics } from './foundation/metrics.ts'
 import { createOneAtATime } from './foundation/one-at-a-time.ts'
@@ -79,6 +79,7 @@ export interface Assembly {
   /** To be closed after the last request was answered. */
   readonly streams: RevocationStreams
   readonly realtime: Realtime
+  readonly calls: Calls
   /** How participants of chat are told what happens. */
   readonly publish: PublishNotices
 }
@@ -108,6 +109,10 @@ export async function assemble(world: AssemblyWorld): Promise<Assembly> {
   const { cors, corsDefaults } = corsOf(settings, resources)
   const realtime = realtimeOf(world, { openings, verifier, resources, metrics })
   const { overlaps, controlPlane } = controlPlaneOf(world, { feed, resources })
+  const { endpointFor } = controlPlane
+  const judging = { openings, verifier, resources, endpointFor }
+  const calls = createCalls({ ...world, ...judging, log: world.log.log })
+  metrics.watch(calls.numbers)
   return {
     operations: operationsOf({
       db,
@@ -124,13 +129,14 @@ export async function assemble(world: AssemblyWorld): Promise<Assembly> {
       keyRing,
       resources,
       checkBearer,
-      endpointFor: controlPlane.endpointFor,
+      endpointFor,
       controlPlane,
       streams,
       credentialKey,
       corsDefaults,
       log: world.log.log,
       realtime,
+      calls,
       publish: publishNotices,
     }),
     pipeline: pipelineOf(world, { metrics, keyRing, resources, checkBearer, verifier, cors }),
@@ -142,6 +148,7 @@ export async function assemble(world: AssemblyWorld): Promise<Assembly> {
     purger,
     streams,
     realtime,
+    calls,
     publish: publishNotices,
     verifier,
     issuer,
@@ -162,23 +169,6 @@ function realtimeOf(
   const realtime = createRealtime({ ...world, ...judging, log, installationKey })
   metrics.watch(realtime.numbers)
   return realtime
-}
-
-/** Closes what an event ends once the credential is refused: whoever comes again is judged anew. */
-function closingAfter(informed: Follower, openings: Openings): Follower {
-  return {
-    ...informed,
-    apply: (event) => {
-      const pending = informed.apply(event)
-      if (pending !== undefined) return pending.then(() => openings.apply(event))
-      openings.apply(event)
-      return undefined
-    },
-    reload: async () => {
-      await informed.reload?.()
-      openings.closeAll()
-    },
-  }
 }
 
 /** Starts the canary, where it is on. The node has joined the others by now. */
@@ -288,7 +278,7 @@ function controlPlaneOf(
     ...shared,
     sealer,
     endpoint,
-    endpointFor: (name: string) => endpointFor(name, { domain, endpoint }),
+    endpointFor: (name: string) => endpointIn(name, { domain, endpoint }),
     noteOverlapEnd: overlaps.note,
   }
   return { overlaps, controlPlane }
