@@ -208,15 +208,34 @@ describe('a connection to the service', () => {
     assert.deepEqual(latest().sent.at(-1), { type: 'auth', token: 'second', id: 1 })
   })
 
-  test('takes a socket on which nothing comes for lost', async () => {
+  test('takes a socket for lost on which nothing comes after a ping', async () => {
     const { signalling, latest, connect, fire, told } = arrange()
     await signalling.open()
     await connect()
     await fire(15_000)
     assert.deepEqual(latest().sent.at(-1), { type: 'ping' })
-    await fire(45_000)
+    await fire(15_000)
+    await fire(30_000)
     assert.deepEqual(told, ['ready', 'lost'])
     assert.equal(latest().closedWith, 1000)
+  })
+
+  test('keeps a socket on which a ping is answered, however late its timers run', async () => {
+    const { signalling, latest, connect, fire, timers } = arrange()
+    await signalling.open()
+    await connect()
+    await fire(15_000)
+    latest().say({ type: 'pong' })
+    assert.deepEqual([...timers].map(({ ms }) => ms).sort(), [15_000, 3_000_000])
+  })
+
+  test('takes a server for lost that opens a socket and says nothing', async () => {
+    const { signalling, sockets, latest, fire } = arrange()
+    await signalling.open()
+    latest().open()
+    await fire(10_000)
+    await fire(125)
+    assert.equal(sockets.length, 2)
   })
 
   test('is over when there is no token to begin with', async () => {

@@ -65,6 +65,7 @@ export class Signalling {
   #attempt = 0
   #outbox: string[] = []
   #isOver = false
+  #isAwaitingPong = false
   #stopRetry: () => void = () => undefined
   #stopRenewal: () => void = () => undefined
   #stopPing: () => void = () => undefined
@@ -168,6 +169,7 @@ export class Signalling {
     const socket = this.#socket
     this.#socket = undefined
     this.#ready = undefined
+    this.#isAwaitingPong = false
     this.#stopRenewal()
     this.#stopPing()
     this.#stopSilence()
@@ -183,7 +185,8 @@ export class Signalling {
   #hear(frame: ServerCallFrame): void {
     if ('seq' in frame) this.#hearEvent(frame)
     else this.#hearAnswer(frame)
-    if (this.#socket !== undefined) this.#listenOn()
+    this.#isAwaitingPong = false
+    this.#stopSilence()
   }
 
   /** What is told twice after a connection was lost has happened once. */
@@ -213,24 +216,25 @@ export class Signalling {
     this.#planRenewal(renewalDelay(this.#leftMs(), this.#platform.random()))
     if (!isNewSocket) return
     if (!ready.isResumed) this.#heard = 0
-    this.#plan(ready.pingEveryMs)
+    this.#planPing(ready.pingEveryMs)
     this.#listener.ready(ready)
     // What was said to a leg that is gone has no receiver any more.
     for (const text of this.#outbox.splice(0)) if (ready.isResumed) this.#socket?.send(text)
   }
 
-  #plan(pingEveryMs: number): void {
+  /**
+   * Pings, and takes a socket for lost on which nothing comes after a ping. The waiting begins with
+   * the ping: browsers let the timers of a hidden page run once a minute, all in one moment.
+   */
+  #planPing(pingEveryMs: number): void {
     this.#stopPing = this.#platform.after(pingEveryMs, () => {
       this.tell({ type: 'ping' })
-      this.#plan(pingEveryMs)
+      if (!this.#isAwaitingPong) {
+        this.#isAwaitingPong = true
+        this.#stopSilence = this.#platform.after(pingEveryMs * 2, () => this.#lose(1006))
+      }
+      this.#planPing(pingEveryMs)
     })
-  }
-
-  /** Begins to wait for the next frame anew. */
-  #listenOn(): void {
-    this.#stopSilence()
-    const silenceMs = this.#ready === undefined ? answerTimeoutMs : this.#ready.pingEveryMs * 3
-    this.#stopSilence = this.#platform.after(silenceMs, () => this.#lose(1006))
   }
 
   #leftMs(): number {
