@@ -190,3 +190,16 @@ export async function refusal(client: CallClient, frame: ClientCallFrame): Promi
   const answer = await client.ask(frame)
   return answer.type === 'error' ? answer.code : answer.type
 }
+
+/** Asks again and again, until the answer is so. */
+export async function eventually<Answer>(
+  ask: () => Promise<Answer>,
+  isSo: (answer: Answer) => boolean,
+): Promise<Answer> {
+  const startedAt = performance.now()
+  for (;;) {
+    const answer = await ask()
+    if (isSo(answer)) return answer
+    assert.ok(performance.now() - startedAt < 25_000, `in vain: ${JSON.stringify(answer)}`)
+  }
+}
