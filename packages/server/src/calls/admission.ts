@@ -10,7 +10,7 @@ import {
   scopeSubjectsOf,
   subjectsOf,
 } from '@parley/protocol'
-import type { SyncVerifier, Verdict } from '@parley/verifier/node'
+import type { SyncVerifier } from '@parley/verifier/node'
 import type { ResourceDirectory } from '../resources/directory.ts'
 import { voipScopes } from './permissions.ts'
 
@@ -39,7 +39,9 @@ export interface AdmissionWorld {
   readonly resources: Pick<ResourceDirectory, 'find'>
 }
 
-function refusalFor(refused: Extract<Verdict, { readonly ok: false }>): Refusal {
+function refusalFor(
+  refused: Extract<ReturnType<SyncVerifier['verify']>, { readonly ok: false }>,
+): Refusal {
   if (refused.reason === 'expired') return 'expired'
   return refused.reason === 'void' && refused.voidedBy === 'identity-scope' ? 'scope' : 'void'
 }

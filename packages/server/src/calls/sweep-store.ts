@@ -28,8 +28,8 @@ export async function listDueRings(db: Queries, nowMs: number): Promise<readonly
 }
 
 /**
- * Lists live legs of a resource, or of every one, that nobody speaks for: without identity, without device, or in
- * a room that they may not be in.
+ * Lists live legs of a resource, or of every one, that nobody speaks for: without identity, without
+ * device, or in a room that they may not be in.
  */
 export async function listStrayLegs(
   db: Queries,
