@@ -27,10 +27,11 @@ describe('calls on two nodes', () => {
   let outside: TemporaryPostgres
   let worlds: readonly [World, World]
   let tenant: Tenant
+  let settings: Readonly<Record<string, string>>
   before(async () => {
     outside = await startTemporaryPostgres()
     const { username, host, port, database } = outside.postgres.connection
-    const settings = {
+    settings = {
       PARLEY_DATABASE_URL: `postgres://${username}@/${database}?host=${host}&port=${port}`,
       PARLEY_MASTER_KEY: Buffer.alloc(32, 9).toString('base64'),
       PARLEY_ISSUER: 'https://calls.example',
@@ -168,6 +169,51 @@ describe('calls on two nodes', () => {
     for (const world of worlds) world.stopClock(context, (row?.at.getTime() ?? 0) + 10_000)
     const left = await caller.next('participant.left')
     assert.deepEqual([left.legId, left.reason], [legs[1], 'disconnected'])
+  })
+
+  test('a device whose node is gone has been lost since that node spoke last', async () => {
+    const { caller, callee, legs } = await talking()
+    // What is left of a node that was killed: a row that nobody touches.
+    await worlds[0].db`
+      update call_device set session_id = ${randomUUID()}, seen_at = now() - interval '21 s'
+      where device_id = ${callee.ready.deviceId}`
+    const left = await caller.next('participant.left')
+    assert.deepEqual([left.legId, left.reason], [legs[1], 'lost'])
+  })
+
+  test('whoever sends more than 400 frames in ten seconds is closed', async () => {
+    const client = await (await newCaller(worlds[0], tenant)).connect()
+    for (let count = 0; count < 401; count++) client.send('{"type":"ping"}')
+    assert.equal(await client.closed, 4429)
+  })
+
+  test('an identity has at most 16 devices', async () => {
+    const { token } = await newCaller(worlds[0], tenant)
+    for (let count = 0; count < 16; count++)
+      await connectCalls(worlds[count % 2 === 0 ? 0 : 1].origin, { token })
+    const client = await openCallSocket(worlds[0].origin)
+    client.send(JSON.stringify({ type: 'auth', token }))
+    assert.equal(await client.closed, 4429)
+  })
+
+  test('a server that stops sends its clients away, who go on elsewhere', async () => {
+    const { bob, caller, callee, callId } = await talking()
+    assert.ok(callee.ready.resume)
+    const third = await startWorld(newDataDir(), settings)
+    const cid = await newCaller(worlds[0], tenant)
+    const joining = await cid.connect(third.origin)
+    await caller.ask({ type: 'call.add', callId, rawId: cid.id })
+    await joining.next('call.incoming')
+    const { legId } = await join(joining, { type: 'call.accept', callId })
+    await third.stop()
+    assert.equal(await joining.closed, 1001)
+    const { resume } = joining.ready
+    const back = await connectCalls(worlds[1].origin, { token: cid.token, resume, heard: 1 })
+    assert.deepEqual(
+      back.ready.calls.map((call) => [call.legId, call.peers.length]),
+      [[legId, 2]],
+    )
+    assert.ok(bob.id)
   })
 
   test('the time of participants is counted, without saying whose', async (context) => {

@@ -463,3 +463,28 @@ create table call_frame (
 
 create index call_frame_identity on call_frame (resource_id, identity_id);
 create index call_frame_age on call_frame (told_at);
+
+-- Whoever is taken off the list of a room, and whoever is in one that is closed, leaves its call: the
+-- nodes are told to look.
+create function tell_calls_of_rooms() returns trigger language plpgsql as $$
+begin
+  perform pg_notify('parley_calls', concerned.resource_id || E'\n*')
+  from (
+    select distinct changed.resource_id
+    from changed
+    join call
+      on call.resource_id = changed.resource_id
+      and call.room_id = changed.room_id
+      and call.ended_at is null
+  ) as concerned;
+  return null;
+end
+$$;
+
+create trigger room_participant_left after delete on room_participant
+referencing old table as changed
+for each statement execute function tell_calls_of_rooms();
+
+create trigger room_window_moved after update on room
+referencing new table as changed
+for each statement execute function tell_calls_of_rooms();

@@ -9,7 +9,7 @@ import { createAuthenticator } from './authentication/authenticator.ts'
 import type { CheckBearer } from './authentication/bearer.ts'
 import type { Fetch } from './authentication/issuer-documents.ts'
 import { createBearerCheck } from './authentication/trusted-issuers.ts'
-import { type Calls, createCalls } from './calls/calls.ts'
+import { type Calls, type CallsWorld, createCalls } from './calls/calls.ts'
 import type { PublishNotices } from './chat/notices.ts'
 import { createRealtime, type Realtime, type RealtimeWorld } from './chat/realtime/realtime.ts'
 import { publishNotices } from './chat/realtime/store.ts'
@@ -110,9 +110,7 @@ export async function assemble(world: AssemblyWorld): Promise<Assembly> {
   const realtime = realtimeOf(world, { openings, verifier, resources, metrics })
   const { overlaps, controlPlane } = controlPlaneOf(world, { feed, resources })
   const { endpointFor } = controlPlane
-  const judging = { openings, verifier, resources, endpointFor }
-  const calls = createCalls({ ...world, ...judging, log: world.log.log })
-  metrics.watch(calls.numbers)
+  const calls = callsOf(world, { openings, verifier, resources, endpointFor, metrics })
   return {
     operations: operationsOf({
       db,
@@ -169,6 +167,20 @@ function realtimeOf(
   const realtime = createRealtime({ ...world, ...judging, log, installationKey })
   metrics.watch(realtime.numbers)
   return realtime
+}
+
+function callsOf(
+  world: AssemblyWorld,
+  {
+    metrics,
+    ...judging
+  }: Pick<CallsWorld, 'openings' | 'verifier' | 'resources' | 'endpointFor'> & {
+    readonly metrics: Metrics
+  },
+): Calls {
+  const calls = createCalls({ ...world, ...judging, log: world.log.log })
+  metrics.watch(calls.numbers)
+  return calls
 }
 
 /** Starts the canary, where it is on. The node has joined the others by now. */

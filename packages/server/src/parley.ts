@@ -242,8 +242,8 @@ async function serve(opened: Opened): Promise<Result<Started, StartFault>> {
   })
   closers.push(() => houseKeeping.stop())
   closers.push(...(await startWork({ ...assembly, ...platform, db, feed, log: log.log })))
-  closers.push(await realtime.start([bound.https, bound.http]))
-  closers.push(await calls.start([bound.https, bound.http]))
+  const listeners = [bound.https, bound.http]
+  closers.push(await realtime.start(listeners), await calls.start(listeners))
   const canary = await openCanary(world, assembly)
   closers.push(async () => canary?.stop())
   const nodeCount = () => node.standing().nodesCount

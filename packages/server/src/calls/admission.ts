@@ -39,13 +39,20 @@ export interface AdmissionWorld {
   readonly resources: Pick<ResourceDirectory, 'find'>
 }
 
+function refusalFor(
+  refused: Extract<ReturnType<SyncVerifier['verify']>, { readonly ok: false }>,
+): Refusal {
+  if (refused.reason === 'expired') return 'expired'
+  return refused.reason === 'void' && refused.voidedBy === 'identity-scope' ? 'scope' : 'void'
+}
+
 /** Decides who comes with a token. The node must be current. */
 export function admitCaller(
   { verifier, resources }: AdmissionWorld,
   token: string,
 ): Result<Admitted, Refusal> {
   const verdict = verifier.verify(token)
-  if (!verdict.ok) return fail(verdict.reason === 'expired' ? 'expired' : 'void')
+  if (!verdict.ok) return fail(refusalFor(verdict))
   const { resourceId, identity: rawId, expiresAtMs } = verdict
   if (resources.find(resourceId)?.isSubscriptionEnabled !== true) return fail('void')
   const scopes = verdict.scopes.filter((scope) => voipScopes.includes(scope))

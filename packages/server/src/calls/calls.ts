@@ -16,7 +16,7 @@ import { createCallHub } from './hub.ts'
 import { createMesh } from './mesh.ts'
 import { parseNotices } from './notification-text.ts'
 import { callOperations } from './operations.ts'
-import { startCallWork } from './recurring.ts'
+import { endStrayLegs, startCallWork } from './recurring.ts'
 import { takeCallSockets } from './websocket.ts'
 
 /** The calls of a node. */
@@ -80,11 +80,16 @@ export function createCalls(given: CallsWorld): Calls {
       },
     ],
     async start(listeners) {
+      const complain = (error: unknown) =>
+        log.error({ err: error }, 'legs of rooms that have changed were not ended')
       const hearing = await startHearing({
         ...{ address, log, channel: callChannel, applicationName: 'parley calls' },
         hear(text) {
-          const heard = parseNotices(text)
-          for (const notice of heard?.notices ?? []) hub.deliver(heard?.resourceId ?? '', notice)
+          const { resourceId = '', notices = [] } = parseNotices(text) ?? {}
+          for (const notice of notices) {
+            if (notice.kind === 'rooms') void endStrayLegs(world, resourceId).catch(complain)
+            else hub.deliver(resourceId, notice)
+          }
         },
         onBroken: () => undefined,
         onOpened: hub.readAll,

@@ -7,12 +7,21 @@ import {
   type Result,
 } from '@parley/protocol'
 import { serverLimits } from '../contract/limits.ts'
+import type { Transaction } from '../database/connect.ts'
 import { findRole } from '../rooms/store.ts'
 import { cancel, reject } from './answers.ts'
 import { holdCallees, listCallsOfDevice } from './call-store.ts'
 import { closeDevice, type DeviceName, deleteDevice } from './device-store.ts'
 import { type Ending, endAll, endLegs, mute } from './legs.ts'
-import { type Call, type CallFault, legOf, type Party, refuse, type Step } from './model.ts'
+import {
+  type Call,
+  type CallFault,
+  type Leg,
+  legOf,
+  type Party,
+  refuse,
+  type Step,
+} from './model.ts'
 import { mayAdmit } from './permissions.ts'
 import { add } from './rings.ts'
 import { type CallName, type CallWorld, change, ringUntilMs } from './steps.ts'
@@ -56,14 +65,21 @@ export async function endCall(world: CallWorld, named: CallName): Done {
 
 /** Sends somebody out. @faults `RoleForbidden` - the role of who asks does not allow it. */
 export async function removeLeg(world: CallWorld, at: AtCall & { readonly legId: string }): Done {
-  return change(world, at, (call) => {
+  return change(world, at, async (call, db) => {
     const own = legOf(call, at.deviceId)
     if (own === undefined) return refuse('LegNotFound')
-    if (!mayAdmit(own.role)) return refuse('RoleForbidden')
+    if (!mayAdmit(await roleNow(db, call, own))) return refuse('RoleForbidden')
     const isMeant: Ending['isMeant'] = ({ legId }) => legId === at.legId
     const step = endLegs(call, { isMeant, reason: 'removed', atMs: world.platform.now() })
     return step === undefined ? refuse('LegNotFound') : ok(step)
   })
+}
+
+/** The list of a room may have changed since somebody came in. */
+async function roleNow(db: Transaction, call: Call, { role, identityId = '' }: Leg) {
+  const { resourceId, roomId } = call
+  if (roomId === undefined) return role
+  return (await findRole(db, resourceId, { roomId, identityId })) ?? 'Consumer'
 }
 
 /** Rings one more. @faults `RoleForbidden`, `IdentityNotFound`, `PhoneUnavailable`. */
@@ -79,7 +95,7 @@ export async function addCallee(world: CallWorld, at: AtCall & { readonly rawId:
     async (call, db): Promise<Result<Step, CallFault>> => {
       const own = legOf(call, at.deviceId)
       if (own === undefined) return refuse('LegNotFound')
-      if (!mayAdmit(own.role)) return refuse('RoleForbidden')
+      if (!mayAdmit(await roleNow(db, call, own))) return refuse('RoleForbidden')
       if (!(await holdCallees(db, resourceId, [to])).has(to)) return refuse('IdentityNotFound')
       const { roomId } = call
       const isListed =

@@ -14,7 +14,7 @@ import { type AdmissionWorld, type Admitted, admitCaller, type Refusal } from '.
 import { markDeviceLost, touchDevices } from './device-store.ts'
 import { listFramesAfter } from './frame-store.ts'
 import { endDevice } from './going.ts'
-import type { CallNotice } from './notification-text.ts'
+import type { DeviceNotice } from './notification-text.ts'
 import { type Act, queueRequest } from './queue.ts'
 import { type CallSession, isFailing, sendFrame } from './session.ts'
 import type { CallWorld } from './steps.ts'
@@ -44,7 +44,7 @@ export interface CallHub {
   /** Closes a client for good. */
   readonly end: (session: CallSession, how: SessionEnd) => void
   /** Gives a notice to the device that it is for, where that is here. */
-  readonly deliver: (resourceId: string, notice: CallNotice) => void
+  readonly deliver: (resourceId: string, notice: DeviceNotice) => void
   /** What was told may have been missed: everybody reads. */
   readonly readAll: () => void
   /** Judges every token again. */
@@ -212,7 +212,7 @@ function endAgain(life: Life, session: CallSession): void {
   follow(life, endDevice(life, device, { reason: 'revoked', atMs: life.platform.now() }))
 }
 
-function deliver(life: Life, session: CallSession, notice: CallNotice): void {
+function deliver(life: Life, session: CallSession, notice: DeviceNotice): void {
   if (session.isOver) return
   if (notice.kind === 'taken') {
     if (notice.sessionId === session.sessionId) return

@@ -2,7 +2,8 @@
  * What nodes tell each other of calls, as PostgreSQL carries it: less than 8,000 bytes each.
  *
  * The first line names the resource, each other one a device: with what it is told, or only that
- * there is something to be read, or that it has another socket now.
+ * there is something to be read, or that it has another socket now. A star says that rooms of the
+ * resource have changed in which there are calls.
  */
 import { isGuid } from '@parley/protocol'
 
@@ -13,11 +14,14 @@ export interface FrameLine {
   readonly body: string
 }
 
-/** What a line says. */
-export type CallNotice =
+/** What a line says of a device. */
+export type DeviceNotice =
   | ({ readonly kind: 'frame' } & FrameLine)
   | { readonly kind: 'read'; readonly deviceId: string }
   | { readonly kind: 'taken'; readonly deviceId: string; readonly sessionId: string }
+
+/** What a line says. */
+export type CallNotice = DeviceNotice | { readonly kind: 'rooms' }
 
 const bytesMax = 7900
 
@@ -57,6 +61,10 @@ export function parseNotices(
   if (!isGuid(resourceId)) return undefined
   const notices: CallNotice[] = []
   for (const line of lines) {
+    if (line === '*') {
+      notices.push({ kind: 'rooms' })
+      continue
+    }
     const [isMatch, deviceId = '', sessionId, seq, body] = linePattern.exec(line) ?? []
     if (isMatch === undefined) return undefined
     if (sessionId !== undefined) notices.push({ kind: 'taken', deviceId, sessionId })

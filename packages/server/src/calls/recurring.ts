@@ -98,9 +98,14 @@ async function reconcile(world: CallWork): Promise<void> {
   }
 }
 
-async function endStrayLegs(world: CallWorld): Promise<void> {
+/**
+ * Ends legs that nobody speaks for, and those in rooms that they may not be in.
+ *
+ * @param of - a resource; absent: every one.
+ */
+export async function endStrayLegs(world: CallWorld, of?: string): Promise<void> {
   const atMs = world.platform.now()
-  for (const { resourceId, callId, legId, isOfRoom } of await listStrayLegs(world.db, atMs)) {
+  for (const { resourceId, callId, legId, isOfRoom } of await listStrayLegs(world.db, atMs, of)) {
     const isMeant = (leg: { readonly legId: string }) => leg.legId === legId
     const reason = isOfRoom ? ('removed' as const) : ('lost' as const)
     await endLegsOf(world, { resourceId, callId }, { isMeant, reason, atMs })

@@ -14,7 +14,7 @@ import {
   type SlidingCount,
 } from '../foundation/sliding-count.ts'
 import type { Admitted } from './admission.ts'
-import type { CallNotice } from './notification-text.ts'
+import type { DeviceNotice } from './notification-text.ts'
 
 /** How frames reach a client. */
 export interface CallTransport {
@@ -39,7 +39,7 @@ export interface CallSession {
   /** The number of what it was told last. */
   toldSeq: number
   /** What was told while a request was under way. */
-  held: CallNotice[]
+  held: DeviceNotice[]
   /** Requests that are under way or wait. */
   requestCount: number
   work: Promise<void>

@@ -28,12 +28,13 @@ export async function listDueRings(db: Queries, nowMs: number): Promise<readonly
 }
 
 /**
- * Lists live legs of every resource that nobody speaks for: without identity, without device, or in
- * a room that they may not be in.
+ * Lists live legs of a resource, or of every one, that nobody speaks for: without identity, without
+ * device, or in a room that they may not be in.
  */
 export async function listStrayLegs(
   db: Queries,
   nowMs: number,
+  resourceId?: string,
 ): Promise<readonly (LegName & { readonly isOfRoom: boolean })[]> {
   const now = new Date(nowMs)
   const rows = await db<(NameRow & { readonly is_of_room: boolean })[]>`
@@ -57,6 +58,7 @@ export async function listStrayLegs(
       and listed.room_id = room.room_id
       and listed.identity_id = leg.identity_id
     where leg.ended_at is null
+    ${resourceId === undefined ? db`` : db`and leg.resource_id = ${resourceId}`}
     and (
       leg.identity_id is null
       or device.device_id is null
