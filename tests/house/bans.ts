@@ -10,6 +10,7 @@ const doors: readonly string[] = [
   'packages/verifier/src/platform.ts',
   'packages/trusted-service/src/platform.ts',
   'packages/cli/src/main.ts',
+  'packages/calling/src/platform.ts',
 ]
 
 /** Files that must do what is banned elsewhere, and why. */

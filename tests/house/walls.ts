@@ -8,6 +8,7 @@ import { type HouseFile, isInPackage, packageSources, sources, type Tree } from 
 const walls: Readonly<Record<string, readonly string[]>> = {
   'packages/protocol': [],
   'packages/verifier': ['@parley/protocol', 'node:'],
+  'packages/calling': ['@parley/protocol'],
   // It speaks the public protocol only: to Parley as to any other service.
   'packages/trusted-service': ['@parley/protocol', 'kysely', 'node:'],
 }
@@ -116,6 +117,7 @@ const universalEntries: readonly string[] = [
   'packages/verifier/src/nats.ts',
   'packages/trusted-service/src/client.ts',
   'packages/trusted-service/src/browser.ts',
+  'packages/calling/src/index.ts',
 ]
 
 /** What a browser may load brings nothing of Node along. */

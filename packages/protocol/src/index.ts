@@ -1,3 +1,5 @@
+export * from './calling.ts'
+export * from './calling-frames.ts'
 export * from './claims.ts'
 export * from './connection-strings.ts'
 export * from './identities.ts'

@@ -3,13 +3,14 @@
  */
 import { createVerifier, type SyncVerifier } from '@parley/verifier/node'
 import type { Installation } from './admin/installation.ts'
-import { endpointFor } from './admin/reachable.ts'
+import { endpointFor as endpointIn } from './admin/reachable.ts'
 import type { ControlPlane } from './arm/control-plane.ts'
 import { createAuthenticator } from './authentication/authenticator.ts'
 import type { CheckBearer } from './authentication/bearer.ts'
 import type { Fetch } from './authentication/issuer-documents.ts'
 import { createBearerCheck } from './authentication/trusted-issuers.ts'
 import { startCarrier } from './carrying.ts'
+import { type Calls, type CallsWorld, createCalls } from './calls/calls.ts'
 import type { PublishNotices } from './chat/notices.ts'
 import { createRealtime, type Realtime, type RealtimeWorld } from './chat/realtime/realtime.ts'
 import { publishNotices } from './chat/realtime/store.ts'
@@ -17,8 +18,7 @@ import { serverLimits } from './contract/limits.ts'
 import type { Operation } from './contract/operation.ts'
 import type { Database, DatabaseAddress } from './database/connect.ts'
 import type { Feed } from './events/feed.ts'
-import { createOpenings, type Openings } from './events/openings.ts'
-import type { Follower } from './events/tail.ts'
+import { closingAfter, createOpenings } from './events/openings.ts'
 import type { OpenLog } from './foundation/log.ts'
 import { createMetrics, type Metrics } from './foundation/metrics.ts'
 import { createOneAtATime } from './foundation/one-at-a-time.ts'
@@ -80,6 +80,7 @@ export interface Assembly {
   /** To be closed after the last request was answered. */
   readonly streams: RevocationStreams
   readonly realtime: Realtime
+  readonly calls: Calls
   /** How participants of chat are told what happens. */
   readonly publish: PublishNotices
 }
@@ -106,6 +107,8 @@ export async function assemble(world: AssemblyWorld): Promise<Assembly> {
   const { cors, corsDefaults } = corsOf(settings, resources)
   const realtime = realtimeOf(world, { openings, verifier, resources, metrics })
   const { overlaps, controlPlane } = controlPlaneOf(world, { feed, resources })
+  const { endpointFor } = controlPlane
+  const calls = callsOf(world, { openings, verifier, resources, endpointFor, metrics })
   return {
     operations: operationsOf({
       db,
@@ -122,13 +125,14 @@ export async function assemble(world: AssemblyWorld): Promise<Assembly> {
       keyRing,
       resources,
       checkBearer,
-      endpointFor: controlPlane.endpointFor,
+      endpointFor,
       controlPlane,
       streams,
       credentialKey: credentialKeyOf(installation.customIdKey),
       corsDefaults,
       log: world.log.log,
       realtime,
+      calls,
       publish: publishNotices,
     }),
     pipeline: pipelineOf(world, { metrics, keyRing, resources, checkBearer, verifier, cors }),
@@ -140,6 +144,7 @@ export async function assemble(world: AssemblyWorld): Promise<Assembly> {
     purger,
     streams,
     realtime,
+    calls,
     publish: publishNotices,
     verifier,
     issuer,
@@ -162,21 +167,18 @@ function realtimeOf(
   return realtime
 }
 
-/** Closes what an event ends once the credential is refused: whoever comes again is judged anew. */
-function closingAfter(informed: Follower, openings: Openings): Follower {
-  return {
-    ...informed,
-    apply: (event) => {
-      const pending = informed.apply(event)
-      if (pending !== undefined) return pending.then(() => openings.apply(event))
-      openings.apply(event)
-      return undefined
-    },
-    reload: async () => {
-      await informed.reload?.()
-      openings.closeAll()
-    },
-  }
+function callsOf(
+  world: AssemblyWorld,
+  {
+    metrics,
+    ...judging
+  }: Pick<CallsWorld, 'openings' | 'verifier' | 'resources' | 'endpointFor'> & {
+    readonly metrics: Metrics
+  },
+): Calls {
+  const calls = createCalls({ ...world, ...judging, log: world.log.log })
+  metrics.watch(calls.numbers)
+  return calls
 }
 
 /** Starts the canary, where it is on. The node has joined the others by now. */
@@ -287,7 +289,7 @@ function controlPlaneOf(
     ...shared,
     sealer,
     endpoint,
-    endpointFor: (name: string) => endpointFor(name, { domain, endpoint }),
+    endpointFor: (name: string) => endpointIn(name, { domain, endpoint }),
     noteOverlapEnd: overlaps.note,
   }
   return { overlaps, controlPlane }

@@ -2,6 +2,7 @@
  * What is kept for an identity, by room, in the order in which it is exported. A room that keeps
  * something for somebody adds it here; the export and the receipt of a deletion go by this list.
  */
+import { callHoldings } from './calls/holding-store.ts'
 import { chatHoldings } from './chat/holdings-store.ts'
 import { endpointHolding } from './chat/realtime/holding-store.ts'
 import type { Holding } from './identities/holdings.ts'
@@ -14,4 +15,5 @@ export const identityHoldings: readonly Holding[] = [
   ...chatHoldings,
   endpointHolding,
   roomHolding,
+  ...callHoldings,
 ]

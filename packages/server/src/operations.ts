@@ -8,6 +8,7 @@ import type { ControlPlane } from './arm/control-plane.ts'
 import { controlPlaneOperations } from './arm/operations.ts'
 import { auditOperations } from './audit/operations.ts'
 import type { CheckBearer } from './authentication/bearer.ts'
+import { type Calls, describeCallOperations } from './calls/calls.ts'
 import type { PublishNotices } from './chat/notices.ts'
 import { chatOperations } from './chat/operations.ts'
 import { describeRealtimeOperations, type Realtime } from './chat/realtime/realtime.ts'
@@ -76,6 +77,7 @@ export interface OperationWorld {
   readonly corsDefaults: CorsDefaults
   readonly log: Pick<Log, 'error'>
   readonly realtime: Pick<Realtime, 'operations'>
+  readonly calls: Pick<Calls, 'operations'>
   readonly publish: PublishNotices
 }
 
@@ -123,6 +125,7 @@ export function operationsOf(world: OperationWorld): readonly Operation[] {
     ...purgeOperations(world.controlPlane),
     ...world.realtime.operations,
     ...chatOperations({ ...world, findResource }),
+    ...world.calls.operations,
   ]
 }
 
@@ -157,6 +160,7 @@ export function describeOperations(): readonly Operation[] {
     corsDefaults: { userOrigins: [], ownerOrigins: [] },
     log: { error: absent },
     realtime: { operations: describeRealtimeOperations() },
+    calls: { operations: describeCallOperations() },
     publish: absent,
   })
 }

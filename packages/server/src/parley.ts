@@ -225,7 +225,8 @@ async function serve(opened: Opened): Promise<Result<Started, StartFault>> {
   const rotation = createSigningKeyRotation({ db, memory, feed, platform, sealer, ...signing })
   const world = { ...opened, db, address, endpoint, ring, rotation }
   const assembly = await assemble(world)
-  const { pipeline, cors, operations, metrics, controlPlane, purger, streams, realtime } = assembly
+  const { pipeline, cors, operations, metrics, controlPlane, purger, streams } = assembly
+  const { realtime, calls } = assembly
   closers.push(() => purger.stop())
   closers.push(() => node.close())
   const joined = await node.start()
@@ -234,7 +235,8 @@ async function serve(opened: Opened): Promise<Result<Started, StartFault>> {
   const houseKeeping = await startHouseKeeping(db, keeping)
   closers.push(() => houseKeeping.stop())
   closers.push(...(await startWork({ ...assembly, ...platform, db, feed, log: log.log })))
-  closers.push(await realtime.start([bound.https, bound.http]))
+  const listeners = [bound.https, bound.http]
+  closers.push(await realtime.start(listeners), await calls.start(listeners))
   const canary = await openCanary(world, assembly)
   closers.push(async () => canary?.stop())
   const nodeCount = () => node.standing().nodesCount
@@ -249,7 +251,8 @@ async function serve(opened: Opened): Promise<Result<Started, StartFault>> {
   closers.push(async () => streams.close())
   closers.push(async () => {
     isStopping = true
-    const ends = [pipeline.drain(settings.stopTimeoutMs), realtime.close()] as const
+    const drained = pipeline.drain(settings.stopTimeoutMs)
+    const ends = [drained, realtime.close(), calls.close()] as const
     const [isDrained] = await Promise.all(ends)
     if (!isDrained) log.log.warn({}, 'requests in flight were cut at the stop')
   })

@@ -3,6 +3,7 @@
  * to something before what it refers to. A room whose rows belong to a resource adds its step here;
  * the test of the purge reads the catalogue and names the table that has none.
  */
+import { callPurges } from './calls/purge.ts'
 import { chatPurges } from './chat/purge.ts'
 import { endpointPurge, noticePurge } from './chat/realtime/purge.ts'
 import { assignmentPurge } from './exchanges/purge.ts'
@@ -17,6 +18,7 @@ export const purgeSteps: readonly PurgeStep[] = [
   ...chatPurges,
   noticePurge,
   endpointPurge,
+  ...callPurges,
   roomParticipantPurge,
   roomPurge,
   tokenPurge,

@@ -210,4 +210,45 @@ export const serverLimits = {
   chatPassMs: 5 * 60_000,
   /** Seconds for which a client that is away is told later what it missed. */
   chatNoticesKeptSeconds: 300,
+  /** Legs of a call whose media go from peer to peer: each sends once for each other one. */
+  meshAudioLegsMax: 6,
+  meshVideoLegsMax: 4,
+  /** Identities that one call rings at a time. */
+  callCalleesMax: 16,
+  /** Time for which a call rings, in milliseconds. */
+  callRingMs: 45_000,
+  /** Time for which the place of a lost socket is kept, in milliseconds. */
+  callResumeMs: 10_000,
+  /** Time after which a device that no node speaks for is taken for lost, in seconds. */
+  callDeviceSilentSeconds: 20,
+  /** Seconds for which what a device was told is kept, for its coming back. */
+  callFramesKeptSeconds: 60,
+  /** How often a client of calls is to send a frame, in milliseconds. */
+  callPingMs: 15_000,
+  /** Time without one after which its socket is given up, in milliseconds. */
+  callSilentMs: 45_000,
+  /** Time that a client has for its first frame, in milliseconds. */
+  callAuthWithinMs: 10_000,
+  /** Bytes of one frame of a client of calls; an SDP with video has some 8 KB. */
+  callFrameBytesMax: 64 * 1024,
+  /** Frames of one device in ten seconds; a join to five peers takes some 150. */
+  callFramesInTenSecondsMax: 400,
+  /** Frames of a device that wait for those before them. */
+  callFramesWaitingMax: 200,
+  /** Bytes that wait for such a client; one that lets more wait is cut off. */
+  callSocketBufferBytesMax: 1024 * 1024,
+  /** Sockets of calls of one node. */
+  callSocketsMax: 50_000,
+  /** Devices of one identity. */
+  callDevicesOfIdentityMax: 16,
+  /** Calls in which one identity is at a time, with all its devices. */
+  callLegsOfIdentityMax: 16,
+  /** Time between two counts of a leg that goes on, in milliseconds. */
+  callCheckpointMs: 60_000,
+  /** Time between two comparisons of engines, tokens and rooms with what is stored, in ms. */
+  callReconcileMs: 10_000,
+  /** Calls on a page of their list. */
+  callsInPage: 100,
+  /** Rows that a round of the recurring work of calls takes at once. */
+  callRowsAtOnceMax: 500,
 } as const

@@ -82,7 +82,7 @@ describe('the tables', () => {
             and contype = 'f'
             and confdeltype = 'c'
             and confrelid::regclass::text in (
-              'resource', 'identity', 'chat_thread', 'chat_message', 'chat_participant'
+              'resource', 'identity', 'chat_thread', 'chat_message', 'chat_participant', 'call'
             )
         ) as cascades
       from pg_class
@@ -100,6 +100,11 @@ describe('the tables', () => {
       [
         'access_key',
         'access_token',
+        'call',
+        'call_device',
+        'call_frame',
+        'call_leg',
+        'call_ring',
         'chat_endpoint',
         'chat_erasure',
         'chat_message',

@@ -12,6 +12,7 @@
  */
 import type { CarriedGeneration, CarriedScope, RevocationEvent } from '@parley/protocol'
 import { isCutOffEvent, type LogEvent } from './model.ts'
+import type { Follower } from './tail.ts'
 
 /** A part of a resource that a change may be about, such as a verifier's credential. */
 export interface PartOfResource {
@@ -107,6 +108,23 @@ export function createOpenings(): Openings {
     },
     closeAll() {
       for (const opening of [...all]) close(opening)
+    },
+  }
+}
+
+/** Closes what an event ends once the credential is refused: whoever comes again is judged anew. */
+export function closingAfter(informed: Follower, openings: Openings): Follower {
+  return {
+    ...informed,
+    apply: (event) => {
+      const pending = informed.apply(event)
+      if (pending !== undefined) return pending.then(() => openings.apply(event))
+      openings.apply(event)
+      return undefined
+    },
+    reload: async () => {
+      await informed.reload?.()
+      openings.closeAll()
     },
   }
 }

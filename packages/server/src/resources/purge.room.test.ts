@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
 import { listAuditEntries } from '../audit/store.ts'
+import { insertSampleCalls, noCalls } from '../calls/sample-rows.ts'
 import { insertSampleChat } from '../chat/sample-rows.ts'
 import type { Database, Transaction } from '../database/connect.ts'
 import {
@@ -81,6 +82,7 @@ async function makeResource(count: number): Promise<Made> {
     from generate_series(1, ${count}::integer) as number`
   await insertSampleRooms(sql, resourceId, { count, now, later })
   await insertSampleChat(sql, resourceId, now)
+  await insertSampleCalls(sql, resourceId, now)
   return made
 }
 
@@ -156,18 +158,14 @@ function startWatched(changes: Partial<PurgeWorld> = {}) {
       })
     }
   }
-  return {
-    purger,
-    purged,
-    failures,
-    untilPurged: (id: string) => until(() => purged.includes(id)),
-    until,
-  }
+  const untilPurged = (id: string) => until(() => purged.includes(id))
+  return { purger, purged, failures, untilPurged, until }
 }
 
 const emptied = {
   access_key: 0,
   access_token: 0,
+  ...noCalls,
   chat_endpoint: 0,
   chat_erasure: 0,
   chat_message: 0,

@@ -240,3 +240,19 @@ export async function listParticipants(
   `
   return rows.map(({ identity_id: identityId, role }) => ({ identityId, role }))
 }
+
+/** The role of somebody on the list of a room; `undefined` for who is not on it. */
+export async function findRole(
+  db: Queries,
+  resourceId: string,
+  { roomId, identityId }: { readonly roomId: string; readonly identityId: string },
+): Promise<RoomRole | undefined> {
+  const [row] = await db<{ readonly role: RoomRole }[]>`
+    select role
+    from room_participant
+    where resource_id = ${resourceId}
+    and room_id = ${roomId}::bigint
+    and identity_id = ${identityId}
+  `
+  return row?.role
+}

@@ -8,7 +8,8 @@
  * table, as is what was told while the connection was broken.
  */
 import { setTimeout as delay } from 'node:timers/promises'
-import { connectDatabase, type Database, type DatabaseAddress } from '../../database/connect.ts'
+import type { Database, DatabaseAddress } from '../../database/connect.ts'
+import { startHearing } from '../../database/hearing.ts'
 import type { Log } from '../../foundation/log.ts'
 import { createHeard, type Heard } from './heard.ts'
 import { type Notification, parseNotification, type ToldNotice } from './notice-text.ts'
@@ -39,19 +40,13 @@ export interface ListeningOptions {
 }
 
 const limits = {
-  connectTimeoutMs: 3000,
-  statementTimeoutMs: 10_000,
-  /** Time between two looks whether the connection still answers, and the time that it has. */
-  lookEveryMs: 5000,
-  answerWithinMs: 3000,
   /** Notifications that wait for those before them; 8 KB at most each. */
   waitingMax: 5000,
   /** Rows in one read. */
   rowsMax: 500,
+  /** Time until rows that could not be read are asked for again, in milliseconds. */
+  retryAfterMs: 1000,
 }
-
-/** Pauses between attempts to connect, in milliseconds. */
-const reconnectPausesMs = [20, 50, 100, 200, 500, 1000]
 
 /** What was not heard is read; until then the floor stays below it. */
 interface Gap {
@@ -74,110 +69,36 @@ interface Life extends ListeningOptions {
  * @throws what keeps the first connection from being opened; later ones are opened again and again.
  */
 export async function startListening(options: ListeningOptions): Promise<Listening> {
-  const { db, monotonicNow } = options
+  const { address, db, log, monotonicNow } = options
+  let life: Life | undefined
   const early: string[] = []
-  let hear: (text: string) => void = (text) => void early.push(text)
-  const first = await openConnection(options, (text) => hear(text))
-  const heard = createHeard(await findLastNoticeSeq(db), monotonicNow)
-  const life: Life = { ...options, heard, queue: [], isWorking: false, isClosing: false }
-  hear = (text) => take(life, text)
-  for (const text of early) take(life, text)
-  let stop: () => void = () => undefined
-  const stopped = new Promise<void>((resolve) => {
-    stop = resolve
+  let letGo: (() => void) | undefined
+  const hearing = await startHearing({
+    ...{ address, log, channel: noticeChannel, applicationName: 'parley chat' },
+    hear(text) {
+      if (life === undefined) early.push(text)
+      else take(life, text)
+    },
+    onBroken() {
+      letGo ??= life?.heard.hold()
+    },
+    // What the new connection hears comes after what is read, which was told before it.
+    onOpened() {
+      if (life !== undefined && letGo !== undefined) push(life, { kind: 'gap', letGo })
+      letGo = undefined
+    },
   })
-  const staying = stay(life, first, stopped)
+  const heard = createHeard(await findLastNoticeSeq(db), monotonicNow)
+  life = { ...options, heard, queue: [], isWorking: false, isClosing: false }
+  for (const text of early) take(life, text)
+  const started = life
   return {
     heard,
     async close() {
-      life.isClosing = true
-      stop()
-      await staying
+      started.isClosing = true
+      await hearing.close()
     },
   }
-}
-
-/** A connection that hears. */
-interface Connection {
-  readonly db: Database
-  readonly ended: Promise<void>
-  readonly close: () => Promise<void>
-}
-
-async function openConnection(
-  { address }: Pick<ListeningOptions, 'address'>,
-  hear: (text: string) => void,
-): Promise<Connection> {
-  let announceEnd: () => void = () => undefined
-  const ended = new Promise<void>((resolve) => {
-    announceEnd = resolve
-  })
-  const connected = await connectDatabase({
-    address,
-    applicationName: 'parley chat',
-    connectionsMax: 1,
-    isLasting: true,
-    connectTimeoutMs: limits.connectTimeoutMs,
-    statementTimeoutMs: limits.statementTimeoutMs,
-    onNotify: (_channel, text) => hear(text),
-    onClose: () => announceEnd(),
-  })
-  if (!connected.ok) throw new Error(connected.fault.message)
-  const db = connected.value
-  const close = () => db.end({ timeout: 0 })
-  try {
-    await db.unsafe(`listen ${noticeChannel}`)
-  } catch (error) {
-    await close()
-    throw error
-  }
-  return { db, ended, close }
-}
-
-/** Opens the connection again whenever it has ended, and reads what was told meanwhile. */
-async function stay(life: Life, first: Connection, stopped: Promise<void>): Promise<void> {
-  for (let connection: Connection | undefined = first; connection !== undefined; ) {
-    await untilDead(life, connection, stopped)
-    const letGo = life.heard.hold()
-    await connection.close()
-    if (life.isClosing) return
-    life.log.warn({}, 'the connection that hears of chat ended; it is opened again')
-    connection = await reopen(life, letGo)
-  }
-}
-
-/** Waits until a connection has ended or does not answer. */
-async function untilDead(life: Life, { db, ended }: Connection, stopped: Promise<void>) {
-  const over = Promise.race([ended, stopped]).then(() => 'over' as const)
-  while (!life.isClosing) {
-    const quiet = delay(limits.lookEveryMs, undefined, { ref: false })
-    if ((await Promise.race([over, quiet])) === 'over') return
-    const answer = findLastNoticeSeq(db).then(
-      () => 'alive',
-      () => 'dead',
-    )
-    const patience = delay(limits.answerWithinMs, 'dead', { ref: false })
-    if ((await Promise.race([answer, patience, over])) !== 'alive') return
-  }
-}
-
-/** What the new connection hears at once comes after what is read, which was told before it. */
-async function reopen(life: Life, letGo: () => void): Promise<Connection | undefined> {
-  for (let attempt = 0; !life.isClosing; attempt++) {
-    await delay(reconnectPausesMs[Math.min(attempt, reconnectPausesMs.length - 1)])
-    const early: string[] = []
-    let hear: (text: string) => void = (text) => void early.push(text)
-    try {
-      const connection = await openConnection(life, (text) => hear(text))
-      push(life, { kind: 'gap', letGo })
-      hear = (text) => take(life, text)
-      for (const text of early) take(life, text)
-      return connection
-    } catch {
-      // The database is away: everything else that needs it says so in the log.
-    }
-  }
-  return undefined
 }
 
 function take(life: Life, text: string): void {
@@ -211,7 +132,7 @@ async function workOff(life: Life): Promise<void> {
     } catch (error) {
       if (life.isClosing) break
       life.log.error({ err: error }, 'notices could not be read; tried again')
-      await delay(reconnectPausesMs.at(-1))
+      await delay(limits.retryAfterMs)
       life.queue.unshift(work.kind === 'gap' ? work : { kind: 'gap', letGo: life.heard.hold() })
     }
   }

@@ -1,8 +1,8 @@
-import type { IncomingMessage, Server } from 'node:http'
-import type { Duplex } from 'node:stream'
+import type { Server } from 'node:http'
 import { isGuid } from '@parley/protocol'
 import { WebSocket, WebSocketServer } from 'ws'
 import { serverLimits } from '../../contract/limits.ts'
+import { refuseUpgrade, takeUpgrades, type Upgrade } from '../../foundation/upgrades.ts'
 import type { Admit } from './admission.ts'
 import type { Entered, Hub } from './hub.ts'
 import type { Guest, Transport } from './session.ts'
@@ -30,39 +30,30 @@ export function takeWebSockets(server: Server, world: WebSocketWorld): void {
     perMessageDeflate: false,
     maxPayload: serverLimits.chatFrameBytesMax,
   })
-  server.on('upgrade', (request, socket, head) => {
-    const cut = () => socket.destroy()
-    socket.on('error', cut)
-    void upgrade(world, { sockets, request, socket, head }).catch(cut)
+  takeUpgrades(server, {
+    takes: (path) => isGuid(sessionIn(path)),
+    take: (upgrade) => open(world, sockets, upgrade),
   })
 }
 
-interface Upgrade {
-  readonly sockets: WebSocketServer
-  readonly request: IncomingMessage
-  readonly socket: Duplex
-  readonly head: Buffer
+function sessionIn(path: string): string {
+  return pathPattern.exec(path)?.[1] ?? ''
 }
 
-async function upgrade(world: WebSocketWorld, asked: Upgrade): Promise<void> {
-  const { request, socket } = asked
-  const [path = '', query = ''] = (request.url ?? '').split('?', 2)
-  const sessionId = pathPattern.exec(path)?.[1] ?? ''
-  if (!isGuid(sessionId)) return refuse(socket, '404 Not Found')
-  if (!(await world.whenCurrent())) return refuse(socket, '503 Service Unavailable')
+async function open(
+  world: WebSocketWorld,
+  sockets: WebSocketServer,
+  { request, socket, head, path, query }: Upgrade,
+): Promise<void> {
+  const sessionId = sessionIn(path)
+  if (!(await world.whenCurrent())) return refuseUpgrade(socket, '503 Service Unavailable')
   // From here to the end everything is one turn: the token is judged and its end is awaited.
-  const admitted = world.admit({ sig: new URLSearchParams(query).get('sig'), sessionId })
-  if (admitted === undefined) return refuse(socket, '401 Unauthorized')
-  if (!world.hub.hasRoom(admitted)) return refuse(socket, '503 Service Unavailable')
-  asked.sockets.handleUpgrade(request, socket, asked.head, (opened) => {
+  const admitted = world.admit({ sig: query.get('sig'), sessionId })
+  if (admitted === undefined) return refuseUpgrade(socket, '401 Unauthorized')
+  if (!world.hub.hasRoom(admitted)) return refuseUpgrade(socket, '503 Service Unavailable')
+  sockets.handleUpgrade(request, socket, head, (opened) => {
     seat(world, opened, { ...admitted, isGreeted: false })
   })
-}
-
-function refuse(socket: Duplex, status: string): void {
-  const head = [`HTTP/1.1 ${status}`, 'connection: close', 'content-length: 0']
-  if (status.startsWith('503')) head.push('retry-after: 1')
-  socket.end(`${head.join('\r\n')}\r\n\r\n`)
 }
 
 function seat({ hub }: WebSocketWorld, opened: WebSocket, guest: Omit<Guest, 'transport'>): void {

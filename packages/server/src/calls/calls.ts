@@ -1,0 +1,110 @@
+/** The calls of a node, put together. */
+import type { Server } from 'node:http'
+import type { SyncVerifier } from '@parley/verifier/node'
+import { serverLimits } from '../contract/limits.ts'
+import type { Operation } from '../contract/operation.ts'
+import type { Database, DatabaseAddress } from '../database/connect.ts'
+import { startHearing } from '../database/hearing.ts'
+import type { Openings } from '../events/openings.ts'
+import type { Log } from '../foundation/log.ts'
+import type { WatchedNumber } from '../foundation/metrics.ts'
+import type { Platform } from '../foundation/platform.ts'
+import type { Node } from '../nodes/node.ts'
+import type { ResourceDirectory } from '../resources/directory.ts'
+import { callChannel } from './frame-store.ts'
+import { createCallHub } from './hub.ts'
+import { createMesh } from './mesh.ts'
+import { parseNotices } from './notification-text.ts'
+import { callOperations } from './operations.ts'
+import { endStrayLegs, startCallWork } from './recurring.ts'
+import { takeCallSockets } from './websocket.ts'
+
+/** The calls of a node. */
+export interface Calls {
+  readonly operations: readonly Operation[]
+  readonly numbers: readonly WatchedNumber[]
+  /**
+   * Hears what devices are told from now on, and takes the sockets that are opened on these
+   * listeners.
+   *
+   * @returns `close`.
+   */
+  readonly start: (
+    listeners: readonly ({ readonly server: Server } | undefined)[],
+  ) => Promise<() => Promise<void>>
+  /** Closes all sockets; their clients may come back elsewhere. */
+  readonly close: () => Promise<void>
+}
+
+/** What calls need. */
+export interface CallsWorld {
+  readonly address: DatabaseAddress
+  readonly db: Database
+  readonly platform: Platform
+  readonly log: Log
+  readonly openings: Openings
+  readonly verifier: Pick<SyncVerifier, 'verify'>
+  readonly resources: Pick<ResourceDirectory, 'find'>
+  readonly node: Pick<Node, 'isCurrent' | 'whenCurrent'>
+  /** The endpoint that clients of a resource use, by its name. */
+  readonly endpointFor: (name: string) => string
+}
+
+/** Creates the calls of a node; nobody hears of anything before they were started. */
+export function createCalls(given: CallsWorld): Calls {
+  const { db, log, node, address, resources } = given
+  const { isCurrent } = node
+  const whenCurrent = async () =>
+    isCurrent() || (await node.whenCurrent(serverLimits.currentWaitMs))
+  const iceFor = async () => ({ iceServers: [], iceTransportPolicy: 'all' as const })
+  const world = { ...given, engine: createMesh(), iceFor, isCurrent, whenCurrent }
+  const hub = createCallHub(world)
+  const closers: (() => Promise<void>)[] = []
+  let closed: Promise<void> | undefined
+  const close = () => {
+    closed ??= closeAll()
+    return closed
+  }
+  const closeAll = async () => {
+    // Who hears goes last: what is told at the end is told to nobody here.
+    for (const end of [hub.close, ...closers]) await end()
+  }
+  return {
+    operations: callOperations({ ...world, findResource: resources.find }),
+    numbers: [
+      {
+        name: 'parley_call_sockets',
+        help: 'Clients of calls at the sockets of this node, or away from them for seconds.',
+        type: 'gauge',
+        read: hub.count,
+      },
+    ],
+    async start(listeners) {
+      const complain = (error: unknown) =>
+        log.error({ err: error }, 'legs of rooms that have changed were not ended')
+      const hearing = await startHearing({
+        ...{ address, log, channel: callChannel, applicationName: 'parley calls' },
+        hear(text) {
+          const { resourceId = '', notices = [] } = parseNotices(text) ?? {}
+          for (const notice of notices) {
+            if (notice.kind === 'rooms') void endStrayLegs(world, resourceId).catch(complain)
+            else hub.deliver(resourceId, notice)
+          }
+        },
+        onBroken: () => undefined,
+        onOpened: hub.readAll,
+      })
+      closers.push(await startCallWork({ ...world, db, hub }), hearing.close)
+      for (const one of listeners) {
+        if (one !== undefined) takeCallSockets(one.server, { ...world, hub })
+      }
+      return close
+    },
+    close,
+  }
+}
+
+/** The operations without a world, for who reads them and calls nothing: their handlers throw. */
+export function describeCallOperations(): readonly Operation[] {
+  return callOperations({} as unknown as Parameters<typeof callOperations>[0])
+}

@@ -1,0 +1,122 @@
+/**
+ * What calls do by themselves. Rows say what is due, so whichever node is first does it, and after
+ * the death of a node another one.
+ */
+import { serverLimits } from '../contract/limits.ts'
+import type { Log } from '../foundation/log.ts'
+import { type RecurringWork, startRecurringWork } from '../foundation/recurring-work.ts'
+import { timeOut } from './answers.ts'
+import { listGoneDevices } from './device-store.ts'
+import { endDevice, endLegsOf } from './going.ts'
+import type { CallHub } from './hub.ts'
+import { refuse } from './model.ts'
+import { type CallWorld, change } from './steps.ts'
+import {
+  countLiveLegs,
+  deleteNamelessLegs,
+  deleteOldFrames,
+  findLiveLegs,
+  listDueRings,
+  listStrayLegs,
+} from './sweep-store.ts'
+
+/** What the recurring work of calls needs. */
+export interface CallWork extends CallWorld {
+  readonly hub: Pick<CallHub, 'judgeAll' | 'sessions'>
+  readonly log: Log
+}
+
+/** Time between two rounds of what does not wait, in milliseconds. */
+const roundMs = 1000
+
+/** Starts it. @returns what ends it. */
+export async function startCallWork(world: CallWork): Promise<() => Promise<void>> {
+  const { log } = world
+  const works: RecurringWork[] = [
+    await startRecurringWork({
+      tasks: [
+        { name: 'stop what rings for too long', run: () => stopRings(world) },
+        { name: 'end devices of calls that are gone', run: () => endGoneDevices(world) },
+      ],
+      intervalMs: roundMs,
+      log,
+    }),
+    await startRecurringWork({
+      tasks: [
+        { name: 'judge the tokens of calls again', run: async () => world.hub.judgeAll() },
+        { name: 'compare the engine of calls with its legs', run: () => reconcile(world) },
+        { name: 'end legs that nobody speaks for', run: () => endStrayLegs(world) },
+        { name: 'count the time of calls', run: () => checkpoint(world) },
+        { name: 'forget what devices were told', run: () => forgetFrames(world) },
+        { name: 'forget calls without anybody', run: () => deleteNamelessLegs(world.db) },
+      ],
+      intervalMs: serverLimits.callReconcileMs,
+      log,
+    }),
+  ]
+  return async () => {
+    for (const work of works) await work.stop()
+  }
+}
+
+async function stopRings(world: CallWorld): Promise<void> {
+  const atMs = world.platform.now()
+  for (const named of await listDueRings(world.db, atMs)) {
+    await change(world, named, (call) => {
+      const step = timeOut(call, atMs)
+      return step === undefined ? refuse('CallNotRinging') : { ok: true, value: step }
+    })
+  }
+}
+
+async function endGoneDevices(world: CallWorld): Promise<void> {
+  const { callRowsAtOnceMax: devicesMax } = serverLimits
+  const at = { nowMs: world.platform.now(), devicesMax }
+  for (const device of await listGoneDevices(world.db, at)) await endDevice(world, device, device)
+}
+
+/** What the engine has and the calls do not is removed; a leg that the engine lost is ended. */
+async function reconcile(world: CallWork): Promise<void> {
+  const { engine, db, log, platform, hub } = world
+  const carried = await engine.reconcile()
+  const live = await findLiveLegs(db, carried)
+  const left = carried.filter(({ legId }) => !live.has(legId))
+  if (left.length > 0)
+    log.warn({ count: left.length }, 'the engine of calls had legs that had ended')
+  for (const leg of left) await engine.remove(leg)
+  const known = new Set(carried.map(({ legId }) => legId))
+  const own = hub.sessions().flatMap(({ admitted, legs, requestCount }) =>
+    // Whoever is coming in at this moment may be let in by the engine a moment later.
+    requestCount > 0 ? [] : [...legs].map(([callId, legId]) => ({ ...admitted, callId, legId })),
+  )
+  const lost = own.filter(({ legId }) => !known.has(legId))
+  const lostLive = lost.length === 0 ? new Set<string>() : await findLiveLegs(db, lost)
+  for (const { resourceId, callId, legId } of lost.filter((leg) => lostLive.has(leg.legId))) {
+    const isMeant = (leg: { readonly legId: string }) => leg.legId === legId
+    const ending = { isMeant, reason: 'lost' as const, atMs: platform.now() }
+    await endLegsOf(world, { resourceId, callId }, ending)
+  }
+}
+
+/**
+ * Ends legs that nobody speaks for, and those in rooms that they may not be in.
+ *
+ * @param of - a resource; absent: every one.
+ */
+export async function endStrayLegs(world: CallWorld, of?: string): Promise<void> {
+  const atMs = world.platform.now()
+  for (const { resourceId, callId, legId, isOfRoom } of await listStrayLegs(world.db, atMs, of)) {
+    const isMeant = (leg: { readonly legId: string }) => leg.legId === legId
+    const reason = isOfRoom ? ('removed' as const) : ('lost' as const)
+    await endLegsOf(world, { resourceId, callId }, { isMeant, reason, atMs })
+  }
+}
+
+async function checkpoint({ db, platform }: CallWorld): Promise<void> {
+  const { callRowsAtOnceMax: rowsMax } = serverLimits
+  while ((await countLiveLegs(db, platform.now())) === rowsMax) {}
+}
+
+async function forgetFrames({ db, platform }: CallWorld): Promise<void> {
+  await deleteOldFrames(db, platform.now())
+}

@@ -1,0 +1,87 @@
+/** What clients of a call say to each other through the server. */
+import {
+  type CallErrorCode,
+  type CallEvent,
+  ok,
+  type Result,
+  type SignalPayload,
+} from '@parley/protocol'
+import type { Transaction } from '../database/connect.ts'
+import { tell } from './frame-store.ts'
+import type { AtCall } from './going.ts'
+import { type CallFault, refuse } from './model.ts'
+import type { CallWorld } from './steps.ts'
+
+type Relayed = Promise<Result<undefined, CallFault>>
+
+interface Ends {
+  readonly ownLegId: string
+  readonly others: readonly { readonly legId: string; readonly deviceId: string }[]
+}
+
+/**
+ * Passes an SDP or a candidate on to another leg of the call, or to the engine.
+ *
+ * @faults `LegNotFound` - one of the two is none of the call, or has ended.
+ */
+export async function relaySignal(
+  world: CallWorld,
+  at: AtCall & { readonly to: string | undefined; readonly signal: SignalPayload },
+): Relayed {
+  const { resourceId, callId, to, signal } = at
+  if (to === undefined) {
+    const own = (await world.db.begin((db) => endsOf(db, at))) as Ends | undefined
+    if (own === undefined) return refuse('LegNotFound')
+    const taken = await world.engine.signal({ resourceId, callId, legId: own.ownLegId }, signal)
+    return taken.ok ? taken : refuse('EngineFailed', taken.fault.kind)
+  }
+  return relay(world, at, (from) => ({ type: 'signal', callId, from, ...signal }))
+}
+
+/** Passes digits on to a leg, or to all. */
+export async function relayDigits(
+  world: CallWorld,
+  at: AtCall & { readonly to: string | undefined; readonly digits: string },
+): Relayed {
+  const { callId, digits } = at
+  return relay(world, at, (from) => ({ type: 'dtmf', callId, from, digits }))
+}
+
+async function relay(
+  world: CallWorld,
+  at: AtCall & { readonly to: string | undefined },
+  eventFrom: (legId: string) => CallEvent,
+): Relayed {
+  const missing: CallErrorCode = 'LegNotFound'
+  return (await world.db.begin(async (db) => {
+    const ends = await endsOf(db, at)
+    if (ends === undefined) return refuse(missing)
+    const meant = ends.others.filter(({ legId }) => at.to === undefined || legId === at.to)
+    if (at.to !== undefined && meant.length === 0) return refuse(missing)
+    const devices = meant.map(({ deviceId }) => deviceId)
+    const event = eventFrom(ends.ownLegId)
+    const tellings = [{ devices, about: at.identityId, event }]
+    await tell(db, at.resourceId, { tellings, atMs: world.platform.now() })
+    return ok(undefined)
+  })) as Result<undefined, CallFault>
+}
+
+/** Both ends, held: whoever ends one of them comes before or after. */
+async function endsOf(db: Transaction, at: AtCall): Promise<Ends | undefined> {
+  const rows = await db<{ readonly leg_id: string; readonly device_id: string }[]>`
+    select leg_id, device_id
+    from call_leg
+    where resource_id = ${at.resourceId}
+    and call_id = ${at.callId}
+    and ended_at is null
+    order by joined_at, leg_id
+    for share
+  `
+  const own = rows.find((row) => row.device_id === at.deviceId)
+  if (own === undefined) return undefined
+  const others = rows.filter((row) => row !== own)
+  return {
+    ownLegId: own.leg_id,
+    others: others.map((row) => ({ legId: row.leg_id, deviceId: row.device_id })),
+  }
+}

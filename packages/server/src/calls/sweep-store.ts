@@ -1,0 +1,172 @@
+import { serverLimits } from '../contract/limits.ts'
+import type { Queries } from '../database/connect.ts'
+import type { CallName } from './steps.ts'
+
+/** A leg, by name. */
+export interface LegName extends CallName {
+  readonly legId: string
+}
+
+interface NameRow {
+  readonly resource_id: string
+  readonly call_id: string
+  readonly leg_id: string
+}
+
+const { callRowsAtOnceMax: rowsMax } = serverLimits
+
+/** Lists calls of every resource in which something rings for too long. */
+export async function listDueRings(db: Queries, nowMs: number): Promise<readonly CallName[]> {
+  const rows = await db<Omit<NameRow, 'leg_id'>[]>`
+    select distinct resource_id, call_id
+    from call_ring
+    where state = 'ringing'
+    and expires_at <= ${new Date(nowMs)}
+    limit ${rowsMax}
+  `
+  return rows.map((row) => ({ resourceId: row.resource_id, callId: row.call_id }))
+}
+
+/**
+ * Lists live legs of a resource, or of every one, that nobody speaks for: without identity, without
+ * device, or in a room that they may not be in.
+ */
+export async function listStrayLegs(
+  db: Queries,
+  nowMs: number,
+  resourceId?: string,
+): Promise<readonly (LegName & { readonly isOfRoom: boolean })[]> {
+  const now = new Date(nowMs)
+  const rows = await db<(NameRow & { readonly is_of_room: boolean })[]>`
+    select
+      leg.resource_id, leg.call_id, leg.leg_id,
+      leg.identity_id is not null and device.device_id is not null as is_of_room
+    from call_leg as leg
+    join call
+      on call.resource_id = leg.resource_id
+      and call.call_id = leg.call_id
+    left join call_device as device
+      on device.resource_id = leg.resource_id
+      and device.device_id = leg.device_id
+    left join room
+      on room.resource_id = call.resource_id
+      and room.room_id = call.room_id
+      and room.valid_from <= ${now}
+      and room.valid_until > ${now}
+    left join room_participant as listed
+      on listed.resource_id = room.resource_id
+      and listed.room_id = room.room_id
+      and listed.identity_id = leg.identity_id
+    where leg.ended_at is null
+    ${resourceId === undefined ? db`` : db`and leg.resource_id = ${resourceId}`}
+    and (
+      leg.identity_id is null
+      or device.device_id is null
+      or (call.room_id is not null and listed.identity_id is null)
+    )
+    limit ${rowsMax}
+  `
+  return rows.map((row) => ({
+    ...{ resourceId: row.resource_id, callId: row.call_id, legId: row.leg_id },
+    isOfRoom: row.is_of_room,
+  }))
+}
+
+/** Which of some legs live. */
+export async function findLiveLegs(
+  db: Queries,
+  legs: readonly LegName[],
+): Promise<ReadonlySet<string>> {
+  const rows = await db<{ readonly leg_id: string }[]>`
+    select call_leg.leg_id
+    from unnest(
+      ${legs.map(({ resourceId }) => resourceId)}::uuid[],
+      ${legs.map(({ callId }) => callId)}::uuid[],
+      ${legs.map(({ legId }) => legId)}::uuid[]
+    ) as asked (resource_id, call_id, leg_id)
+    join call_leg using (resource_id, call_id, leg_id)
+    where ended_at is null
+  `
+  return new Set(rows.map((row) => row.leg_id))
+}
+
+/**
+ * Counts legs that go on, those that were not counted for a minute: a crash forgets no more than
+ * that. Nodes share the work, and a leg that is being ended is counted there.
+ *
+ * @returns how many were counted; fewer than the most of a round when there are no more.
+ */
+export async function countLiveLegs(db: Queries, nowMs: number): Promise<number> {
+  const now = new Date(nowMs)
+  const before = new Date(nowMs - serverLimits.callCheckpointMs)
+  const [row] = await db<{ readonly count: number }[]>`
+    with due as materialized (
+      select resource_id, call_id, leg_id, seconds
+      from (
+        select
+          resource_id, call_id, leg_id,
+          floor(extract(epoch from ${now}::timestamptz - connected_at))::integer as seconds
+        from call_leg
+        where ended_at is null
+        and counted_at <= ${before}
+        order by counted_at
+        limit ${rowsMax}
+        for update skip locked
+      ) as held
+    ),
+    moved as (
+      update call_leg
+      set counted_seconds = greatest(counted_seconds, seconds), counted_at = ${now}
+      from due
+      where call_leg.resource_id = due.resource_id
+      and call_leg.call_id = due.call_id
+      and call_leg.leg_id = due.leg_id
+      returning due.resource_id, due.leg_id
+    ),
+    counted as (
+      insert into usage_record (resource_id, hour, meter, used)
+      select
+        due.resource_id,
+        date_trunc('hour', ${now}::timestamptz, 'UTC'),
+        'call-participant-seconds',
+        sum(due.seconds - former.counted_seconds)
+      from due
+      join call_leg as former using (resource_id, call_id, leg_id)
+      where due.seconds > former.counted_seconds
+      group by due.resource_id
+    )
+    select count(*)::integer as count
+    from due
+  `
+  return row?.count ?? 0
+}
+
+/** Deletes what devices were told and have surely heard. */
+export async function deleteOldFrames(db: Queries, nowMs: number): Promise<void> {
+  const before = new Date(nowMs - serverLimits.callFramesKeptSeconds * 1000)
+  await db`delete from call_frame where told_at < ${before}`
+}
+
+/** Deletes ended legs without identity, and ended calls of which no leg is left. */
+export async function deleteNamelessLegs(db: Queries): Promise<void> {
+  await db`
+    with gone as (
+      delete from call_leg
+      where identity_id is null
+      and ended_at is not null
+      returning resource_id, call_id, leg_id
+    )
+    delete from call
+    using gone
+    where call.resource_id = gone.resource_id
+    and call.call_id = gone.call_id
+    and call.ended_at is not null
+    and not exists (
+      select
+      from call_leg
+      where call_leg.resource_id = call.resource_id
+      and call_leg.call_id = call.call_id
+      and call_leg.identity_id is not null
+    )
+  `
+}
