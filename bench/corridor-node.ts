@@ -50,7 +50,9 @@ export async function startBenchNode(address: DatabaseAddress): Promise<BenchNod
 async function main(text: string): Promise<void> {
   const node = await startBenchNode(JSON.parse(text) as DatabaseAddress)
   process.once('message', async () => {
-    process.send?.([...node.appliedAt].map(([seq, at]) => [seq, String(at)]))
+    const times = [...node.appliedAt].map(([seq, at]) => [seq, String(at)])
+    // Whoever disconnects before a long message is out has cut it off.
+    await new Promise<void>((done) => process.send?.(times, () => done()))
     await node.close()
     process.disconnect?.()
   })

@@ -18,7 +18,7 @@ import { signedRequest } from './requests.ts'
 import { createWorkDirectory, type ParleyServer, startParley } from './servers.ts'
 import { requestsPerRound } from './yardsticks.ts'
 
-const revocationsInRound = 400
+const revocationsInRound = 2000
 const nodeCounts = [1, 2, 4]
 
 /**
