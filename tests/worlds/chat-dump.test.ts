@@ -163,6 +163,25 @@ async function fiveMinutesLater({ db }: Place): Promise<void> {
   await deleteOldNotices(db)
 }
 
+/** The tables in which each word is at first: where it is stored, and where it is told. */
+const [stored, told] = ['chat_message', 'chat_notice']
+const placesBefore = [
+  ['name of a device', ['chat_endpoint']],
+  ['name of a participant', ['chat_message_person', told, 'chat_participant']],
+  ['metadata of a participant', ['chat_participant']],
+  ['text', [stored, told]],
+  ['name of a sender', [stored, told]],
+  ['name of metadata', [stored, told]],
+  ['metadata of a message', [stored, told]],
+  ['html', [stored, told]],
+  ['text before an edit', [told]],
+  ['text after an edit', [stored, told]],
+  ['later metadata', [stored, told]],
+  ['deleted text', [told]],
+  ['name while typing', []],
+  ['text in a thread that he left', [stored, told]],
+]
+
 /** Specifies what each kind of database shows. */
 function specify(start: () => Promise<Place>): void {
   let place: Place
@@ -177,23 +196,7 @@ function specify(start: () => Promise<Place>): void {
     const { words } = traces
     const dump = await place.dump()
     const places = [...words].map(([name, word]) => [name, tablesWith(dump, word.toString())])
-    const [stored, told] = ['chat_message', 'chat_notice']
-    assert.deepEqual(places, [
-      ['name of a device', ['chat_endpoint']],
-      ['name of a participant', ['chat_message_person', told, 'chat_participant']],
-      ['metadata of a participant', ['chat_participant']],
-      ['text', [stored, told]],
-      ['name of a sender', [stored, told]],
-      ['name of metadata', [stored, told]],
-      ['metadata of a message', [stored, told]],
-      ['html', [stored, told]],
-      ['text before an edit', [told]],
-      ['text after an edit', [stored, told]],
-      ['later metadata', [stored, told]],
-      ['deleted text', [told]],
-      ['name while typing', []],
-      ['text in a thread that he left', [stored, told]],
-    ])
+    assert.deepEqual(places, placesBefore)
   })
 
   test('has none of them once he is deleted', async () => {
@@ -201,8 +204,7 @@ function specify(start: () => Promise<Place>): void {
     assert.equal((await deleteIdentity(resource, bob.id)).status, 204)
     await purged(place)
     // What others did is told for minutes, and Ann has added somebody of that name.
-    const ofAnn = 'name of a participant, raw'
-    assert.deepEqual(findSecrets(await place.dump(), words), [ofAnn])
+    assert.deepEqual(findSecrets(await place.dump(), words), ['name of a participant, raw'])
     await fiveMinutesLater(place)
     assert.deepEqual(findSecrets(await place.dump(), words), [])
   })
