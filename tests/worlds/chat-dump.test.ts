@@ -6,7 +6,9 @@
  */
 import assert from 'node:assert/strict'
 import { randomBytes } from 'node:crypto'
+import { readFileSync } from 'node:fs'
 import { after, before, describe, test } from 'node:test'
+import { parseEnvironmentFile } from '@parley/server/admin/environment-file'
 import { deleteOldNotices } from '@parley/server/chat/realtime/store'
 import { connectDatabase, type Database } from '@parley/server/database/connect'
 import { createIdentity, deleteIdentity } from '../calls.ts'
@@ -15,6 +17,7 @@ import { connectChat } from '../chat-sockets.ts'
 import { lacksDebianPostgres, startDebianPostgres } from '../debian-postgres.ts'
 import { findSecrets, type Secrets } from '../secrets.ts'
 import { type ServerProcess, startServer } from '../server-process.ts'
+import { send } from '../world.ts'
 import { newDataDir, openDatabaseOf } from './place.ts'
 
 /** A server, and how its database is looked at. */
@@ -182,17 +185,28 @@ const placesBefore = [
   ['text in a thread that he left', [stored, told]],
 ]
 
+/** A server on which people have left their traces. */
+interface Scene {
+  readonly place: Place
+  readonly traces: Traces
+}
+
 /** Specifies what each kind of database shows. */
 function specify(start: () => Promise<Place>): void {
-  let place: Place
-  let traces: Traces
+  let scene: Scene
   before(async () => {
-    place = await start()
-    traces = await leaveTraces(await people(place))
+    const place = await start()
+    scene = { place, traces: await leaveTraces(await people(place)) }
   })
-  after(() => place.stop())
+  after(() => scene.place.stop())
+  specifyWords(() => scene)
+  specifyRest(() => scene)
+}
 
+/** What he wrote, before he is deleted and after. */
+function specifyWords(at: () => Scene): void {
   test('has his words where they were stored, and where they are told for minutes', async () => {
+    const { place, traces } = at()
     const { words } = traces
     const dump = await place.dump()
     const places = [...words].map(([name, word]) => [name, tablesWith(dump, word.toString())])
@@ -200,6 +214,7 @@ function specify(start: () => Promise<Place>): void {
   })
 
   test('has none of them once he is deleted', async () => {
+    const { place, traces } = at()
     const { resource, bob, words } = traces
     assert.equal((await deleteIdentity(resource, bob.id)).status, 204)
     await purged(place)
@@ -208,8 +223,12 @@ function specify(start: () => Promise<Place>): void {
     await fiveMinutesLater(place)
     assert.deepEqual(findSecrets(await place.dump(), words), [])
   })
+}
 
+/** What is left without him, and then without anybody. */
+function specifyRest(at: () => Scene): void {
   test('names him only as who made a thread, and did what the thread says of itself', async () => {
+    const { place, traces } = at()
     const { bob } = traces
     const dump = await place.dump()
     const id = bob.id.slice(-36)
@@ -230,7 +249,7 @@ function specify(start: () => Promise<Place>): void {
   })
 
   test('leaves Ann what is hers, and him out of it', async () => {
-    const { ann, bob, thread, left } = traces
+    const { ann, bob, thread, left } = at().traces
     const system = ['Lunch', 'participantAdded']
     const all = ['What Ann said remains.', 'A topic of Bob', 'participantAdded', ...system]
     assert.deepEqual((await seen(ann, thread)).map(shownIn), all)
@@ -242,6 +261,41 @@ function specify(start: () => Promise<Place>): void {
       }
     }
   })
+
+  test('has nothing of anybody once the resource is deleted', async () => {
+    const { place, traces } = at()
+    const { ann } = traces
+    const words = ['What Ann said remains.', 'A topic of Bob', 'Lunch', ann.id.slice(-36)]
+    const find = async () => {
+      const dump = await place.dump()
+      return words.filter((word) => dump.includes(word))
+    }
+    assert.deepEqual(await find(), words)
+    await deleteResource(place)
+    assert.deepEqual(await find(), [])
+  })
+}
+
+/** Deletes the resource, as its administrator, and waits for the purge. */
+async function deleteResource({ server, db }: Place): Promise<void> {
+  const file = readFileSync(server.banner.environmentFile, 'utf8')
+  const {
+    PARLEY_ADMIN_TOKEN: token = '',
+    PARLEY_SUBSCRIPTION_ID: subscription = '',
+    PARLEY_RESOURCE_GROUP: group = '',
+    PARLEY_RESOURCE_NAME: name = '',
+  } = parseEnvironmentFile(file)
+  const type = 'Microsoft.Communication/communicationServices'
+  const path = `/subscriptions/${subscription}/resourceGroups/${group}/providers/${type}/${name}`
+  const headers = { authorization: `Bearer ${token}` }
+  const request = { method: 'DELETE', path: `${path}?api-version=2025-09-01`, headers }
+  const { status, text } = await send(server.banner.httpOrigin, request)
+  assert.ok(status < 300, text)
+  const deadlineMs = performance.now() + 60_000
+  while ((await db`select from resource where deleted_at is not null`).count > 0) {
+    assert.ok(performance.now() < deadlineMs, 'the purge ends')
+    await db`select pg_sleep(0.01)`
+  }
 }
 
 /** A message in short: its text, its topic, or what kind of news it is. */
