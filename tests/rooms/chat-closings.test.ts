@@ -97,6 +97,9 @@ const causes: readonly Cause[] = [
   },
 ]
 
+/** What stays open would be waited for. */
+const timeout = 30_000
+
 /** A long poll that waits for what is told, once it was greeted; gives the answer to come. */
 async function poll(
   origin: string,
@@ -162,7 +165,7 @@ describe('on three nodes, what is open under a token', () => {
   }
 
   for (const { name, act, leaves } of causes) {
-    test(`is closed by ${name}, and leaves ${leaves}`, async () => {
+    test(`is closed by ${name}, and leaves ${leaves}`, { timeout }, async () => {
       const { scene, ben, sockets, polls, staying, waiting } = await open(leaves)
       assert.ok((await act(scene)) < 300)
       for (const socket of sockets) assert.equal(await socket.closed, 1000)
