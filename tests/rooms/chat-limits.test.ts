@@ -1,8 +1,9 @@
 /** How much chat takes: the last size that is, and the first that is not. */
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
+import { createIdentity, deleteIdentity } from '../calls.ts'
 import { type ChatAnswer, newThread, newUser, participant, say, type User } from '../chat.ts'
-import { theWorld } from '../world.ts'
+import { newDataDir, startWorld, theWorld } from '../world.ts'
 
 const world = await theWorld()
 
@@ -120,4 +121,29 @@ describe('the retention of a thread', () => {
       assert.equal((await ann.call('PATCH', thread, change)).status, isTaken ? 204 : 400)
     })
   }
+
+  test('is carried out by the server itself, to the last row', async (context) => {
+    const own = await startWorld(newDataDir())
+    const tenant = await own.createTenant()
+    const { resourceId } = tenant
+    const ann = await newUser(own, tenant)
+    const policy = (deleteThreadAfterDays: number) => ({
+      retentionPolicy: { kind: 'threadCreationDate', deleteThreadAfterDays },
+    })
+    await say(ann, await newThread(ann, [], { topic: 'due', ...policy(30) }))
+    await say(ann, await newThread(ann, [], { topic: 'kept', ...policy(31) }))
+    own.stopClock(context, own.now() + 30 * 24 * 60 * 60 * 1000 + 1000)
+    const left = () => own.db<{ topic: string; messages: number }[]>`
+      select topic, count(message_id)::integer as messages
+      from chat_thread left join chat_message using (resource_id, thread_id)
+      where resource_id = ${resourceId} group by thread_id, topic`
+    // The deletion of anybody wakes what is done every minute.
+    assert.equal((await deleteIdentity(tenant, await createIdentity(tenant))).status, 204)
+    const deadlineMs = performance.now() + 30_000
+    while ((await left()).length > 1 && performance.now() < deadlineMs) {
+      await own.db`select pg_sleep(0.01)`
+    }
+    assert.deepEqual([...(await left())], [{ topic: 'kept', messages: 3 }])
+    await own.stop()
+  })
 })

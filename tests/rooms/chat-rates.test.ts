@@ -5,57 +5,6 @@ import { atOnce, createIdentity } from '../calls.ts'
 import { type ChatAnswer, newThread, newUser, participant, say, type User } from '../chat.ts'
 import { newDataDir, startWorld, type World } from '../world.ts'
 
-/** What somebody calls, and what the call is about. */
-interface Scene {
-  readonly thread: string
-  readonly messageId: string
-  readonly somebody: { readonly id: string }
-}
-
-type Call = readonly [
-  name: string,
-  method: string,
-  path: (scene: Scene) => string,
-  body?: (scene: Scene) => object,
-]
-
-const message = ({ thread, messageId }: Scene) => `${thread}/messages/${messageId}`
-const inThread = (rest: string) => (scene: Scene) => `${scene.thread}${rest}`
-
-const calls: readonly Call[] = [
-  ['creating a thread', 'POST', () => '', () => ({ topic: 'T' })],
-  ['listing threads', 'GET', () => ''],
-  ['reading a thread', 'GET', inThread('')],
-  ['changing a thread', 'PATCH', inThread(''), () => ({ topic: 'U' })],
-  ['deleting a thread', 'DELETE', inThread('')],
-  ['listing participants', 'GET', inThread('/participants')],
-  [
-    'adding participants',
-    'POST',
-    inThread('/participants/:add'),
-    ({ somebody }) => ({ participants: [participant(somebody)] }),
-  ],
-  [
-    'removing a participant',
-    'POST',
-    inThread('/participants/:remove'),
-    ({ somebody }) => ({ rawId: somebody.id }),
-  ],
-  ['sending a message', 'POST', inThread('/messages'), () => ({ content: 'x' })],
-  ['listing messages', 'GET', inThread('/messages')],
-  ['reading a message', 'GET', message],
-  ['changing a message', 'PATCH', message, () => ({ content: 'y' })],
-  ['deleting a message', 'DELETE', message],
-  ['typing', 'POST', inThread('/typing')],
-  [
-    'sending a receipt',
-    'POST',
-    inThread('/readReceipts'),
-    ({ messageId }) => ({ chatMessageId: messageId }),
-  ],
-  ['listing receipts', 'GET', inThread('/readReceipts')],
-]
-
 const names = [
   'chat-thread-create-or-delete',
   'chat-thread-update',
@@ -68,12 +17,76 @@ const names = [
   'chat-receipt-send',
   'chat-receipt-list',
   'chat-typing',
+] as const
+
+/** What limits an operation. */
+type Rate = (typeof names)[number]
+
+/** What somebody calls, and what the call is about. */
+interface Scene {
+  readonly thread: string
+  readonly messageId: string
+  readonly somebody: { readonly id: string }
+}
+
+type Call = readonly [
+  name: string,
+  rate: Rate,
+  method: string,
+  path: (scene: Scene) => string,
+  body?: (scene: Scene) => object,
 ]
 
-function ratesOf(limit: object): Readonly<Record<string, string>> {
-  return {
-    PARLEY_RATE_LIMITS: JSON.stringify(Object.fromEntries(names.map((name) => [name, [limit]]))),
-  }
+const message = ({ thread, messageId }: Scene) => `${thread}/messages/${messageId}`
+const inThread = (rest: string) => (scene: Scene) => `${scene.thread}${rest}`
+
+const calls: readonly Call[] = [
+  ['creating a thread', 'chat-thread-create-or-delete', 'POST', () => '', () => ({ topic: 'T' })],
+  ['listing threads', 'chat-thread-read', 'GET', () => ''],
+  ['reading a thread', 'chat-thread-read', 'GET', inThread('')],
+  ['changing a thread', 'chat-thread-update', 'PATCH', inThread(''), () => ({ topic: 'U' })],
+  ['deleting a thread', 'chat-thread-create-or-delete', 'DELETE', inThread('')],
+  ['listing participants', 'chat-participants-list', 'GET', inThread('/participants')],
+  [
+    'adding participants',
+    'chat-participants-change',
+    'POST',
+    inThread('/participants/:add'),
+    ({ somebody }) => ({ participants: [participant(somebody)] }),
+  ],
+  [
+    'removing a participant',
+    'chat-participants-change',
+    'POST',
+    inThread('/participants/:remove'),
+    ({ somebody }) => ({ rawId: somebody.id }),
+  ],
+  [
+    'sending a message',
+    'chat-message-write',
+    'POST',
+    inThread('/messages'),
+    () => ({ content: 'x' }),
+  ],
+  ['listing messages', 'chat-message-list', 'GET', inThread('/messages')],
+  ['reading a message', 'chat-message-read', 'GET', message],
+  ['changing a message', 'chat-message-write', 'PATCH', message, () => ({ content: 'y' })],
+  ['deleting a message', 'chat-message-write', 'DELETE', message],
+  ['typing', 'chat-typing', 'POST', inThread('/typing')],
+  [
+    'sending a receipt',
+    'chat-receipt-send',
+    'POST',
+    inThread('/readReceipts'),
+    ({ messageId }) => ({ chatMessageId: messageId }),
+  ],
+  ['listing receipts', 'chat-receipt-list', 'GET', inThread('/readReceipts')],
+]
+
+/** Settings with a limit for each name. */
+function ratesOf(limitOf: (rate: Rate) => object): Readonly<Record<string, string>> {
+  const rates = Object.fromEntries(names.map((name) => [name, [limitOf(name)]]))
+  return { PARLEY_RATE_LIMITS: JSON.stringify(rates) }
 }
 
 function assertRefused({ status, headers, body }: ChatAnswer): void {
@@ -82,23 +95,28 @@ function assertRefused({ status, headers, body }: ChatAnswer): void {
   assert.ok(Number.isInteger(seconds) && seconds >= 1, String(headers['retry-after']))
 }
 
-describe('what is asked for twice where once is the limit', () => {
+/** Each rate lets another number of calls through, which tells them apart. */
+const mostOf = (rate: Rate) => names.indexOf(rate) + 1
+
+describe('with a limit for each rate, an operation', () => {
   let world: World
   before(async () => {
-    world = await startWorld(newDataDir(), ratesOf({ per: 'user', max: 1, seconds: 600 }))
+    const limitOf = (rate: Rate) => ({ per: 'user', max: mostOf(rate), seconds: 600 })
+    world = await startWorld(newDataDir(), ratesOf(limitOf))
   })
 
-  for (const [name, method, path, body] of calls) {
-    test(`is refused with the time to come again: ${name}`, async () => {
+  for (const [name, rate, method, path, body] of calls) {
+    test(`is refused with the time to come again, by ${rate}: ${name}`, async () => {
       const tenant = await world.createTenant()
       const ann = await newUser(world, tenant)
       const thread = await newThread(await newUser(world, tenant), [ann])
       const somebody = { id: await createIdentity(tenant) }
-      // Whose message it is counts where it is written: then this call is the second one.
-      const messageId = await say(ann, thread)
-      const scene = { thread, messageId, somebody }
+      const scene = { thread, messageId: await say(ann, thread), somebody }
+      const written = rate === 'chat-message-write' ? 1 : 0
       const asked = body === undefined ? {} : { body: body(scene) }
-      await ann.call(method, path(scene), asked)
+      for (let count = written; count < mostOf(rate); count++) {
+        assert.notEqual((await ann.call(method, path(scene), asked)).status, 429)
+      }
       assertRefused(await ann.call(method, path(scene), asked))
     })
   }
@@ -106,8 +124,8 @@ describe('what is asked for twice where once is the limit', () => {
 
 describe('the limit of a resource', () => {
   test('is no other`s, however much the other asks for', async () => {
-    const limit = { per: 'resource', max: 4, seconds: 600 }
-    const world = await startWorld(newDataDir(), ratesOf(limit))
+    const limitOf = () => ({ per: 'resource', max: 4, seconds: 600 })
+    const world = await startWorld(newDataDir(), ratesOf(limitOf))
     const people = async (): Promise<readonly [User, string]> => {
       const ann = await newUser(world, await world.createTenant())
       return [ann, await newThread(ann)]
