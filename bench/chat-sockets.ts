@@ -93,7 +93,8 @@ async function idleKilobytes(bench: Bench, parley: ParleyServer, sizes: Sizes): 
   return taken / idleSockets / 1024
 }
 
-function percentile(times: readonly number[], part: number): number {
+/** The value below which a part of them lies. */
+export function percentile(times: readonly number[], part: number): number {
   const sorted = times.toSorted((one, other) => one - other)
   return sorted[Math.ceil(sorted.length * part) - 1] ?? Number.NaN
 }
@@ -206,7 +207,11 @@ async function post(
 /** Sockets that are opened at a time. */
 const openedAtOnce = 50
 
-async function openAll(parley: ParleyServer, tokens: readonly string[]): Promise<WebSocket[]> {
+/** Opens a socket for each token, and waits until all are ready. */
+export async function openAll(
+  parley: ParleyServer,
+  tokens: readonly string[],
+): Promise<WebSocket[]> {
   const opened: WebSocket[] = []
   for (let start = 0; start < tokens.length; start += openedAtOnce) {
     const some = tokens.slice(start, start + openedAtOnce)

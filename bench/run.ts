@@ -5,8 +5,8 @@ import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { measureCandidates } from './candidates.ts'
 import { measureChat } from './chat.ts'
+import { measureChatClosings } from './chat-closings.ts'
 import { measureChatSockets } from './chat-sockets.ts'
-
 import { measureCorridor } from './corridor.ts'
 import { measureCreate } from './create.ts'
 import { measureFollowers } from './followers.ts'
@@ -43,6 +43,7 @@ const scripts: Readonly<Record<string, (bench: Bench) => Promise<Claim[]>>> = {
   live: measureLive,
   workers: measureWorkers,
   'chat-sockets': measureChatSockets,
+  'chat-closings': measureChatClosings,
   chat: measureChat,
 }
 

@@ -86,6 +86,12 @@ export function createWorkDirectory(): { readonly path: string; readonly remove:
   return { path, remove: () => rmSync(path, { recursive: true, force: true }) }
 }
 
+/** How a server of the bench differs from what a user starts. */
+export interface ParleyOptions {
+  readonly workers?: number
+  readonly settings?: Readonly<Record<string, string>>
+}
+
 /**
  * Starts Parley as it is built, on an embedded database, as a user would with no setting but ports.
  *
@@ -96,7 +102,7 @@ export function createWorkDirectory(): { readonly path: string; readonly remove:
  */
 export async function startParley(
   dataDirectory: string,
-  { workers = 1 }: { readonly workers?: number } = {},
+  { workers = 1, settings = {} }: ParleyOptions = {},
 ): Promise<ParleyServer> {
   const main = fileURLToPath(new URL('../../packages/server/dist/main.js', import.meta.url))
   const logFile = `${dataDirectory}.log`
@@ -113,6 +119,7 @@ export async function startParley(
       PARLEY_RATE_LIMITS: 'off',
       // Ports differ from start to start, and with them the issuer that would be the default.
       PARLEY_ISSUER: 'https://parley.example',
+      ...settings,
     },
     stdio: ['ignore', 'pipe', log],
   })
@@ -129,17 +136,17 @@ export async function startParley(
     throw new Error(`Parley did not start; its log ends with\n${lastLines}`, { cause: error })
   })
   if (connection === undefined) throw new Error(`no connection string in the banner:\n${banner}`)
-  const settings = readSettings(join(dataDirectory, 'parley.env'))
+  const read = readSettings(join(dataDirectory, 'parley.env'))
   const server = {
     pid: pidOf(child),
     postmasterPidFile: join(dataDirectory, 'postgres', 'postmaster.pid'),
   }
   return {
     ...server,
-    http: parseEndpoint(settings('PARLEY_HTTP_ENDPOINT')),
+    http: parseEndpoint(read('PARLEY_HTTP_ENDPOINT')),
     https: parseEndpoint(connection.endpoint),
     accessKey: Buffer.from(connection.accessKey, 'base64'),
-    jwksUrl: settings('PARLEY_JWKS_URL'),
+    jwksUrl: read('PARLEY_JWKS_URL'),
     stop: () => end(child),
     crash: async () => {
       for (const pid of listProcesses(server)) kill(pid)

@@ -3,6 +3,9 @@ import assert from 'node:assert/strict'
 import type { AccessTokenClaims } from '@parley/protocol'
 import type { Answer, Tenant } from './world.ts'
 
+/** Whoever signs requests for a resource. */
+type Signer = Pick<Tenant, 'call'>
+
 /** The api-version of the current official SDK. */
 export const version = '2023-10-01'
 
@@ -16,7 +19,7 @@ export function identityPath(id: string, rest = '', apiVersion: string = version
 
 /** Sends `POST /identities`. */
 export function postIdentity(
-  tenant: Tenant,
+  tenant: Signer,
   body?: object,
   apiVersion: string = version,
 ): Promise<Answer> {
@@ -25,7 +28,7 @@ export function postIdentity(
 }
 
 /** Creates an identity and gives its name. */
-export async function createIdentity(tenant: Tenant): Promise<string> {
+export async function createIdentity(tenant: Signer): Promise<string> {
   const { status, body } = await postIdentity(tenant)
   assert.equal(status, 201)
   return body.identity.id
@@ -33,7 +36,7 @@ export async function createIdentity(tenant: Tenant): Promise<string> {
 
 /** Asks for a token; the answer as it came. */
 export function postToken(
-  tenant: Tenant,
+  tenant: Signer,
   id: string,
   body: object = { scopes: ['chat'] },
 ): Promise<Answer> {
@@ -41,30 +44,30 @@ export function postToken(
 }
 
 /** Issues a token and gives it. */
-export async function issueToken(tenant: Tenant, id: string): Promise<string> {
+export async function issueToken(tenant: Signer, id: string): Promise<string> {
   const { status, body } = await postToken(tenant, id)
   assert.equal(status, 200)
   return body.token
 }
 
 /** Revokes the tokens of an identity; the answer as it came. */
-export function postRevoke(tenant: Tenant, id: string): Promise<Answer> {
+export function postRevoke(tenant: Signer, id: string): Promise<Answer> {
   return tenant.call({ method: 'POST', path: identityPath(id, '/:revokeAccessTokens') })
 }
 
 /** Deletes an identity; the answer as it came. */
-export function deleteIdentity(tenant: Tenant, id: string): Promise<Answer> {
+export function deleteIdentity(tenant: Signer, id: string): Promise<Answer> {
   return tenant.call({ method: 'DELETE', path: identityPath(id) })
 }
 
 /** Reads an identity; the answer as it came. */
-export function getIdentity(tenant: Tenant, id: string): Promise<Answer> {
+export function getIdentity(tenant: Signer, id: string): Promise<Answer> {
   return tenant.call({ method: 'GET', path: identityPath(id, '', namedVersion) })
 }
 
 /** Asks which of some tokens are live, in their order. */
 export async function liveness(
-  tenant: Tenant,
+  tenant: Signer,
   tokens: readonly string[],
 ): Promise<readonly boolean[]> {
   const live: boolean[] = []

@@ -76,8 +76,8 @@ export interface ChatAnswer extends Omit<Answer, 'body'> {
 
 /** Makes users of a resource. */
 export async function newUser(
-  world: World,
-  tenant: Tenant,
+  world: Pick<World, 'origin'>,
+  tenant: Pick<Tenant, 'call' | 'host'>,
   scopes: readonly Scope[] = ['chat'],
 ): Promise<User> {
   const id = await createIdentity(tenant)
@@ -86,8 +86,8 @@ export async function newUser(
 
 /** Another token of somebody. */
 export async function userOf(
-  world: World,
-  tenant: Tenant,
+  world: Pick<World, 'origin'>,
+  tenant: Pick<Tenant, 'call' | 'host'>,
   { id, scopes }: { readonly id: string; readonly scopes: readonly Scope[] },
 ): Promise<User> {
   const { body } = await postToken(tenant, id, { scopes })

@@ -12,6 +12,10 @@ import { connect } from 'node:tls'
 import { fileURLToPath } from 'node:url'
 import type { ChatClient } from '@azure/communication-chat'
 import type { AzureCommunicationTokenCredential } from '@azure/communication-common'
+import {
+  startTemporaryPostgres,
+  type TemporaryPostgres,
+} from '@parley/server/database/embedded/temporary-postgres'
 import { build } from 'esbuild'
 import { type Browser, chromium, type Page } from 'playwright-core'
 import { createIdentity, issueToken, postRevoke } from '../calls.ts'
@@ -75,14 +79,17 @@ async function serve(): Promise<Server> {
 }
 
 /** Names the key of a server as Chromium takes it, so that no other certificate passes. */
-function keyPrintOf(port: number): Promise<string> {
+function keyPrintOf(port: string): Promise<string> {
   return new Promise((resolve, reject) => {
-    const socket = connect({ host: '127.0.0.1', port, rejectUnauthorized: false }, () => {
-      const { raw } = socket.getPeerCertificate()
-      const key = new X509Certificate(raw).publicKey.export({ type: 'spki', format: 'der' })
-      socket.destroy()
-      resolve(createHash('sha256').update(key).digest('base64'))
-    })
+    const socket = connect(
+      { host: '127.0.0.1', port: Number(port), rejectUnauthorized: false },
+      () => {
+        const { raw } = socket.getPeerCertificate()
+        const key = new X509Certificate(raw).publicKey.export({ type: 'spki', format: 'der' })
+        socket.destroy()
+        resolve(createHash('sha256').update(key).digest('base64'))
+      },
+    )
     socket.on('error', reject)
   })
 }
@@ -151,20 +158,30 @@ const heardInPage = (name: string) =>
   (globalThis as unknown as Loaded).heard.filter((one) => one.name === name).length
 
 describe('chat in Chromium', { skip }, () => {
+  let outside: TemporaryPostgres
   let world: World
+  let other: World
   let tenant: Tenant
   let server: Server
   let browser: Browser
   let place: Place
 
   before(async () => {
-    world = await startWorld(newDataDir())
+    outside = await startTemporaryPostgres(60)
+    const { username, host, port, database } = outside.postgres.connection
+    const settings = {
+      PARLEY_DATABASE_URL: `postgres://${username}@/${database}?host=${host}&port=${port}`,
+      PARLEY_MASTER_KEY: Buffer.alloc(32, 4).toString('base64'),
+      PARLEY_ISSUER: 'https://parley.example',
+    }
+    world = await startWorld(newDataDir(), settings)
+    other = await startWorld(newDataDir(), settings)
     place = await newPlace(world)
     tenant = await createResource(world, place)
     server = await serve()
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-    const print = await keyPrintOf(Number(new URL(world.parley.endpoint).port))
-    const trust = `--ignore-certificate-errors-spki-list=${print}`
+    const prints = [world, other].map((node) => keyPrintOf(new URL(node.parley.endpoint).port))
+    const trust = `--ignore-certificate-errors-spki-list=${(await Promise.all(prints)).join()}`
     const args = ['--headless', '--no-sandbox', '--disable-gpu', '--no-first-run', trust]
     browser = await chromium.launch({ executablePath, args })
   })
@@ -172,20 +189,31 @@ describe('chat in Chromium', { skip }, () => {
   after(async () => {
     await browser?.close()
     server?.close()
+    await other?.stop()
+    await world?.stop()
+    await outside?.close()
   })
 
+  interface Opening {
+    readonly way?: 'websocket' | 'polling'
+    readonly node?: World
+    /** Whose page it is; absent: somebody new. */
+    readonly id?: string
+  }
+
   /** A page of somebody whose notifications are connected. */
-  async function openPage(way: 'websocket' | 'polling' = 'websocket') {
-    const id = await createIdentity(tenant)
+  async function openPage({ way = 'websocket', node = world, id: known }: Opening = {}) {
+    const id = known ?? (await createIdentity(tenant))
     const token = await issueToken(tenant, id)
     const page = await (await browser.newContext()).newPage()
     if (way === 'polling') await page.addInitScript('delete globalThis.WebSocket')
     const { port } = server.address() as AddressInfo
     await page.goto(`http://localhost:${port}/`)
-    const endpoint = world.parley.endpoint.slice(0, -1)
-    await page.evaluate(startInPage, { endpoint, token, names })
+    const endpoint = node.parley.endpoint.slice(0, -1)
+    const given = { endpoint, token, names }
+    await page.evaluate(startInPage, given)
     await heard(page, 'realTimeNotificationConnected', 1)
-    return { id, page }
+    return { id, page, startAgain: () => page.evaluate(startInPage, given) }
   }
 
   /** Waits until a page has got so many events of a name. */
@@ -199,7 +227,7 @@ describe('chat in Chromium', { skip }, () => {
 
   for (const way of ['websocket', 'polling'] as const) {
     test(`tells two people of all ten events, by ${way}`, async () => {
-      const [ann, bob] = [await openPage(way), await openPage(way)]
+      const [ann, bob] = [await openPage({ way }), await openPage({ way })]
       const guest = await createIdentity(tenant)
       const people = [{ id: bob.id, displayName: 'Bob 100%' }]
       const thread = await ann.page.evaluate(createInPage, { topic: '100% %41 ü', people })
@@ -243,6 +271,34 @@ describe('chat in Chromium', { skip }, () => {
     })
   }
 
+  test('tells every device of a person, on whatever node, and nobody else', async () => {
+    const ann = await openPage()
+    const bob = await openPage()
+    const { id } = bob
+    const devices = [ann, bob, await openPage({ id }), await openPage({ id, node: other })]
+    const eve = await openPage({ node: other })
+    const guest = await createIdentity(tenant)
+    const people = [{ id, displayName: 'Bob' }]
+    const thread = await ann.page.evaluate(createInPage, { topic: 'T', people })
+    await ann.page.evaluate(doAllInPage, { thread, guest })
+    for (const { page } of devices) {
+      await heard(page, 'chatThreadDeleted', 1)
+      const counts: number[] = []
+      for (const name of names) counts.push(await page.evaluate(heardInPage, name))
+      assert.deepEqual(
+        counts,
+        names.map(() => 1),
+      )
+    }
+    await tell(world, { recipients: [eve.id] }, messageOf(eve.id, 'only for her'))
+    await heard(eve.page, 'chatMessageReceived', 1)
+    const told = (await eventsOf(eve.page)).filter(({ name }) => !name.startsWith('realTime'))
+    assert.deepEqual(
+      told.map(({ name }) => name),
+      ['chatMessageReceived'],
+    )
+  })
+
   test('connects again by itself, and hears what was said meanwhile', async () => {
     const ann = await openPage()
     const said = (text: string) => tell(world, { recipients: [ann.id] }, messageOf(ann.id, text))
@@ -265,5 +321,6 @@ describe('chat in Chromium', { skip }, () => {
     await heard(ann.page, 'chatMessageReceived', 1)
     await heard(bob.page, 'realTimeNotificationDisconnected', 1)
     assert.equal(await bob.page.evaluate(heardInPage, 'chatMessageReceived'), 0)
+    await assert.rejects(bob.startAgain(), /Status: 401/)
   })
 })

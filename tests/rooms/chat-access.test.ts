@@ -184,3 +184,28 @@ for (const operation of operations) {
     }
   })
 }
+
+describe('a step-down', () => {
+  test('leaves chat what its scopes leave, and then nothing', async () => {
+    const id = await createIdentity(tenant)
+    const bob = await userOf(world, tenant, { id, scopes: ['chat', 'chat.join', 'voip'] })
+    const thread = await newThread(bob)
+    const stepDown = async (left: readonly Scope[]) => {
+      const body = { targets: [{ identity: id, scopes: left }] }
+      const answer = await tenant.call({ method: 'POST', path: '/parley/stepDowns', body })
+      assert.equal(answer.status, 200, answer.text)
+    }
+    const statuses = async () => {
+      const body = { topic: 'T' }
+      const created = await bob.call('POST', '', { body })
+      const listed = await bob.call('GET', '')
+      const said = await bob.call('POST', `${thread}/messages`, { body: { content: 'x' } })
+      return [created.status, listed.status, said.status]
+    }
+    assert.deepEqual(await statuses(), [201, 200, 201])
+    await stepDown(['chat.join', 'voip'])
+    assert.deepEqual(await statuses(), [403, 200, 201])
+    await stepDown(['voip'])
+    assert.deepEqual(await statuses(), [403, 403, 403])
+  })
+})

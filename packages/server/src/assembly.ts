@@ -9,8 +9,8 @@ import { createAuthenticator } from './authentication/authenticator.ts'
 import type { CheckBearer } from './authentication/bearer.ts'
 import type { Fetch } from './authentication/issuer-documents.ts'
 import { createBearerCheck } from './authentication/trusted-issuers.ts'
-import { startCarrier } from './carrying.ts'
 import { type Calls, type CallsWorld, createCalls } from './calls/calls.ts'
+import { startCarrier } from './carrying.ts'
 import type { PublishNotices } from './chat/notices.ts'
 import { createRealtime, type Realtime, type RealtimeWorld } from './chat/realtime/realtime.ts'
 import { publishNotices } from './chat/realtime/store.ts'
@@ -18,7 +18,6 @@ import { serverLimits } from './contract/limits.ts'
 import type { Operation } from './contract/operation.ts'
 import type { Database, DatabaseAddress } from './database/connect.ts'
 import type { Feed } from './events/feed.ts'
-import { closingAfter, createOpenings } from './events/openings.ts'
 import type { OpenLog } from './foundation/log.ts'
 import { createMetrics, type Metrics } from './foundation/metrics.ts'
 import { createOneAtATime } from './foundation/one-at-a-time.ts'
@@ -43,8 +42,9 @@ import { credentialKeyOf } from './revocations/credential-model.ts'
 import { createCredentialCheck } from './revocations/credentials.ts'
 import { createRevocationStreams, type RevocationStreams } from './revocations/streams.ts'
 import { followCutOffs, loadCutOffs } from './tokens/cut-offs.ts'
+import { openOpenings } from './tokens/openings.ts'
 import type { SigningKeyRing } from './tokens/signing-key-ring.ts'
-import { followSigningKeys, type SigningKeyRotation } from './tokens/signing-key-rotation.ts'
+import type { SigningKeyRotation } from './tokens/signing-key-rotation.ts'
 
 /** What rooms are built from. */
 export interface AssemblyWorld {
@@ -94,9 +94,8 @@ export async function assemble(world: AssemblyWorld): Promise<Assembly> {
   for (const resource of installation.resources) resources.put(resource)
   const { feed, isCurrent, memory } = node
   const verifier = verifierOf(world, issuer)
-  const openings = createOpenings()
-  feed.follow(closingAfter(followResources({ memory, sealer, resources, keyRing }), openings))
-  feed.follow(followSigningKeys(rotation))
+  const known = followResources({ memory, sealer, resources, keyRing })
+  const openings = openOpenings({ feed, ring, rotation }, known)
   await loadCutOffs(db, verifier, platform.now())
   const metrics = createMetrics()
   metrics.watch(node.watched)

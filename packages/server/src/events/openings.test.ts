@@ -9,7 +9,7 @@ import {
   scopeSubjectsOf,
 } from '@parley/protocol'
 import type { LogEvent } from './model.ts'
-import { createOpenings, type HeldSubject } from './openings.ts'
+import { closingWithKeys, createOpenings, type HeldSubject } from './openings.ts'
 
 const [resourceId, otherId] = ['1', '2'].map(
   (digit) => `${digit.repeat(8)}-1111-4111-8111-111111111111`,
@@ -146,6 +146,39 @@ describe('what is held open under a token', () => {
     take('chat')
     letGo()
     take('voip')
+    assert.equal(closedCount(), 0)
+  })
+})
+
+describe('what is open under a token of some signing key', () => {
+  const key = (kid: string) => ({ kid })
+
+  function opened(scopes: readonly Scope[]) {
+    const openings = createOpenings()
+    const follow = closingWithKeys(openings)
+    follow([key('a')])
+    let closedCount = 0
+    const holder = { resourceId, identityId: otherId, generation: 3, scopes }
+    openings.hold([resourceOf(resourceId)], () => closedCount++, scopeSubjectsOf(holder))
+    return { follow, closedCount: () => closedCount }
+  }
+
+  test('stays open while keys come and go one after the other', () => {
+    const { follow, closedCount } = opened(['chat'])
+    for (const kids of [['b', 'a'], ['b'], ['c', 'b'], ['c']]) follow(kids.map(key))
+    assert.equal(closedCount(), 0)
+  })
+
+  test('is closed when none of the former keys is left', () => {
+    const { follow, closedCount } = opened(['chat'])
+    follow([key('b'), key('a')])
+    follow([key('c')])
+    assert.equal(closedCount(), 1)
+  })
+
+  test('is nothing that a credential holds open', () => {
+    const { follow, closedCount } = opened([])
+    follow([key('c')])
     assert.equal(closedCount(), 0)
   })
 })

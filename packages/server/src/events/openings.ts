@@ -9,6 +9,10 @@
  *
  * What is held open under a token needs scopes of it: a socket of chat any of the three for chat, a
  * call those for calling. A step-down closes it when it has taken the last one of those.
+ *
+ * No event names the tokens that an emergency among the signing keys voids, since those are all
+ * there are. The published keys tell: while one of the former is among them, tokens go on; when
+ * none is, nothing that is open was opened by a token that still verifies.
  */
 import type { CarriedGeneration, CarriedScope, RevocationEvent } from '@parley/protocol'
 import { isCutOffEvent, type LogEvent } from './model.ts'
@@ -43,6 +47,8 @@ export interface Openings {
   ) => () => void
   /** Closes what an event ends. Call it when whoever comes again is judged by the new state. */
   readonly apply: (event: LogEvent) => void
+  /** Closes what needs scopes, which is what is open under an access token. */
+  readonly closeTokens: () => void
   readonly closeAll: () => void
 }
 
@@ -106,9 +112,27 @@ export function createOpenings(): Openings {
         for (const opening of [...(bySubject.get(name) ?? [])]) close(opening)
       }
     },
+    closeTokens() {
+      for (const opening of [...all]) if (opening.scopesLeft.length > 0) close(opening)
+    },
     closeAll() {
       for (const opening of [...all]) close(opening)
     },
+  }
+}
+
+/**
+ * Closes what is open under tokens when the last of the keys is gone by which they verify. To be
+ * handed the published signing keys now and at every change, after the verifier has them.
+ */
+export function closingWithKeys(
+  openings: Pick<Openings, 'closeTokens'>,
+): (published: readonly { readonly kid: string }[]) => void {
+  let former: ReadonlySet<string> = new Set()
+  return (published) => {
+    const isAnyLeft = published.some(({ kid }) => former.has(kid))
+    former = new Set(published.map(({ kid }) => kid))
+    if (!isAnyLeft) openings.closeTokens()
   }
 }
 
