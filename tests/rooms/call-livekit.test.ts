@@ -185,7 +185,7 @@ function createClock() {
 async function newEngine() {
   const clock = createClock()
   const { now, timers } = clock
-  const rooms = await openLivekitRooms(server)
+  const rooms = openLivekitRooms(server)
   const clientUrl = 'wss://livekit.example.com'
   const engine = createLivekit({ rooms, clientUrl, now, timers, log })
   const events: EngineEvent[] = []

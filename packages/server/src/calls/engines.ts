@@ -6,7 +6,12 @@
  * `openEngines`; which calls it gets is decided in `chooseEngine`.
  */
 import { type CallMedia, fail } from '@parley/protocol'
+import type { Log } from '../foundation/log.ts'
+import type { Platform } from '../foundation/platform.ts'
 import type { Settings } from '../foundation/settings.ts'
+import { systemTimers } from '../foundation/timers.ts'
+import { createLivekit } from './livekit/livekit.ts'
+import { openLivekitRooms } from './livekit/rooms.ts'
 import type { EngineFault, MediaEngine } from './media-engine.ts'
 import { createMesh } from './mesh.ts'
 
@@ -34,9 +39,24 @@ export interface AskedEngine {
   readonly isToPhone: boolean
 }
 
+/** What engines need. */
+export interface EnginesWorld {
+  readonly settings: Pick<Settings, 'livekit'>
+  readonly log: Log
+  readonly platform: Pick<Platform, 'now'>
+}
+
 /** Creates the engines that settings name; mesh is the last. */
-export function openEngines(_world: { readonly settings: Settings }): Engines {
-  return gatherEngines([createMesh()])
+export function openEngines(world: EnginesWorld): Engines {
+  const { settings, log, platform } = world
+  const { livekit } = settings
+  const engines: MediaEngine[] = []
+  if (livekit !== undefined) {
+    const { clientUrl } = livekit
+    const rooms = openLivekitRooms(livekit)
+    engines.push(createLivekit({ rooms, clientUrl, now: platform.now, timers: systemTimers, log }))
+  }
+  return gatherEngines([...engines, createMesh()])
 }
 
 /** Puts engines together. */

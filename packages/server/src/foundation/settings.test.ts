@@ -17,6 +17,7 @@ const defaults: Settings = {
   nats: undefined,
   natsCredentials: undefined,
   natsReplicas: 1,
+  livekit: undefined,
   masterKey: undefined,
   masterKeyFormer: undefined,
   issuer: undefined,

@@ -27,7 +27,8 @@ import type { LivekitRooms } from './rooms.ts'
 
 /** What the engine needs. */
 export interface LivekitWorld {
-  readonly rooms: LivekitRooms
+  /** Comes when the SDK is loaded. */
+  readonly rooms: Promise<LivekitRooms>
   /** The address that clients connect to, `wss://...`. */
   readonly clientUrl: string
   readonly now: () => number
@@ -57,20 +58,22 @@ interface Life {
   readonly media: Map<string, CallMedia>
   readonly listeners: ((event: EngineEvent) => void)[]
   isLooking: boolean
+  isStopped: boolean
 }
 
 /** Creates the engine of this process. */
 export function createLivekit(world: LivekitWorld): MediaEngine {
   const life: Life = {
     ...{ expected: new Map(), barred: new Map(), connected: new Map(), media: new Map() },
-    ...{ listeners: [], isLooking: false },
+    ...{ listeners: [], isLooking: false, isStopped: false },
   }
   const unable = (detail: string): Result<never, EngineFault> => fail({ kind: 'unable', detail })
   return {
     name: 'livekit',
+    hasPhones: false,
     legsMax: () => serverLimits.livekitLegsMax,
     async open({ media, ...call }) {
-      const made = await world.rooms.create(call, { legsMax: serverLimits.livekitLegsMax })
+      const made = await (await world.rooms).create(call, { legsMax: serverLimits.livekitLegsMax })
       if (made.ok) life.media.set(nameOf(call), media)
       return made
     },
@@ -82,11 +85,19 @@ export function createLivekit(world: LivekitWorld): MediaEngine {
     async close(call) {
       barExpected(world, life, call)
       forgetCall(life, call)
-      const gone = await world.rooms.remove(call)
+      const gone = await (await world.rooms).remove(call)
       if (!gone.ok) world.log.warn({ detail: gone.fault.detail }, 'a room was not deleted')
     },
     reconcile: () => reconcile(world, life),
+    async release({ legId }) {
+      life.expected.delete(legId)
+      life.connected.delete(legId)
+    },
     follow: (listener) => void life.listeners.push(listener),
+    async stop() {
+      life.isStopped = true
+      life.listeners.length = 0
+    },
   }
 }
 
@@ -96,7 +107,7 @@ async function admit(
   { resourceId, callId, legId }: EngineLeg,
   permissions: LegPermissions,
 ): ReturnType<MediaEngine['admit']> {
-  const { rooms, now } = world
+  const [rooms, now] = [await world.rooms, world.now]
   const [call, leg] = [
     { resourceId, callId },
     { resourceId, callId, legId },
@@ -117,12 +128,12 @@ async function admit(
 }
 
 async function setPermissions(
-  { rooms, now }: LivekitWorld,
+  { rooms: opened, now }: LivekitWorld,
   life: Life,
   leg: EngineLeg,
   permissions: LegPermissions,
 ): Promise<Result<undefined, EngineFault>> {
-  const permitted = await rooms.permit(leg, permissions)
+  const permitted = await (await opened).permit(leg, permissions)
   const expected = expectedAt(life, leg, now())
   if (permitted.ok || permitted.fault.kind !== 'refused' || expected === undefined) return permitted
   life.expected.set(leg.legId, { ...expected, permissions, isChanged: true })
@@ -135,7 +146,7 @@ async function remove(
   { resourceId, callId, legId }: EngineLeg,
 ): Promise<void> {
   const leg = { resourceId, callId, legId }
-  const gone = await world.rooms.removeLeg(leg, world.now())
+  const gone = await (await world.rooms).removeLeg(leg, world.now())
   life.expected.delete(legId)
   life.connected.delete(legId)
   // It had not come, or nobody knows: it is looked for until it cannot come any more.
@@ -156,7 +167,7 @@ function barExpected(world: LivekitWorld, life: Life, call: EngineCall): void {
 }
 
 function lookForBarred(world: LivekitWorld, life: Life): void {
-  if (life.isLooking || life.barred.size === 0) return
+  if (life.isLooking || life.isStopped || life.barred.size === 0) return
   life.isLooking = true
   world.timers.callAfter(barredLookMs, async () => {
     await removeBarred(world, life)
@@ -165,9 +176,9 @@ function lookForBarred(world: LivekitWorld, life: Life): void {
   })
 }
 
-async function removeBarred({ rooms, now }: LivekitWorld, life: Life): Promise<void> {
+async function removeBarred({ rooms: opened, now }: LivekitWorld, life: Life): Promise<void> {
   for (const [legId, { leg, untilMs }] of life.barred) {
-    const gone = await rooms.removeLeg(leg, now())
+    const gone = await (await opened).removeLeg(leg, now())
     // Once it was sent out its token is void; one that could not be asked about stays.
     const isOver = now() >= untilMs && !gone.ok && gone.fault.kind === 'refused'
     if (gone.ok || isOver) life.barred.delete(legId)
@@ -175,12 +186,12 @@ async function removeBarred({ rooms, now }: LivekitWorld, life: Life): Promise<v
 }
 
 async function reconcile(world: LivekitWorld, life: Life): Promise<readonly EngineLeg[]> {
-  const calls = await world.rooms.listCalls()
+  const calls = await (await world.rooms).listCalls()
   // Whoever asks takes a leg that is not listed for lost: no list is better than a short one.
   if (!calls.ok) throw new Error(calls.fault.detail)
   const found: EngineLeg[] = []
   for (const call of calls.value) {
-    const legIds = await world.rooms.listLegs(call)
+    const legIds = await (await world.rooms).listLegs(call)
     if (!legIds.ok) throw new Error(legIds.fault.detail)
     found.push(...legIds.value.map((legId) => ({ ...call, legId })))
   }
@@ -200,7 +211,7 @@ async function settle(world: LivekitWorld, life: Life, found: readonly EngineLeg
   for (const leg of found) {
     const expected = life.expected.get(leg.legId)
     if (expected === undefined) continue
-    if (expected.isChanged) await world.rooms.permit(leg, expected.permissions)
+    if (expected.isChanged) await (await world.rooms).permit(leg, expected.permissions)
     life.expected.delete(leg.legId)
     life.connected.set(leg.legId, leg)
     tell({ kind: 'connected', leg })
@@ -218,11 +229,11 @@ async function settle(world: LivekitWorld, life: Life, found: readonly EngineLeg
 
 /** The ids of those who are in a call or may still come. */
 async function carried(
-  { rooms, now }: LivekitWorld,
+  { rooms: opened, now }: LivekitWorld,
   life: Life,
   call: EngineCall,
 ): Promise<Result<ReadonlySet<string>, EngineFault>> {
-  const connected = await rooms.listLegs(call)
+  const connected = await (await opened).listLegs(call)
   if (!connected.ok) return connected
   const expected = [...life.expected.values()].filter(
     ({ leg, untilMs }) => nameOf(leg) === nameOf(call) && now() < untilMs,

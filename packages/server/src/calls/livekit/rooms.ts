@@ -6,16 +6,9 @@
  * is revoked of one can be revoked without leeway.
  */
 import { type CallMedia, fail, ok, type Result } from '@parley/protocol'
+import type { LivekitPlace } from '../../foundation/livekit-settings.ts'
 import type { EngineCall, EngineFault, EngineLeg } from '../media-engine.ts'
 import type { LegPermissions } from '../permissions.ts'
-
-/** Where a LiveKit is, and what opens it. */
-export interface LivekitPlace {
-  /** Its origin as clients reach it and this server too: `https://host` or `http://host:7880`. */
-  readonly url: string
-  readonly apiKey: string
-  readonly apiSecret: string
-}
 
 /** What there is in LiveKit, and what can be done to it; each settles within `requestTimeoutMs`. */
 export interface LivekitRooms {
@@ -55,7 +48,9 @@ const emptySeconds = 120
  *
  * @source LiveKit, `livekit.RoomService`; `revokeTokenTs` voids tokens whose `nbf` is before it.
  */
-export async function openLivekitRooms(place: LivekitPlace): Promise<LivekitRooms> {
+export async function openLivekitRooms(
+  place: Omit<LivekitPlace, 'clientUrl'>,
+): Promise<LivekitRooms> {
   const sdk = await import('livekit-server-sdk')
   const { url, apiKey, apiSecret } = place
   const options = { requestTimeout: requestTimeoutSeconds, failover: false }
