@@ -13,7 +13,9 @@
  */
 import { type CallMedia, fail, ok, type Result } from '@parley/protocol'
 import { serverLimits } from '../../contract/limits.ts'
+import type { JanusPlace } from '../../foundation/janus-settings.ts'
 import type { Log } from '../../foundation/log.ts'
+import type { Platform } from '../../foundation/platform.ts'
 import type {
   EngineCall,
   EngineEvent,
@@ -25,7 +27,7 @@ import { createJanusLeg, type JanusLeg } from './leg.ts'
 import { roomFor } from './names.ts'
 import { placeCall } from './placing.ts'
 import { pluginFor, type RoomPlugin, roomPlugins } from './rooms.ts'
-import type { JanusServer } from './server.ts'
+import { type JanusServer, openJanusServer } from './server.ts'
 import { type ForeignLeg, lookAt, misplacedIn, type Seen } from './sweep.ts'
 
 /** What the engine needs. */
@@ -51,6 +53,15 @@ interface Life extends JanusEngineWorld {
   foreign: ReadonlyMap<string, ForeignLeg>
   /** Rooms that were empty when they were last seen. */
   empty: ReadonlySet<string>
+}
+
+/** Creates the engine of a node at the Januses that settings name. */
+export function openJanus(
+  { log, platform }: { readonly log: Log; readonly platform: Pick<Platform, 'newGuid'> },
+  { servers: addresses, ...secrets }: JanusPlace,
+): MediaEngine {
+  const servers = addresses.map((address) => openJanusServer(address, secrets, log))
+  return createJanus({ servers, newGuid: platform.newGuid, log })
 }
 
 /** Creates the engine of a node. */
