@@ -83,10 +83,10 @@ async function endGoneDevices(world: CallWorld): Promise<void> {
  */
 export async function endStrayLegs(world: CallWorld, of?: string): Promise<void> {
   const atMs = world.platform.now()
-  for (const { resourceId, callId, legId, isOfRoom } of await listStrayLegs(world.db, atMs, of)) {
-    const isMeant = (leg: { readonly legId: string }) => leg.legId === legId
-    const reason = isOfRoom ? ('removed' as const) : ('lost' as const)
-    await endLegsOf(world, { resourceId, callId }, { isMeant, reason, atMs })
+  for (const stray of await listStrayLegs(world.db, atMs, of)) {
+    const isMeant = ({ legId }: { readonly legId: string }) => legId === stray.legId
+    const reason = stray.isOfRoom ? ('removed' as const) : ('lost' as const)
+    await endLegsOf(world, stray, { isMeant, reason, atMs: stray.seenAtMs ?? atMs })
   }
 }
 

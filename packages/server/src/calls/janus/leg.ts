@@ -15,7 +15,7 @@ import type { Candidate, JanusEvent, JanusHandle, JanusReply } from './connectio
 import { createDownstream, type Downstream } from './downstream.ts'
 import { opaqueIdFor, roomFor, tokenFor } from './names.ts'
 import { isRefusedWith, type RoomPlugin, roomCodes } from './rooms.ts'
-import { midsOf, ufragOf } from './sdp.ts'
+import { markedAsOf, midsOf, ufragOf } from './sdp.ts'
 import type { JanusServer } from './server.ts'
 import type { JanusFault, Jsep } from './socket.ts'
 
@@ -147,7 +147,7 @@ async function begin(life: Life, sdp: string): Done {
     ? await rooms.moderate(plugin, name, { isSilent, mids })
     : ok(undefined)
   if (!moderated.ok) return told(moderated)
-  life.tell({ sdp: jsep })
+  life.tell({ sdp: { type: 'answer', sdp: markedAsOf(jsep.sdp, run.ufrag) } })
   if (plugin === 'videoroom') receive(life, run, data)
   await flush(life)
   return ok(undefined)
@@ -218,7 +218,7 @@ function receive(life: Life, run: Run, joined: JanusReply['data']): void {
       private_id: joined['private_id'],
       token: tokenFor(secrets.apiSecret, name),
     },
-    offer: (sdp) => tell({ sdp: { type: 'offer', sdp } }),
+    offer: (sdp) => tell({ sdp: { type: 'offer', sdp: markedAsOf(sdp, run.ufrag) } }),
     lost: () => lose(life, run),
   })
   run.downstream.add(sendersIn(joined))
