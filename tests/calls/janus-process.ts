@@ -22,6 +22,19 @@ export interface JanusProcess {
   readonly start: () => Promise<void>
 }
 
+/** The settings of a server that has these Januses. */
+export function janusSettings(
+  ...januses: readonly Pick<JanusProcess, 'url' | 'adminUrl'>[]
+): Readonly<Record<string, string>> {
+  return {
+    PARLEY_JANUS_URLS: januses.map(({ url }) => url).join(','),
+    PARLEY_JANUS_ADMIN_URLS: januses.map(({ adminUrl }) => adminUrl).join(','),
+    PARLEY_JANUS_API_SECRET: janusSecrets.api,
+    PARLEY_JANUS_ADMIN_SECRET: janusSecrets.admin,
+    PARLEY_JANUS_ADMIN_KEY: janusSecrets.room,
+  }
+}
+
 const plugins = ['audiobridge', 'videoroom', 'sip'] as const
 
 /** Where Debian puts plugins and transports: a folder named by the architecture is above them. */
