@@ -207,8 +207,8 @@ async function saveLegs(db: Transaction, call: Call, legs: readonly Leg[]): Prom
       values (
         ${resourceId}, ${callId}, ${leg.legId}, ${leg.identityId ?? null}::uuid,
         ${leg.phone ?? null}::text, ${leg.deviceId}, now(), ${leg.direction}, ${leg.role},
-        ${leg.isMuted}, ${new Date(leg.joinedAtMs)}, ${connectedAt}::timestamptz, ${counted}, ${connectedAt}::timestamptz,
-        ${endedAt}::timestamptz, ${end?.reason ?? null}::text
+        ${leg.isMuted}, ${new Date(leg.joinedAtMs)}, ${connectedAt}::timestamptz, ${counted},
+        ${connectedAt}::timestamptz, ${endedAt}::timestamptz, ${end?.reason ?? null}::text
       )
       on conflict (resource_id, call_id, leg_id) do update
       set

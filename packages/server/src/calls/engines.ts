@@ -9,9 +9,8 @@ import { type CallMedia, fail } from '@parley/protocol'
 import type { Log } from '../foundation/log.ts'
 import type { Platform } from '../foundation/platform.ts'
 import type { Settings } from '../foundation/settings.ts'
-import { systemTimers } from '../foundation/timers.ts'
-import { createLivekit } from './livekit/livekit.ts'
-import { openLivekitRooms } from './livekit/rooms.ts'
+import { openJanus } from './janus/engine.ts'
+import { openLivekit } from './livekit/livekit.ts'
 import type { EngineFault, MediaEngine } from './media-engine.ts'
 import { createMesh } from './mesh.ts'
 
@@ -41,29 +40,28 @@ export interface AskedEngine {
 
 /** What engines need. */
 export interface EnginesWorld {
-  readonly settings: Pick<Settings, 'livekit'>
+  readonly settings: Pick<Settings, 'janus' | 'livekit' | 'callsOfTwo'>
   readonly log: Log
-  readonly platform: Pick<Platform, 'now'>
+  readonly platform: Pick<Platform, 'newGuid' | 'now'>
 }
 
 /** Creates the engines that settings name; mesh is the last. */
 export function openEngines(world: EnginesWorld): Engines {
-  const { settings, log, platform } = world
-  const { livekit } = settings
+  const { janus, livekit, callsOfTwo } = world.settings
   const engines: MediaEngine[] = []
-  if (livekit !== undefined) {
-    const { clientUrl } = livekit
-    const rooms = openLivekitRooms(livekit)
-    engines.push(createLivekit({ rooms, clientUrl, now: platform.now, timers: systemTimers, log }))
-  }
-  return gatherEngines([...engines, createMesh()])
+  if (janus !== undefined) engines.push(openJanus(world, janus))
+  if (livekit !== undefined) engines.push(openLivekit(world, livekit))
+  return gatherEngines([...engines, createMesh()], callsOfTwo)
 }
 
 /** Puts engines together. */
-export function gatherEngines(all: readonly MediaEngine[]): Engines {
+export function gatherEngines(
+  all: readonly MediaEngine[],
+  callsOfTwo: Settings['callsOfTwo'] = 'direct',
+): Engines {
   return {
     all,
-    choose: (asked) => chooseEngine(all, asked),
+    choose: (asked) => chooseEngine(all, { ...asked, callsOfTwo }),
     of: ({ engine: name }) => all.find((engine) => engine.name === name) ?? absentEngine(name),
     instead: ({ engine: former, media }, legsCount) =>
       all.find(({ name, legsMax }) => name !== former && legsMax(media) >= legsCount),
@@ -78,8 +76,12 @@ export function gatherEngines(all: readonly MediaEngine[]): Engines {
  * the shortest way and sealed from end to end; a group takes the engine with the most room; a phone
  * the one with a line.
  */
-function chooseEngine(all: readonly MediaEngine[], asked: AskedEngine): MediaEngine {
-  const { isGroup, isToPhone } = asked
+function chooseEngine(
+  all: readonly MediaEngine[],
+  asked: AskedEngine & Pick<Settings, 'callsOfTwo'>,
+): MediaEngine {
+  const { isToPhone } = asked
+  const isGroup = asked.isGroup || asked.callsOfTwo === 'server'
   const byRoom = all.toSorted((one, other) => other.legsMax('video') - one.legsMax('video'))
   const fitting = isToPhone ? byRoom.filter(({ hasPhones }) => hasPhones) : byRoom
   const pair = all.find(({ name }) => name === 'mesh')

@@ -215,6 +215,8 @@ export const serverLimits = {
   meshVideoLegsMax: 4,
   /** Legs of a call that LiveKit carries. */
   livekitLegsMax: 100,
+  /** Legs of a call at a Janus, whatever its media. */
+  janusLegsMax: 16,
   /** Identities that one call rings at a time. */
   callCalleesMax: 16,
   /** Time for which a call rings, in milliseconds. */

@@ -13,8 +13,10 @@
  */
 import { type CallMedia, fail, ok, type Result } from '@parley/protocol'
 import { serverLimits } from '../../contract/limits.ts'
+import type { LivekitPlace } from '../../foundation/livekit-settings.ts'
 import type { Log } from '../../foundation/log.ts'
-import type { Timers } from '../../foundation/timers.ts'
+import type { Platform } from '../../foundation/platform.ts'
+import { systemTimers, type Timers } from '../../foundation/timers.ts'
 import type {
   EngineCall,
   EngineEvent,
@@ -23,7 +25,7 @@ import type {
   MediaEngine,
 } from '../media-engine.ts'
 import type { LegPermissions } from '../permissions.ts'
-import type { LivekitRooms } from './rooms.ts'
+import { type LivekitRooms, openLivekitRooms } from './rooms.ts'
 
 /** What the engine needs. */
 export interface LivekitWorld {
@@ -59,6 +61,16 @@ interface Life {
   readonly listeners: ((event: EngineEvent) => void)[]
   isLooking: boolean
   isStopped: boolean
+}
+
+/** Opens the engine at a LiveKit that settings name. */
+export function openLivekit(
+  { log, platform }: { readonly log: Log; readonly platform: Pick<Platform, 'now'> },
+  place: LivekitPlace,
+): MediaEngine {
+  const rooms = openLivekitRooms(place)
+  const { clientUrl } = place
+  return createLivekit({ rooms, clientUrl, now: platform.now, timers: systemTimers, log })
 }
 
 /** Creates the engine of this process. */
