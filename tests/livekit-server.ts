@@ -48,7 +48,6 @@ export interface LivekitServer {
   readonly connect: (token: string) => Promise<'connected' | 'refused'>
   readonly disconnect: (room: string, identity: string) => void
   readonly permissionOf: (room: string, identity: string) => LivekitPermission | undefined
-  readonly roomNames: () => readonly string[]
   /** The claims of a token that it takes. */
   readonly read: (token: string) => Promise<JWTPayload & { readonly video?: Grant }>
   /** While set, every request is answered with this status. */
@@ -107,7 +106,6 @@ export async function startLivekitServer(): Promise<LivekitServer> {
     },
     disconnect: (room, identity) => void rooms.get(room)?.participants.delete(identity),
     permissionOf: (room, identity) => rooms.get(room)?.participants.get(identity),
-    roomNames: () => [...rooms.keys()],
     async close() {
       server.close()
       server.closeAllConnections()

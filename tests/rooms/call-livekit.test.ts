@@ -2,12 +2,15 @@
 import assert from 'node:assert/strict'
 import { randomUUID } from 'node:crypto'
 import { after, before, describe, test } from 'node:test'
+import type { JoinedCall } from '@parley/protocol'
 import { createLivekit } from '@parley/server/calls/livekit/livekit'
 import { openLivekitRooms } from '@parley/server/calls/livekit/rooms'
 import type { EngineEvent } from '@parley/server/calls/media-engine'
 import { openLog } from '@parley/server/foundation/log'
+import { closeCallSockets, eventually, join, newCaller, start } from '../call-sockets.ts'
 import { type LivekitServer, startLivekitServer } from '../livekit-server.ts'
 import { describeMediaEngine } from '../media-engine.ts'
+import { newDataDir, startWorld, type Tenant, type World } from '../world.ts'
 
 const speaking = { canSend: true, canReceive: true }
 const listening = { canSend: false, canReceive: true }
@@ -207,3 +210,61 @@ async function openCall({ media = 'audio' }: { readonly media?: 'audio' | 'video
   }
   return { ...made, call, name: `${call.resourceId}_${call.callId}`, admitted }
 }
+
+describe('a server that has LiveKit', () => {
+  let world: World
+  let tenant: Tenant
+  before(async () => {
+    const { url, apiKey, apiSecret } = server
+    world = await startWorld(newDataDir(), {
+      PARLEY_LIVEKIT_URL: url,
+      PARLEY_LIVEKIT_API_KEY: apiKey,
+      PARLEY_LIVEKIT_API_SECRET: apiSecret,
+    })
+    tenant = await world.createTenant()
+  })
+  after(async () => {
+    closeCallSockets()
+    await world.stop()
+  })
+
+  const external = ({ way, engine }: JoinedCall) => {
+    assert.ok(way.mode === 'external' && engine === 'livekit')
+    assert.equal(way.url, server.url.replace('http', 'ws'))
+    return way.token
+  }
+
+  test('lets two talk to each other without it', async () => {
+    const [one, other] = [await newCaller(world, tenant), await newCaller(world, tenant)]
+    const [caller] = [await one.connect(), await other.connect()]
+    assert.equal((await start(caller, [other.id])).way.mode, 'p2p')
+  })
+
+  test('hands a group over to it, and takes out whose token is revoked', async () => {
+    const [one, other] = [await newCaller(world, tenant), await newCaller(world, tenant)]
+    const [first, second] = [await one.connect(), await other.connect()]
+    const own = await start(first, [], { isJoinable: true })
+    const theirs = await join(second, { type: 'call.join', callId: own.callId })
+    const call = { resourceId: tenant.resourceId, callId: own.callId }
+    const name = `${call.resourceId}_${call.callId}`
+    const rooms = await openLivekitRooms(server)
+    for (const joined of [own, theirs]) {
+      assert.equal(await server.connect(external(joined)), 'connected')
+      assert.deepEqual(server.permissionOf(name, joined.legId)?.canPublish, true)
+    }
+    const path = `/identities/${encodeURIComponent(one.id)}/:revokeAccessTokens`
+    await tenant.call({ method: 'POST', path: `${path}?api-version=2023-10-01` })
+    assert.equal(await first.closed, 4401)
+    await eventually(
+      () => rooms.listLegs(call),
+      (legs) => legs.ok && !legs.value.includes(own.legId),
+    )
+    assert.equal(await server.connect(external(own)), 'refused')
+    assert.notEqual(server.permissionOf(name, theirs.legId), undefined)
+    assert.equal((await second.ask({ type: 'call.leave', callId: own.callId })).type, 'done')
+    await eventually(
+      () => rooms.has(call),
+      (isThere) => isThere.ok && !isThere.value,
+    )
+  })
+})

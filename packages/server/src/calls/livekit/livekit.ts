@@ -56,6 +56,8 @@ interface Life {
   readonly expected: Map<string, Expected>
   /** Legs that were removed before they were seen, and until when they could still come. */
   readonly barred: Map<string, { readonly leg: EngineLeg; readonly untilMs: number }>
+  /** Legs that were sent out, and until when that is remembered: it is asked for repeatedly. */
+  readonly gone: Map<string, number>
   readonly connected: Map<string, EngineLeg>
   readonly media: Map<string, CallMedia>
   readonly listeners: ((event: EngineEvent) => void)[]
@@ -76,7 +78,13 @@ export function openLivekit(
 /** Creates the engine of this process. */
 export function createLivekit(world: LivekitWorld): MediaEngine {
   const life: Life = {
-    ...{ expected: new Map(), barred: new Map(), connected: new Map(), media: new Map() },
+    ...{
+      expected: new Map(),
+      barred: new Map(),
+      gone: new Map(),
+      connected: new Map(),
+      media: new Map(),
+    },
     ...{ listeners: [], isLooking: false, isStopped: false },
   }
   const unable = (detail: string): Result<never, EngineFault> => fail({ kind: 'unable', detail })
@@ -132,6 +140,7 @@ async function admit(
   const isFull = legIds.value.size >= serverLimits.livekitLegsMax
   if (isFull && !legIds.value.has(legId)) return fail({ kind: 'refused', detail: 'full' })
   const untilMs = now() + livekitTokenSeconds * 1000
+  life.gone.delete(legId)
   life.expected.set(legId, { leg, untilMs, permissions, isChanged: false })
   // Another node may have opened the call; without its media nothing is taken away.
   const media = life.media.get(nameOf(call)) ?? 'video'
@@ -158,11 +167,15 @@ async function remove(
   { resourceId, callId, legId }: EngineLeg,
 ): Promise<void> {
   const leg = { resourceId, callId, legId }
+  if (life.gone.has(legId)) return
   const gone = await (await world.rooms).removeLeg(leg, world.now())
   life.expected.delete(legId)
   life.connected.delete(legId)
+  if (gone.ok) {
+    life.gone.set(legId, world.now() + livekitTokenSeconds * 1000)
+    return
+  }
   // It had not come, or nobody knows: it is looked for until it cannot come any more.
-  if (gone.ok) return
   if (gone.fault.kind !== 'refused') {
     world.log.warn({ detail: gone.fault.detail }, 'a leg was not removed; it is tried again')
   }
@@ -237,6 +250,7 @@ async function settle(world: LivekitWorld, life: Life, found: readonly EngineLeg
   for (const [legId, { untilMs }] of life.expected) {
     if (world.now() >= untilMs) life.expected.delete(legId)
   }
+  for (const [legId, untilMs] of life.gone) if (world.now() >= untilMs) life.gone.delete(legId)
 }
 
 /** The ids of those who are in a call or may still come. */
