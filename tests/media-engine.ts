@@ -13,6 +13,7 @@ export function describeMediaEngine(name: MediaEngine['name'], create: Create): 
   describe(`the engine ${name}`, () => {
     comingsAndGoings(name, create)
     limitsAndEnds(create)
+    changes(create)
   })
 }
 
@@ -83,6 +84,20 @@ function limitsAndEnds(create: Create): void {
     assert.deepEqual(await carried(engine, call), [other.legId])
     const unknown: EngineLeg = leg()
     await engine.remove(unknown)
+  })
+}
+
+function changes(create: Create): void {
+  const opened = () => openedBy(create)
+  test('holds nothing of a leg that another node has, and takes it back', async () => {
+    const { engine, call, leg } = await opened()
+    const one = leg()
+    await engine.admit(one, permissions)
+    for (const _ of ['once', 'again']) await engine.release(one)
+    assert.deepEqual(await carried(engine, call), [])
+    assert.equal((await engine.open({ ...call, media: 'audio' })).ok, true)
+    assert.equal((await engine.admit(one, permissions)).ok, true)
+    assert.deepEqual(await carried(engine, call), [one.legId])
   })
 
   test('changes what a leg may do, and refuses that of one that it has not', async () => {

@@ -83,6 +83,7 @@ export class CallAgent extends Emitter<CallAgentEvents> {
       signalling: this.#signalling,
       joined: (call) => this.#replay(call),
       ended: (call) => this.#forget(call),
+      lost: (call) => void this.#rejoin(call),
     }
     // A page that goes without a word would stay in its calls, mute and still, for ten seconds.
     this.#stopLeave = platform.onLeave(() => {
@@ -204,10 +205,24 @@ export class CallAgent extends Emitter<CallAgentEvents> {
     else if (event.type === 'call.cancelled') {
       this.#ringing.get(callId)?.end(event.reason)
       this.#ringing.delete(callId)
+    } else if (event.type === 'call.rejoin') {
+      if (call !== undefined) void this.#rejoin(call)
     } else if (call !== undefined) call.take(event)
     else {
       const isExpected = this.calls.some(({ id }) => id === '')
       this.#early = isExpected ? [...this.#early, event].slice(-earlyMax) : []
+    }
+  }
+
+  /** The media were lost behind the service: takes this page's place in the call anew. */
+  async #rejoin(call: Call): Promise<void> {
+    try {
+      const answer = await this.#signalling.ask({ type: 'call.join', callId: call.id })
+      if (answer.type === 'call.joined') call.resume(answer)
+    } catch (error) {
+      // Unheard, it is told its place when the connection to the service comes again.
+      const isOver = error instanceof CallingError && error.code !== 'unreachable'
+      if (isOver) call.end({ reason: 'error', error })
     }
   }
 

@@ -49,7 +49,7 @@ export interface CallSession {
   seenAtMs: number
   readonly rate: SlidingCount
   /** Its legs, by call: what is cut at once when its token is void. */
-  readonly legs: Map<string, string>
+  readonly legs: Map<string, { readonly legId: string; readonly engine: string }>
 }
 
 /** A client that has just come. */
@@ -81,8 +81,6 @@ export function countFrame(session: CallSession, atMs: number): boolean {
   return session.requestCount < serverLimits.callFramesWaitingMax
 }
 
-const endPattern = /^\{"type":"call\.ended","callId":"([0-9a-f-]{36})"/
-
 /** Sends what a client is told, once. */
 export function sendFrame(
   session: CallSession,
@@ -90,7 +88,6 @@ export function sendFrame(
 ): void {
   const { transport } = session
   if (transport === undefined || frame.seq <= session.toldSeq) return
-  session.legs.delete(endPattern.exec(frame.body)?.[1] ?? '')
   session.toldSeq = frame.seq
   transport.send(`{"seq":${frame.seq},${frame.body.slice(1)}`)
 }

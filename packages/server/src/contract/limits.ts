@@ -213,6 +213,10 @@ export const serverLimits = {
   /** Legs of a call whose media go from peer to peer: each sends once for each other one. */
   meshAudioLegsMax: 6,
   meshVideoLegsMax: 4,
+  /** Legs of a call that LiveKit carries. */
+  livekitLegsMax: 100,
+  /** Legs of a call at a Janus, whatever its media. */
+  janusLegsMax: 16,
   /** Identities that one call rings at a time. */
   callCalleesMax: 16,
   /** Time for which a call rings, in milliseconds. */
@@ -247,6 +251,8 @@ export const serverLimits = {
   callCheckpointMs: 60_000,
   /** Time between two comparisons of engines, tokens and rooms with what is stored, in ms. */
   callReconcileMs: 10_000,
+  /** Time after its end at which a leg that an engine still has is one that got away, in ms. */
+  callStrayAfterMs: 2000,
   /** Calls on a page of their list. */
   callsInPage: 100,
   /** Rows that a round of the recurring work of calls takes at once. */

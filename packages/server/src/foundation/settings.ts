@@ -1,6 +1,8 @@
 import { resolve } from 'node:path'
 import { fail, ok, type Result } from '@parley/protocol'
 import { parseDatabaseUrl, parseDomain, parseHosts, parseIssuer } from './addresses.ts'
+import { type JanusPlace, janusFrom, janusRows } from './janus-settings.ts'
+import { type LivekitPlace, livekitFrom, livekitRows } from './livekit-settings.ts'
 import { type LogLevel, logLevels } from './log.ts'
 import { type NatsServers, parseNatsServers } from './nats-place.ts'
 import { parseOriginList } from './origin.ts'
@@ -55,6 +57,12 @@ export interface Settings {
   readonly showsRefusalReasons: boolean
   readonly stopTimeoutMs: number
   readonly hasCanary: boolean
+  /** `undefined`: no calls go by LiveKit. */
+  readonly livekit: LivekitPlace | undefined
+  /** `undefined`: no calls go by Janus. */
+  readonly janus: JanusPlace | undefined
+  /** What carries calls of two, where a media server is configured. */
+  readonly callsOfTwo: 'direct' | 'server'
   /** Processes that serve; 1: the one that starts. */
   readonly workersCount: number
 }
@@ -163,6 +171,13 @@ export const settingRows = [
   row('PARLEY_STOP_TIMEOUT_MS', '10000', 'Time that requests in flight have to finish at a stop.'),
   row('PARLEY_CANARY', 'on', '`off`: no token is issued, verified and revoked each second.'),
   row('PARLEY_WORKERS', '1', 'Processes that serve, 1..64; about one for each processor.'),
+  ...livekitRows,
+  row(
+    'PARLEY_CALLS_OF_TWO',
+    'direct',
+    '`direct`: from peer to peer; `server`: by the media server that carries groups, if any.',
+  ),
+  ...janusRows,
 ] as const satisfies readonly SettingRow[]
 
 function row<const Name extends string>(
@@ -242,6 +257,9 @@ function settingsFrom(read: (name: SettingName) => string | undefined): Settings
     nats,
     natsCredentials,
     natsReplicas: wholeNumber('PARLEY_NATS_REPLICAS', { min: 1, max: 5 }, read),
+    livekit: livekitFrom(read),
+    janus: janusFrom(read),
+    callsOfTwo: oneOf('PARLEY_CALLS_OF_TWO', ['direct', 'server'], read),
     masterKey: read('PARLEY_MASTER_KEY'),
     masterKeyFormer: read('PARLEY_MASTER_KEY_FORMER'),
     issuer: ifGiven('PARLEY_ISSUER', parseIssuer, read),
