@@ -9,8 +9,11 @@ import {
   type Coming,
   comingInPage,
   joinRoomInPage,
+  lastSoundInPage,
+  legOfInPage,
   legsInPage,
   showInPage,
+  stayInPage,
 } from './groups-in-page.ts'
 import { type JanusProcess, janusSettings, startJanus } from './janus-process.ts'
 
@@ -21,6 +24,15 @@ export interface Member extends Person {
   readonly joinRoom: (roomId: string, isShown: boolean) => Promise<void>
   /** What comes in, each stream by itself. */
   readonly coming: () => Promise<readonly Coming[]>
+  /** Goes on, whatever it is told. */
+  readonly stay: () => Promise<void>
+  /**
+   * When the last packet of sound came, milliseconds since the Unix epoch, after looking for so
+   * long.
+   *
+   * @param of - of whom; absent: of anybody.
+   */
+  readonly lastSound: (forMs: number, of?: Person) => Promise<number>
   /** Waits until so many others are heard, each by themselves. */
   readonly hearsEach: (count: number) => Promise<void>
   /** Waits until video of so many others is being decoded. */
@@ -38,6 +50,8 @@ export interface Group {
   readonly talking: (count: number) => Promise<readonly Member[]>
   /** So many in a call with video. */
   readonly showing: (count: number) => Promise<readonly Member[]>
+  /** So many in a call with video in which no camera is on. */
+  readonly apart: (count: number) => Promise<readonly Member[]>
   /** Closes the pages of all. */
   readonly leave: () => Promise<void>
   readonly close: () => Promise<void>
@@ -56,6 +70,15 @@ export async function openGroup(settings: Readonly<Record<string, string>> = {})
     return member
   }
   const gather = (count: number) => Promise.all(Array.from({ length: count }, () => come()))
+  const video = async (count: number, isShown: boolean) => {
+    const members = await gather(count)
+    const [first, ...others] = members
+    const ids = others.map(({ id }) => id)
+    await first?.page.evaluate(showInPage, [ids, isShown] as const)
+    await Promise.all(others.map((one) => (isShown ? one.acceptShown() : one.accept())))
+    await Promise.all(members.map((one) => one.hearsEach(count - 1)))
+    return members
+  }
   return {
     ...{ janus, world, tenant, come },
     async talking(count) {
@@ -66,17 +89,8 @@ export async function openGroup(settings: Readonly<Record<string, string>> = {})
       await Promise.all(members.map((one) => one.hears(1)))
       return members
     },
-    async showing(count) {
-      const members = await gather(count)
-      const [first, ...others] = members
-      await first?.page.evaluate(
-        showInPage,
-        others.map(({ id }) => id),
-      )
-      await Promise.all(others.map((one) => one.acceptShown()))
-      await Promise.all(members.map((one) => one.hearsEach(count - 1)))
-      return members
-    },
+    showing: (count) => video(count, true),
+    apart: (count) => video(count, false),
     async leave() {
       await Promise.all(present.splice(0).map(({ page }) => page.context().close()))
     },
@@ -107,6 +121,12 @@ async function bring(
     async acceptShown() {
       await person.heard('ring')
       await page.evaluate(acceptShownInPage)
+    },
+    stay: () => page.evaluate(stayInPage),
+    async lastSound(forMs, of) {
+      const legId = of === undefined ? '' : await page.evaluate(legOfInPage, of.id)
+      await page.evaluate(`globalThis.coming = ${comingInPage.toString()}`)
+      return page.evaluate(lastSoundInPage, [legId, forMs] as const)
     },
     joinRoom: (roomId, isShown) => page.evaluate(joinRoomInPage, [roomId, isShown] as const),
     hearsEach: (count) => until('audio', count, ({ energy }) => energy),

@@ -7,13 +7,13 @@ import type { Loaded } from '../calling-in-page.ts'
 
 type Page = Loaded & { follow: (call: Call) => void }
 
-/** Calls people with a camera. */
-export function showInPage(others: readonly string[]): void {
+/** Calls people in a call with video, with a camera or without. */
+export function showInPage([others, isShown]: readonly [readonly string[], boolean]): void {
   const page = globalThis as unknown as Page
   const { agent, sdk } = page
   const people = others.map((communicationUserId) => ({ communicationUserId }))
-  const videoOptions = { localVideoStreams: [new sdk.LocalVideoStream()] }
-  page.follow(agent.startCall(people, { videoOptions }))
+  const localVideoStreams = isShown ? [new sdk.LocalVideoStream()] : []
+  page.follow(agent.startCall(people, { videoOptions: { localVideoStreams } }))
 }
 
 /** Joins the call of a room, with a camera or without. */
@@ -76,6 +76,67 @@ export async function comingInPage(): Promise<readonly Coming[]> {
     }))
   })
   return (await Promise.all(all)).flat()
+}
+
+/** From now on no connection is closed: the client of somebody who does not go when told to. */
+export function stayInPage(): void {
+  const page = globalThis as unknown as {
+    readonly RTCPeerConnection: { readonly prototype: { close: () => void } }
+  }
+  page.RTCPeerConnection.prototype.close = () => undefined
+  for (const peer of (globalThis as unknown as Loaded).peers) {
+    ;(peer as unknown as { close: () => void }).close = () => undefined
+  }
+}
+
+/**
+ * When the last packet of sound came, of somebody or of anybody: looked for as long as is said,
+ * since a browser forgets a stream that the other side has taken away.
+ */
+export async function lastSoundInPage([of, forMs]: readonly [string, number]): Promise<number> {
+  const page = globalThis as unknown as { readonly coming: () => Promise<readonly Coming[]> }
+  const startedAt = performance.now()
+  let lastAtMs = 0
+  while (performance.now() - startedAt < forMs) {
+    for (const one of await page.coming()) {
+      const isMeant = one.kind === 'audio' && (of === '' || one.of === of)
+      if (isMeant) lastAtMs = Math.max(lastAtMs, one.lastAtMs)
+    }
+    await new Promise((resolve) => setTimeout(resolve, 20))
+  }
+  return lastAtMs
+}
+
+interface Transceiver {
+  readonly receiver: { readonly track: { readonly kind: string } }
+  readonly sender: { replaceTrack(track: object | null): Promise<void> }
+}
+
+/** Sends the microphone on every connection, whatever the client thinks of it. */
+export async function speakInPage(): Promise<void> {
+  const page = globalThis as unknown as {
+    readonly peers: readonly { getTransceivers(): readonly Transceiver[] }[]
+    readonly navigator: {
+      readonly mediaDevices: {
+        getUserMedia(constraints: object): Promise<{ getAudioTracks(): readonly object[] }>
+      }
+    }
+  }
+  const stream = await page.navigator.mediaDevices.getUserMedia({ audio: true })
+  const [track = null] = stream.getAudioTracks()
+  for (const peer of page.peers) {
+    const senders = peer.getTransceivers().filter(({ receiver }) => receiver.track.kind === 'audio')
+    for (const { sender } of senders) await sender.replaceTrack(track)
+  }
+}
+
+/** The leg of somebody; nothing where they are not in the call. */
+export function legOfInPage(id: string): string {
+  const { call } = globalThis as unknown as Page
+  const found = call?.remoteParticipants.find(({ identifier }) => {
+    return 'communicationUserId' in identifier && identifier.communicationUserId === id
+  })
+  return found?.legId ?? ''
 }
 
 /** The legs of the others. */
