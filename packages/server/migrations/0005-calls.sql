@@ -52,6 +52,10 @@ create table call_leg (
 
 create index call_leg_identity on call_leg (resource_id, identity_id);
 create index call_leg_device on call_leg (resource_id, device_id) where ended_at is null;
+-- Those that are to be deleted.
+create index call_leg_nameless on call_leg (resource_id)
+where identity_id is null and phone is null and ended_at is not null;
+
 create index call_leg_live on call_leg (counted_at) where ended_at is null;
 
 -- A device has one leg in a call.

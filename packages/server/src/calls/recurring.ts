@@ -49,7 +49,7 @@ export async function startCallWork(world: CallWork): Promise<() => Promise<void
         { name: 'end legs that nobody speaks for', run: () => endStrayLegs(world) },
         { name: 'count the time of calls', run: () => checkpoint(world) },
         { name: 'forget what devices were told', run: () => forgetFrames(world) },
-        { name: 'forget calls without anybody', run: () => deleteNamelessLegs(world.db) },
+        { name: 'forget calls without anybody', run: () => forgetNameless(world) },
       ],
       intervalMs: serverLimits.callReconcileMs,
       log,
@@ -93,6 +93,10 @@ export async function endStrayLegs(world: CallWorld, of?: string): Promise<void>
 async function checkpoint({ db, platform }: CallWorld): Promise<void> {
   const { callRowsAtOnceMax: rowsMax } = serverLimits
   while ((await countLiveLegs(db, platform.now())) === rowsMax) {}
+}
+
+async function forgetNameless({ db }: CallWorld): Promise<void> {
+  while ((await deleteNamelessLegs(db)) === serverLimits.callRowsAtOnceMax) {}
 }
 
 async function forgetFrames({ db, platform }: CallWorld): Promise<void> {
