@@ -5,6 +5,9 @@ import { RemoteParticipant } from './remote-participant.ts'
 import { ServerLink } from './server-link.ts'
 import { Speaker } from './speaker.ts'
 
+/** Signals of others that may wait for this page to go their way. */
+const earlyMax = 256
+
 /** The media of the page. */
 interface PageMedia {
   readonly tracks: () => LocalTracks
@@ -19,6 +22,10 @@ export class CallWays {
   readonly #page: PageMedia
   #joined: JoinedCall | undefined
   #server: ServerLink | undefined
+  /** Those who go from a server to each other together with this page. */
+  #moving: ReadonlySet<string> = new Set()
+  /** What came from them before this page had moved. */
+  #early: (SignalPayload & { readonly from: string })[] = []
 
   /** @param participants - the others by their legs; who is opened to is put there. */
   constructor(context: CallContext, participants: Map<string, RemoteParticipant>, page: PageMedia) {
@@ -37,6 +44,8 @@ export class CallWays {
     const former = this.#joined?.way.mode
     const { way, media } = joined
     this.#joined = joined
+    const isMove = former !== undefined && former !== way.mode
+    this.#moving = new Set(isMove ? joined.peers.map(({ legId }) => legId) : [])
     if (way.mode !== 'sdp') {
       this.#server?.close()
       this.#server = undefined
@@ -55,9 +64,11 @@ export class CallWays {
     return former === way.mode
   }
 
-  /** Opens the way to somebody. */
-  openTo(peer: CallPeer, isOffering: boolean): RemoteParticipant {
+  /** Opens the way to somebody. Of two who move at once the one whose leg comes first offers. */
+  openTo(peer: CallPeer, isNewcomer: boolean): RemoteParticipant {
     const { platform, devices } = this.#context
+    const { legId: ownId = '' } = this.#joined ?? {}
+    const isOffering = this.#moving.has(peer.legId) ? ownId < peer.legId : isNewcomer
     const server = this.#server
     const direct = (listener: LinkListener) =>
       new PeerLink({
@@ -68,12 +79,19 @@ export class CallWays {
     const link = server === undefined ? direct : server.linkTo.bind(server, peer.legId)
     const participant = new RemoteParticipant({ platform, devices, peer, link })
     this.#participants.set(peer.legId, participant)
+    const early = this.#early.filter(({ from }) => from === peer.legId)
+    this.#early = this.#early.filter(({ from }) => from !== peer.legId)
+    for (const signal of early) participant.receive(signal as PeerSignal)
     return participant
   }
 
   /** Takes what somebody's device says, or the server. */
   receive(signal: SignalPayload & { readonly from: string }): void {
     const { from } = signal
+    if (from !== 'engine' && this.#server !== undefined) {
+      if (this.#early.length < earlyMax) this.#early.push(signal)
+      return
+    }
     const receiver = from === 'engine' ? this.#server : this.#participants.get(from)
     receiver?.receive(signal as PeerSignal)
   }

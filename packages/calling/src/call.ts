@@ -213,11 +213,11 @@ export class Call extends Emitter<CallEvents> {
     for (const legId of [...this.#participants.keys()]) {
       if (!isSameWay || !present.has(legId)) this.#remove(legId, 'disconnected')
     }
-    // Whoever is new came after this page, and offers.
-    this.#add(joined.peers, false)
     for (const participant of this.#participants.values()) {
       if (participant.state !== 'Connected') participant.restart()
     }
+    // Whoever is new came after this page, and offers.
+    this.#add(joined.peers, false)
   }
 
   /** Ends it here; for the agent. */

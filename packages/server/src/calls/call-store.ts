@@ -1,7 +1,7 @@
 import type { CallMedia, CallRole, LegEndReason } from '@parley/protocol'
 import type { Queries, Transaction } from '../database/connect.ts'
-import { countUsage } from '../usage/store.ts'
 import { type Call, type Leg, type Ring, type RingState, uncountedSeconds } from './model.ts'
+import { countSpans, type LegSpan } from './usage.ts'
 
 interface CallRow {
   readonly call_id: string
@@ -181,14 +181,14 @@ export async function saveCall(db: Transaction, former: Call, call: Call): Promi
       and call_id = ${callId}
     `
   }
-  const counts = legs.flatMap((leg) => {
-    const quantity = leg.end === undefined ? 0 : uncountedSeconds(leg, leg.end.atMs)
-    const atMs = leg.end?.atMs ?? 0
-    return quantity === 0
-      ? []
-      : [{ resourceId, meter: 'call-participant-seconds' as const, atMs, quantity }]
-  })
-  await countUsage(db, counts)
+  await countSpans(db, resourceId, legs.flatMap(spanOf))
+}
+
+/** What of a leg that has ended is still to be counted. */
+function spanOf({ connectedAtMs, countedSeconds: fromSeconds, end }: Leg): readonly LegSpan[] {
+  if (end === undefined || connectedAtMs === undefined) return []
+  const left = uncountedSeconds({ connectedAtMs, countedSeconds: fromSeconds }, end.atMs)
+  return left === 0 ? [] : [{ connectedAtMs, fromSeconds, toSeconds: fromSeconds + left }]
 }
 
 async function saveLegs(db: Transaction, call: Call, legs: readonly Leg[]): Promise<void> {

@@ -71,7 +71,7 @@ export function callOperations(room: CallsRoom): readonly Operation[] {
     getOperation(room),
     endOperation(room),
     removeOperation(room),
-    config,
+    configOperation(room),
   ]
 }
 
@@ -174,34 +174,36 @@ function removeOperation(room: CallsRoom): Operation {
   })
 }
 
-const config = userOperation({
-  id: 'Parley_GetCallingConfig',
-  summary: 'What a client of calls should know before it opens its socket.',
-  method: 'GET',
-  path: '/calling/config',
-  scopes: voipScopes,
-  versions: 'unversioned',
-  reply: {
-    status: 200,
-    schema: Type.Object({
-      subprotocol: Type.String(),
-      path: Type.String(),
-      pingEveryMs: Type.Integer(),
-      ringForMs: Type.Integer(),
-      resumeWithinMs: Type.Integer(),
-      frameBytesMax: Type.Integer(),
-      legsMax: Type.Object({ audio: Type.Integer(), video: Type.Integer() }),
-      calleesMax: Type.Integer(),
-      codecs: Type.Object({ audio: Type.Array(Type.String()), video: Type.Array(Type.String()) }),
-      isRelayConfigured: Type.Boolean(),
-      arePhonesConfigured: Type.Boolean(),
-    }),
-  },
-  handle: () => ok(callingConfig()),
-})
+function configOperation(room: CallsRoom): Operation {
+  return userOperation({
+    id: 'Parley_GetCallingConfig',
+    summary: 'What a client of calls should know before it opens its socket.',
+    method: 'GET',
+    path: '/calling/config',
+    scopes: voipScopes,
+    versions: 'unversioned',
+    reply: {
+      status: 200,
+      schema: Type.Object({
+        subprotocol: Type.String(),
+        path: Type.String(),
+        pingEveryMs: Type.Integer(),
+        ringForMs: Type.Integer(),
+        resumeWithinMs: Type.Integer(),
+        frameBytesMax: Type.Integer(),
+        legsMax: Type.Object({ audio: Type.Integer(), video: Type.Integer() }),
+        calleesMax: Type.Integer(),
+        codecs: Type.Object({ audio: Type.Array(Type.String()), video: Type.Array(Type.String()) }),
+        isRelayConfigured: Type.Boolean(),
+        arePhonesConfigured: Type.Boolean(),
+      }),
+    },
+    handle: () => ok(callingConfig(room)),
+  })
+}
 
-function callingConfig() {
-  const { meshAudioLegsMax: audio, meshVideoLegsMax: video } = serverLimits
+function callingConfig({ engines }: CallsRoom) {
+  const { legsMax } = engines.choose({ isGroup: true, isToPhone: false })
   return {
     subprotocol: callingSubprotocol,
     path: callingPath,
@@ -209,11 +211,11 @@ function callingConfig() {
     ringForMs: serverLimits.callRingMs,
     resumeWithinMs: serverLimits.callResumeMs,
     frameBytesMax: serverLimits.callFrameBytesMax,
-    legsMax: { audio, video },
+    legsMax: { audio: legsMax('audio'), video: legsMax('video') },
     calleesMax: serverLimits.callCalleesMax,
     codecs: { audio: ['opus'], video: ['VP8', 'H264'] },
     isRelayConfigured: false,
-    arePhonesConfigured: false,
+    arePhonesConfigured: engines.all.some(({ hasPhones }) => hasPhones),
   }
 }
 
