@@ -21,6 +21,13 @@ export interface CallEnd {
   readonly error?: CallingError
 }
 
+/** A LiveKit that pages reach by its own library, and what lets this one in for half a minute. */
+export interface ExternalMedia {
+  /** `wss://...` */
+  readonly url: string
+  readonly token: string
+}
+
 /** The events of a {@link Call}. */
 export interface CallEvents {
   readonly stateChanged: CallState
@@ -36,6 +43,8 @@ export interface CallEvents {
     readonly identifier: CommunicationIdentifier
     readonly state: Extract<CallEvent, { type: 'callee.updated' }>['state']
   }
+  /** There is a place at a media server, or another one. */
+  readonly externalMediaChanged: ExternalMedia
   /** Somebody has sent tones. */
   readonly dtmfReceived: {
     readonly sender: RemoteParticipant | undefined

@@ -1,6 +1,13 @@
 import type { CallPeer, ClientCallFrame, JoinedCall, SignalPayload } from '@parley/protocol'
 import { type CallContext, configurationOf } from './call-context.ts'
-import { type LinkListener, type LocalTracks, PeerLink, type PeerSignal } from './peer-link.ts'
+import type { ExternalMedia } from './call-events.ts'
+import {
+  type Link,
+  type LinkListener,
+  type LocalTracks,
+  PeerLink,
+  type PeerSignal,
+} from './peer-link.ts'
 import { RemoteParticipant } from './remote-participant.ts'
 import { ServerLink } from './server-link.ts'
 import { Speaker } from './speaker.ts'
@@ -13,6 +20,8 @@ interface PageMedia {
   readonly tracks: () => LocalTracks
   /** Called when the way to the server is lost. */
   readonly lost: () => void
+  /** Called when there is a place at a media server that is not reached from here. */
+  readonly external: (media: ExternalMedia) => void
 }
 
 /** How the media of a call go: to each of the others by itself, or to a server for all of them. */
@@ -39,6 +48,12 @@ export class CallWays {
     return this.#server === undefined || this.#joined?.media === 'video'
   }
 
+  /** Where the media are, if nothing here carries them. */
+  get externalMedia(): ExternalMedia | undefined {
+    const way = this.#joined?.way
+    return way?.mode === 'external' ? { url: way.url, token: way.token } : undefined
+  }
+
   /** Takes the way of a call; says whether those who are in it are still reached by theirs. */
   take(joined: JoinedCall): boolean {
     const former = this.#joined?.way.mode
@@ -49,6 +64,7 @@ export class CallWays {
     if (way.mode !== 'sdp') {
       this.#server?.close()
       this.#server = undefined
+      if (way.mode === 'external') this.#page.external({ url: way.url, token: way.token })
       return former === way.mode
     }
     const { platform, devices } = this.#context
@@ -76,7 +92,8 @@ export class CallWays {
         tracks: this.#page.tracks(),
         listener: { ...listener, signal: (signal) => this.#signal(signal, peer.legId) },
       })
-    const link = server === undefined ? direct : server.linkTo.bind(server, peer.legId)
+    const alone = this.#joined?.way.mode === 'external' ? linkApart : direct
+    const link = server === undefined ? alone : server.linkTo.bind(server, peer.legId)
     const participant = new RemoteParticipant({ platform, devices, peer, link })
     this.#participants.set(peer.legId, participant)
     const early = this.#early.filter(({ from }) => from === peer.legId)
@@ -110,5 +127,14 @@ export class CallWays {
     const { callId = '' } = this.#joined ?? {}
     const whom = to === undefined ? {} : { to }
     this.#context.signalling.tell({ type: 'signal', callId, ...whom, ...signal } as ClientCallFrame)
+  }
+}
+
+/** The link to somebody whose media come by a library that is not ours: it is up to that. */
+function linkApart(listener: LinkListener): Link {
+  listener.state('connected')
+  return {
+    ...{ receive: () => undefined, send: () => undefined, restart: () => undefined },
+    ...{ getStats: async () => new Map(), close: () => undefined },
   }
 }

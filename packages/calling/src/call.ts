@@ -8,7 +8,7 @@ import type {
   LegEndReason,
 } from '@parley/protocol'
 import type { CallContext } from './call-context.ts'
-import type { CallEnd, CallEvents, CallOptions, CallState } from './call-events.ts'
+import type { CallEnd, CallEvents, CallOptions, CallState, ExternalMedia } from './call-events.ts'
 import { CallWays } from './call-ways.ts'
 import { Emitter } from './emitter.ts'
 import { CallingError } from './errors.ts'
@@ -38,6 +38,7 @@ export class Call extends Emitter<CallEvents> {
     this.#ways = new CallWays(context, this.#participants, {
       tracks: () => this.#local.tracks,
       lost: () => context.lost(this),
+      external: (media) => this.emit('externalMediaChanged', media),
     })
   }
 
@@ -58,6 +59,11 @@ export class Call extends Emitter<CallEvents> {
   /** What the call was started for; others may show video in a call that began without. */
   get media(): CallMedia | undefined {
     return this.#joined?.media
+  }
+
+  /** Where the media of this call are, if a library of their own carries them. */
+  get externalMedia(): ExternalMedia | undefined {
+    return this.#ways.externalMedia
   }
 
   /** What this page may do in the call of a room. */
@@ -97,9 +103,8 @@ export class Call extends Emitter<CallEvents> {
     await this.#local.unmute()
     this.emit('isMutedChanged', false)
     if (this.#joined === undefined) return
-    const { callId } = this.#joined
     await this.#context.signalling
-      .ask({ type: 'mute', callId, isMuted: false })
+      .ask({ type: 'mute', callId: this.id, isMuted: false })
       .catch((error: CallingError) => {
         if (error.code !== 'refused') return
         this.#local.mute()
@@ -134,8 +139,7 @@ export class Call extends Emitter<CallEvents> {
    * @param digits - `0-9`, `*`, `#`, `A-D`; 32 at most.
    */
   async sendDtmf(digits: string, to?: RemoteParticipant): Promise<void> {
-    const target = to === undefined ? {} : { to: to.legId }
-    await this.#ask({ type: 'dtmf', callId: this.id, digits, ...target })
+    await this.#ask({ type: 'dtmf', callId: this.id, digits, ...(to && { to: to.legId }) })
   }
 
   /** Rings one more. */
@@ -155,9 +159,8 @@ export class Call extends Emitter<CallEvents> {
     this.#become('Disconnecting')
     this.#local.close()
     if (this.#joined !== undefined) {
-      const { callId } = this.#joined
       // Unheard, the service ends the leg by itself ten seconds after the connection was lost.
-      await this.#context.signalling.ask({ type, callId }).catch(() => undefined)
+      await this.#context.signalling.ask({ type, callId: this.id }).catch(() => undefined)
     }
     this.end({ reason: 'left' })
   }
@@ -233,10 +236,10 @@ export class Call extends Emitter<CallEvents> {
 
   async #join(joined: JoinedCall, frame: ClientCallFrame): Promise<void> {
     const { signalling } = this.#context
-    const { callId, way, peers } = joined
-    if (this.#state !== 'Connecting' || way.mode === 'external') {
+    const { callId, peers } = joined
+    if (this.#state !== 'Connecting') {
       signalling.tell({ type: 'call.leave', callId })
-      throw new CallingError('ended', `no call is begun: ${this.#state}, ${way.mode}`)
+      throw new CallingError('ended', `no call is begun: ${this.#state}`)
     }
     this.#joined = joined
     this.emit('idChanged', callId)
@@ -276,8 +279,7 @@ export class Call extends Emitter<CallEvents> {
 
   #sayMuted(isMuted: boolean): void {
     this.emit('isMutedChanged', isMuted)
-    if (this.#joined === undefined) return
-    this.#context.signalling.tell({ type: 'mute', callId: this.#joined.callId, isMuted })
+    if (this.#joined) this.#context.signalling.tell({ type: 'mute', callId: this.id, isMuted })
   }
 
   async #ask(frame: ClientCallFrame): Promise<void> {

@@ -9,7 +9,7 @@ export {
   type StartCallOptions,
 } from './call-agent.ts'
 export { CallClient } from './call-client.ts'
-export type { CallEnd, CallEvents, CallOptions, CallState } from './call-events.ts'
+export type { CallEnd, CallEvents, CallOptions, CallState, ExternalMedia } from './call-events.ts'
 export {
   type AudioDeviceInfo,
   DeviceManager,
