@@ -64,6 +64,8 @@ export interface ServerWorld {
   readonly now: () => number
   /** Hears each event that this server applies. */
   readonly onApplied: (event: LogEvent) => void
+  /** Hears what it has read into its memory, or applies. */
+  readonly onKnown: (events: readonly LogEvent[]) => void
   /** Hears that it reads everything again, and follows on by the numbers of another log. */
   readonly onReloaded: () => void
 }
@@ -98,7 +100,9 @@ export async function startServer(world: ServerWorld): Promise<Server> {
   await readKeys()
   const verifier = createVerifier({ keys, issuer, now, seenTokensMax: 100 })
   const readCutOffs = async () => {
-    for (const cutOff of await memory(statements.listCutOffs)) verifier.apply(cutOff)
+    const cutOffs = await memory(statements.listCutOffs)
+    for (const cutOff of cutOffs) verifier.apply(cutOff)
+    world.onKnown(cutOffs)
   }
   node.feed.follow(followCutOffs(verifier, readCutOffs))
   // As `followResources` does: what is kept of keys is read again before the event counts.
@@ -118,7 +122,7 @@ export async function startServer(world: ServerWorld): Promise<Server> {
 
 /** Sees what is applied. @param readSeq - what memory was read by, at a start or once more. */
 function createWitness(
-  { machine, trace, onApplied, onReloaded }: ServerWorld,
+  { machine, trace, onApplied, onKnown, onReloaded }: ServerWorld,
   readSeq: () => number,
 ): Pick<Server, 'hasApplied'> & { readonly follower: Follower } {
   let knownSeq = readSeq()
@@ -130,6 +134,7 @@ function createWitness(
         applied.set(event.seq, printEvent(event))
         trace.note(machine.name, `applies ${event.seq}`)
         machine.step('applied')
+        onKnown([event])
         onApplied(event)
         return undefined
       },

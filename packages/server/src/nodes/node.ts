@@ -10,6 +10,7 @@ import type { Platform } from '../foundation/platform.ts'
 import { systemTimers, type Timers } from '../foundation/timers.ts'
 import { type Confirmations, createConfirmations } from './confirmation.ts'
 import { createDatabaseClock, type DatabaseClock } from './database-clock.ts'
+import { createFollowedLog, type FollowedLog } from './followed-log.ts'
 import { createHope } from './hope.ts'
 import { createMeasures } from './measures.ts'
 import {
@@ -17,7 +18,6 @@ import {
   createWatch,
   type Instant,
   isLeaseHeld,
-  isSameLog,
   type LeaseTerms,
   leaseLeftMs,
   leaseTerms,
@@ -27,6 +27,7 @@ import {
 import type { NodeDatabase, Session, SessionFault } from './port.ts'
 import { createReport } from './report.ts'
 import { createStay } from './stay.ts'
+import { openSessionOf, type TurningActs } from './turning.ts'
 
 /** This process among those that share a database. */
 export interface Node {
@@ -84,13 +85,13 @@ export interface NodeOptions {
 type Mutable<Facts> = { -readonly [Name in keyof Facts]: Facts[Name] }
 
 /** What the parts of a node share. */
-interface Life extends NodeOptions, Mutable<NodeStanding> {
+interface Life extends Omit<NodeOptions, 'timeline'>, Mutable<NodeStanding> {
   readonly terms: LeaseTerms
   readonly timers: Timers
   readonly tail: Tail
   readonly clock: DatabaseClock
-  /** Of the log that memory was read by. */
-  timeline: string
+  /** The log that memory was read by. */
+  readonly followed: FollowedLog
   session: Session | undefined
   /** The row that is the lease; `undefined` when there is none. */
   nodeId: string | undefined
@@ -110,8 +111,9 @@ export function createNode(options: NodeOptions): Node {
     onFailure: (error) => log.error({ err: error }, 'events could not be applied; tried again'),
   })
   const clock = createDatabaseClock()
+  const followed = createFollowedLog(options.timeline ?? '', monotonicNow)
   const life: Life = {
-    ...{ timeline: '', ...options, terms, timers, tail, clock, ...noLease },
+    ...{ ...options, terms, timers, tail, clock, followed, ...noLease },
     listeners: [],
     session: undefined,
     isClosing: false,
@@ -129,20 +131,21 @@ export function createNode(options: NodeOptions): Node {
   const round = createRound(life, { watch, pace, confirmations, onLease: look })
   const confirm = measures.timed(confirmations.confirm)
   return {
-    feed: createFeed({ ...options, tail, confirm, now: platform.now }),
+    feed: createFeed({ ...options, tail, isFollowed: followed.has, confirm, now: platform.now }),
     standing: () => life,
-    timeline: () => life.timeline,
+    timeline: followed.timeline,
     hear: (listener) => life.listeners.push(listener),
     watched: measures.watched,
     isCurrent,
     whenCurrent: whenTrue,
     async start() {
-      const first = await openSessionOf(life)
+      const open = () => openSessionOf(life, actsOf(life))
+      const first = await open()
       if (!first.ok) return first
       const onSession = () => {
         for (const observed of [watch, clock, pace]) observed.clear()
       }
-      const stay = createStay(life, { open: () => openSessionOf(life), round, onSession })
+      const stay = createStay(life, { open, round, onSession })
       void stay(first.value)
       const isHere = await whenTrue(serverLimits.joinTimeoutMs)
       if (!isHere) throw new Error('this node could not join the others')
@@ -156,18 +159,22 @@ export function createNode(options: NodeOptions): Node {
 }
 
 function confirmationsOf(life: Life, watch: Watch): Confirmations {
-  const { platform, tail, timers, terms, log } = life
+  const { platform, tail, timers, terms, log, followed } = life
   return createConfirmations({
     session: () => life.session,
     nodeId: () => life.nodeId,
     appliedSeq: tail.appliedSeq,
-    watch,
+    ...{ watch, followed },
     monotonicNow: platform.monotonicNow,
     timers,
     leaseMs: terms.leaseMs,
     onFailure: (error) => log.error({ err: error }, 'the table of nodes could not be read'),
     onEnded: (nodeId) => log.warn({ nodeId }, 'a node was silent for a lease and is out'),
   })
+}
+
+function actsOf(life: Life): TurningActs {
+  return { onNotice: createNoticeReader(life), giveUpLease: () => Object.assign(life, noLease) }
 }
 
 /** The session, which what is read is read over; the next renewal asks for it again. */
@@ -280,20 +287,4 @@ function createNoticeReader(life: Life): (text: string) => void {
     appended = instant ?? appended
     if (instant === undefined) for (const listener of life.listeners) listener(text)
   }
-}
-
-/** Opens a session, and turns to the log that it shows if that is another one. */
-async function openSessionOf(life: Life): Promise<Result<Session, SessionFault>> {
-  const { tail, timeline } = life
-  const appliedSeq = tail.appliedSeq()
-  const opened = await life.database.openSession(createNoticeReader(life))
-  if (!opened.ok) return opened
-  const { logEnd } = opened.value
-  if (isSameLog({ timeline, appliedSeq }, logEnd)) return opened
-  const told = { formerTimeline: timeline, appliedSeq, ...logEnd }
-  life.log.warn(told, 'the log is another one; memory is read again')
-  Object.assign(life, noLease)
-  life.timeline = logEnd.timeline
-  tail.startAgain(logEnd.lastSeq)
-  return opened
 }
