@@ -219,7 +219,9 @@ function failOver(life: Life, downForMs: number): void {
   const lagging = life.canLag ? past.splice(past.length - chance.below(past.length + 1)) : []
   const [before] = lagging
   const lost = before === undefined ? [] : stored.log.splice(before.eventCount)
-  trace.note('database', `is a standby from now on, ${lost.length} events behind`)
+  const rows = [...stored.nodes.keys()].filter((id) => !before?.nodes.some(([one]) => one === id))
+  const behind = before === undefined ? 0 : rows.length
+  trace.note('database', `is a standby, ${lost.length} events and ${behind} nodes behind`)
   if (before === undefined) return
   for (const event of lost) stored.lost.add(event)
   stored.cutOffs.clear()

@@ -135,7 +135,10 @@ export function createHistory(options: HistoryOptions): History {
   const mayRefuse = ({ used, askedAtMs, node }: UseSeen) => {
     if (used.kind === 'key') return askedAtMs < settledAtMs && wasVoided(lost, used)
     const ofNode = known.get(node)
-    return wasVoided([...lost].filter((event) => ofNode?.has(printEvent(event))), used)
+    return wasVoided(
+      [...lost].filter((event) => ofNode?.has(printEvent(event))),
+      used,
+    )
   }
   return {
     violations,

@@ -12,6 +12,7 @@ import { serverLimits } from '@parley/server/contract/limits'
 import type { LogEvent } from '@parley/server/events/model'
 import type { LogEnd } from '@parley/server/events/store'
 import type { Follower } from '@parley/server/events/tail'
+import { pauseFor } from '@parley/server/foundation/timers'
 import { createNode, type Node } from '@parley/server/nodes/node'
 import type { NodeDatabase, Session } from '@parley/server/nodes/port'
 import { followCutOffs } from '@parley/server/tokens/cut-offs'
@@ -205,6 +206,11 @@ function sessionOn(connection: Connection, network: Network): Omit<Session, 'end
   }
 }
 
+/** Some handlers have more to do between the commit and the feed, such as other transactions. */
+async function doOtherThings({ errands, timers }: Machine): Promise<void> {
+  if (errands.forMs > 0) await pauseFor(timers, errands.forMs)
+}
+
 function operationsOf(
   { machine, now }: ServerWorld,
   known: {
@@ -239,6 +245,7 @@ function operationsOf(
       if ((await judge(() => 'known')) !== 'known') return undefined
       const events = await pool.ask(statements.voidSubjects(cause)).catch(() => undefined)
       if (events === undefined) return undefined
+      await doOtherThings(machine)
       const [committedAtMs, stoodMs] = [now(), machine.stoodMs()]
       await node.feed.publish(events)
       return { events, confirmedInMs: now() - committedAtMs - (machine.stoodMs() - stoodMs) }

@@ -47,6 +47,8 @@ export interface Node {
   readonly start: () => Promise<Result<undefined, SessionFault>>
   /** Of the log that this node follows: the timeline of its database. */
   readonly timeline: () => string
+  /** Whether the tables beside that log can confirm something: see `FollowedLog`. */
+  readonly isShown: FollowedLog['isShown']
   /** What the last look at the table showed. */
   readonly standing: () => NodeStanding
   /** Calls back with what was told on the channel of the log and is no event. */
@@ -133,7 +135,7 @@ export function createNode(options: NodeOptions): Node {
   return {
     feed: createFeed({ ...options, tail, isFollowed: followed.has, confirm, now: platform.now }),
     standing: () => life,
-    timeline: followed.timeline,
+    ...{ timeline: followed.timeline, isShown: followed.isShown },
     hear: (listener) => life.listeners.push(listener),
     watched: measures.watched,
     isCurrent,
