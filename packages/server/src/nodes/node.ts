@@ -127,10 +127,13 @@ export function createNode(options: NodeOptions): Node {
     life.leasedAt !== undefined && isLeaseHeld(life.leasedAt, instantOf(platform), terms)
   const { whenTrue, look } = createHope(isCurrent, timers)
   const measures = createMeasures({ tail, clock, life, leaseLeftMs: leftOf(life), monotonicNow })
+  const reading = createHope(() => !tail.isStartingAgain(), timers)
   tail.onApplied(look)
+  tail.onApplied(reading.look)
   tail.onApplied(createReport(life))
   options.carrier?.hear(createNoticeReader(life))
-  const round = createRound(life, { watch, pace, confirmations, onLease: look })
+  const whenRead = reading.whenTrue
+  const round = createRound(life, { watch, pace, confirmations, onLease: look, whenRead })
   const confirm = measures.timed(confirmations.confirm)
   return {
     feed: createFeed({ ...options, tail, isFollowed: followed.has, confirm, now: platform.now }),
@@ -203,9 +206,11 @@ function createRound(
     readonly pace: Pace
     readonly confirmations: Confirmations
     readonly onLease: () => void
+    /** Waits until nothing is being read again. */
+    readonly whenRead: (timeoutMs: number) => Promise<boolean>
   },
 ): (session: Session) => Promise<void> {
-  const { tail, log } = life
+  const { tail, log, terms } = life
   const { monotonicNow } = life.platform
   const { pace } = parts
   const learn = (lastSeq: number) => {
@@ -230,10 +235,9 @@ function createRound(
   }
   return async (session) => {
     await askClock(life, session)
-    if (tail.isStartingAgain()) {
-      tail.reach(0)
-      return
-    }
+    if (tail.isStartingAgain()) tail.reach(0)
+    // Not at the next round: what was read makes a node that refuses one that may join.
+    if (!(await parts.whenRead(terms.renewalMs))) return
     if (pace.isStalled(tail.appliedSeq(), monotonicNow())) {
       learn(await session.findLastSeq())
       return
