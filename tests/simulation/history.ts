@@ -121,25 +121,51 @@ function isInLog({ log, seqBefore, lost }: Stored, event: LogEvent): boolean {
   return [...stored, ...lost].some((one) => printEvent(one) === printEvent(event))
 }
 
+/** What was answered and is not there at the end, without what a standby did not have. */
+function missing(
+  answered: ReadonlyMap<string, readonly Answered[]>,
+  stored: Stored,
+): readonly RevocationEvent[] {
+  const isKept = (name: string, { generation, seq }: RevocationEvent) =>
+    (stored.cutOffs.get(name) ?? 0) >= generation && seq <= lastSeqOf(stored)
+  return [...answered].flatMap(([name, voidings]) =>
+    voidings
+      .map(({ event }) => event)
+      .filter((event) => !stored.lost.has(event) && !isKept(name, event)),
+  )
+}
+
+/** What nodes know of, whoever has lost it since. */
+function createKnowledge(
+  lost: Stored['lost'],
+  settledAtMs: number,
+): Pick<History, 'noteKnown'> & { readonly mayRefuse: (seen: UseSeen) => boolean } {
+  const known = new Map<string, Set<string>>()
+  return {
+    noteKnown(events, node) {
+      const ofNode = known.get(node) ?? new Set()
+      for (const event of events) ofNode.add(printEvent(event))
+      known.set(node, ofNode)
+    },
+    // Who knew of a lost event may refuse what it voided; of keys only until it has read again.
+    mayRefuse({ used, askedAtMs, node }) {
+      if (used.kind === 'key') return askedAtMs < settledAtMs && wasVoided(lost, used)
+      const ofNode = known.get(node)
+      const ofBoth = [...lost].filter((event) => ofNode?.has(printEvent(event)))
+      return wasVoided(ofBoth, used)
+    },
+  }
+}
+
 /** Creates a history of nothing. */
 export function createHistory(options: HistoryOptions): History {
   const { now, database, settledAtMs } = options
   const { cutOffs, lost } = database.stored
-  const violations: string[] = []
-  const answered = new Map<string, Answered[]>()
-  const known = new Map<string, Set<string>>()
+  const [violations, answered] = [[] as string[], new Map<string, Answered[]>()]
   const count = { uses: 0, acceptances: 0, voidings: 0 }
   const isLive = (used: Used) => isLiveBy(cutOffs, used)
   const violated = (what: string) => void violations.push(`at ${now().toFixed(3)} ms ${what}`)
-  /** Who knew of a lost event may refuse what it voided; of keys only until it has read again. */
-  const mayRefuse = ({ used, askedAtMs, node }: UseSeen) => {
-    if (used.kind === 'key') return askedAtMs < settledAtMs && wasVoided(lost, used)
-    const ofNode = known.get(node)
-    return wasVoided(
-      [...lost].filter((event) => ofNode?.has(printEvent(event))),
-      used,
-    )
-  }
+  const { noteKnown, mayRefuse } = createKnowledge(lost, settledAtMs)
   return {
     violations,
     count,
@@ -177,11 +203,7 @@ export function createHistory(options: HistoryOptions): History {
         violated(`${node} took ${confirmedInMs.toFixed(0)} ms to confirm, ${mostMs} at most`)
       }
     },
-    noteKnown(events, node) {
-      const ofNode = known.get(node) ?? new Set()
-      for (const event of events) ofNode.add(printEvent(event))
-      known.set(node, ofNode)
-    },
+    noteKnown,
     noteApplied(event, before, node) {
       // What was read together with one that could not be taken into account comes again.
       const isNext = before === undefined || event.seq <= before.seq + 1
@@ -190,13 +212,8 @@ export function createHistory(options: HistoryOptions): History {
     },
     close(leftOvers) {
       for (const name of leftOvers) violated(`something is left of a connection of ${name}`)
-      for (const [name, voidings] of answered) {
-        for (const { event } of voidings.filter((voiding) => !lost.has(voiding.event))) {
-          const isKept = (cutOffs.get(name) ?? 0) >= event.generation
-          if (!isKept || event.seq > lastSeqOf(database.stored)) {
-            violated(`event ${event.seq} was answered and is lost`)
-          }
-        }
+      for (const event of missing(answered, database.stored)) {
+        violated(`event ${event.seq} was answered and is lost`)
       }
     },
   }

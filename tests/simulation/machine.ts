@@ -106,12 +106,11 @@ export function createMachine(options: MachineOptions): Machine {
     die: () => {
       isAlive = false
     },
-    errands: { forMs: 0 },
     stepWall(byMs) {
       trace.note(name, `its wall clock is set by ${byMs.toFixed(0)} ms`)
       steppedMs += byMs
     },
-    stoodMs: () => stoodMs,
+    ...{ errands: { forMs: 0 }, stoodMs: () => stoodMs },
   }
 }
 

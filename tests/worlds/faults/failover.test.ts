@@ -70,18 +70,33 @@ async function promote(standby: Running): Promise<void> {
   await db.end()
 }
 
+/** A cycle of a probe that takes longer was held up by the machine; a lease bears twice that. */
+const heldUpMs = 300
+const probeEveryMs = 25
+
 /**
- * Settles when a new primary serves whoever comes new: with a connection, memory's worth of reading
- * and a durable write, which is what a node needs of it. So a busy machine slows down both.
+ * Asks a new primary what a node needs of it, a new connection and then durable writes, and gives
+ * the times in which it was served at once. Where this test is held up, so may be a node, which has
+ * its lease's time again from then on.
  */
-async function untilServing(primary: Running): Promise<void> {
+async function probePrimary(
+  primary: Running,
+  { now, isOver }: { readonly now: () => number; readonly isOver: () => boolean },
+): Promise<readonly { readonly fromMs: number; readonly untilMs: number }[]> {
+  const served: { fromMs: number; untilMs: number }[] = []
   const db = await primary.open()
-  await db`select seq, kind, subject, generation from revocation_event`
-  await db.begin(async (transaction) => {
-    await transaction`set local synchronous_commit = on`
-    await transaction`update event_sequence set last_seq = last_seq`
-  })
+  let fromMs: number | undefined
+  while (!isOver()) {
+    const askedAtMs = now()
+    await db`select pg_logical_emit_message(true, 'probe', '')`
+    fromMs ??= now()
+    await delay(probeEveryMs)
+    if (now() - askedAtMs < heldUpMs) continue
+    served.push({ fromMs, untilMs: askedAtMs })
+    fromMs = now()
+  }
   await db.end()
+  return [...served, { fromMs: fromMs ?? now(), untilMs: now() }]
 }
 
 describe('three servers on a primary with a synchronous standby', () => {
@@ -117,20 +132,18 @@ describe('three servers on a primary with a synchronous standby', () => {
     const acknowledgedBefore = acknowledged()
     await primary.end('SIGKILL')
     await promote(standby)
-    await untilServing(standby)
-    const fromMs = journal.now()
+    const probing = probePrimary(standby, { now: journal.now, isOver: () => isOver })
     await until(() => acknowledged() >= acknowledgedBefore + voidingsCount)
     isOver = true
     await Promise.all(clients)
-    const untilMs = journal.now()
-    journal.healthy.push(...nodes.map(({ name: at }) => ({ at, fromMs, untilMs })))
+    const served = await probing
+    for (const times of served) {
+      journal.healthy.push(...nodes.map(({ name: at }) => ({ at, ...times })))
+    }
     const left = await readRemains(scene, standby)
     const later = journal.voidings.slice(before).filter((one) => one.outcome === 'acknowledged')
     context.diagnostic(`${before} voidings before, ${later.length} acknowledged after`)
-    const latestMs = journal.uses
-      .filter(({ verdict }) => verdict === 'refused')
-      .reduce((latest, { endedAtMs }) => Math.max(latest, endedAtMs - fromMs), 0)
-    context.diagnostic(`the last refusal came ${latestMs.toFixed()} ms after the new primary served`)
+    context.diagnostic(`${served.length - 1} times this machine was held up after the promotion`)
     const complaints = complaintsAbout(journal, leaseTerms.leaseMs + graceMs)
     const none = { acceptedVoid: [], diedUnasked: [], refusedAfterHealing: [] }
     assert.deepEqual({ ...complaints, lost: lostOf(journal, left) }, { ...none, lost: [] })

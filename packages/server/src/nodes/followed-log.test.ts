@@ -41,7 +41,7 @@ describe('the rows beside a log', () => {
     assert.equal(followed.isShown('00000001', waitMs), true)
   })
 
-  test('confirm nothing for a lease after a start on one that may have been promoted just now', () => {
+  test('confirm nothing for a lease after a start on one that was ever promoted', () => {
     const { followed, pass } = followFrom('00000004')
     assert.equal(followed.isShown('00000004', waitMs), false)
     pass(waitMs)
