@@ -99,17 +99,20 @@ function call<Answer>(
 function use(clients: Clients, place: Place, used: Used): void {
   const { timeline, history, trace } = clients
   const askedAtMs = timeline.now()
-  const act = (server: Server) =>
-    used.kind === 'token'
+  let node = place.name
+  const act = (server: Server) => {
+    node = server.machine.name
+    return used.kind === 'token'
       ? server.useToken(tokenFor(used.grant))
       : server.useKey(used.slot, used.generation)
+  }
   call(clients, place, act, (said) => {
     const what =
       used.kind === 'token'
         ? `token ${Number.parseInt(used.grant.jti.slice(-4), 16)}`
         : `${used.slot} key ${used.generation}`
     trace.note('client', `${what}, asked ${askedAtMs.toFixed(3)}: ${place.name} says ${said}`)
-    history.noteUse({ used, askedAtMs, said, node: place.machine().name })
+    history.noteUse({ used, askedAtMs, said, node })
   })
 }
 

@@ -5,8 +5,8 @@
  * one changes, and looks at that row once more when it has the lock. A commit takes time, and is
  * seen by others at its end; the number of an event is taken under a lock that is held until then.
  * A crash takes back commits that need not be on disk, and of those under way nobody knows. It may
- * come back as a standby that was promoted: on another timeline, and where that lagged behind,
- * without the last events and some rows.
+ * come back as a standby that was promoted: on another timeline, and where that lagged behind, as
+ * it was before the last commits of any sort.
  */
 import type { LogEvent } from '@parley/server/events/model'
 import type { Chance } from './chance.ts'
@@ -68,7 +68,7 @@ export interface SimulatedDatabase {
   /** Calls back at each crash. */
   readonly onCrash: (listener: () => void) => void
   readonly crash: (downForMs: number) => void
-  /** Crashes, and comes back as a standby; one that lagged behind takes its time. */
+  /** Crashes, and comes back as a standby, which may have lagged behind. */
   readonly failOver: (downForMs: number) => void
   /** Lets commits take until then. */
   readonly stall: (forMs: number) => void
@@ -97,6 +97,14 @@ interface Life extends DatabaseOptions {
   underWay: Commit[]
   /** Committed, and lost in a crash. */
   notOnDisk: Commit[]
+  /** What was there before each of the last commits, the last one last. */
+  readonly past: Past[]
+}
+
+/** What was stored at a moment. */
+interface Past {
+  readonly eventCount: number
+  readonly nodes: readonly (readonly [string, { renewals: number; appliedSeq: number }])[]
 }
 
 /** Creates a database that knows of some events of a time before. */
@@ -112,7 +120,7 @@ export function createDatabase(options: DatabaseOptions): SimulatedDatabase {
     listeners: new Set(),
     crashListeners: new Set(),
     ...{ epoch: 0, downUntilMs: 0, stalledUntilMs: 0 },
-    ...{ rowLocks: new Map(), logLock: createLock(), underWay: [], notOnDisk: [] },
+    ...{ rowLocks: new Map(), logLock: createLock(), underWay: [], notOnDisk: [], past: [] },
   }
   const execution = executionOf(life)
   return {
@@ -156,7 +164,7 @@ function executionOf(life: Life): Execution {
       life.underWay.push(commit)
       later(life, commitDelayMs(life, commit), () => {
         life.underWay = life.underWay.filter((other) => other !== commit)
-        commit.apply()
+        applyNow(life, commit)
         // What is on disk has everything before it on disk.
         if (commit.isDurable) life.notOnDisk = []
         else life.notOnDisk.push(commit)
@@ -169,6 +177,15 @@ function executionOf(life: Life): Execution {
     },
     now: life.timeline.now,
   }
+}
+
+/** A standby lags behind by so many commits at most: renewals, reports, tokens and events. */
+const lagCommitsMax = 16
+
+function applyNow({ stored, past }: Life, { apply }: Commit): void {
+  past.push({ eventCount: stored.log.length, nodes: [...stored.nodes] })
+  if (past.length > lagCommitsMax) past.shift()
+  apply()
 }
 
 function commitDelayMs({ chance, timeline, stalledUntilMs }: Life, { isDurable }: Commit): number {
@@ -186,31 +203,31 @@ function crash(life: Life, downForMs: number): void {
   if (reached.length === 0) {
     const lost = notOnDisk.slice(chance.below(notOnDisk.length + 1))
     for (const { undo } of lost.reverse()) undo?.()
+    life.past.splice(Math.max(0, life.past.length - lost.length))
   }
   life.listeners.clear()
-  for (const { apply } of reached) apply()
+  for (const commit of reached) applyNow(life, commit)
   trace.note('database', `crashes, for ${downForMs.toFixed(0)} ms`)
   Object.assign(life, { underWay: [], notOnDisk: [], rowLocks: new Map(), logLock: createLock() })
   for (const listener of life.crashListeners) listener()
 }
 
-/** By then no lease is held that a standby may not know of, on the slowest clock. */
-const lagsFromMs = 1100
-
 function failOver(life: Life, downForMs: number): void {
-  const { chance, trace, stored } = life
+  const { chance, trace, stored, past } = life
   crash(life, downForMs)
   stored.timeline += 1
-  const lags = life.canLag && downForMs >= lagsFromMs
-  const lostCount = lags ? Math.min(chance.below(4), stored.log.length) : 0
-  trace.note('database', `is a standby from now on, ${lostCount} events behind`)
-  if (lostCount === 0) return
-  for (const event of stored.log.splice(-lostCount)) stored.lost.add(event)
+  const lagging = life.canLag ? past.splice(past.length - chance.below(past.length + 1)) : []
+  const [before] = lagging
+  const lost = before === undefined ? [] : stored.log.splice(before.eventCount)
+  const rows = [...stored.nodes.keys()].filter((id) => !before?.nodes.some(([one]) => one === id))
+  const behind = before === undefined ? 0 : rows.length
+  trace.note('database', `is a standby, ${lost.length} events and ${behind} nodes behind`)
+  if (before === undefined) return
+  for (const event of lost) stored.lost.add(event)
   stored.cutOffs.clear()
   for (const event of stored.log) noteCutOff(stored, event)
-  for (const nodeId of [...stored.nodes.keys()]) {
-    if (chance.happens(0.3)) stored.nodes.delete(nodeId)
-  }
+  stored.nodes.clear()
+  for (const [nodeId, row] of before.nodes) stored.nodes.set(nodeId, row)
 }
 
 /** Names a subject in `cutOffs`. */

@@ -82,6 +82,36 @@ function comeLate(world: FaultWorld, downForMs: number): void {
   timeline.after(forMs, () => network.letIn(machine, false))
 }
 
+/** All join a primary that then is lost; one goes on by the lease that it had there. */
+function joinTheLost(world: FaultWorld, downForMs: number): void {
+  const { chance, database, network, timeline, places } = world
+  for (const place of places) place.kill(chance.between(0, 10))
+  const lookAgain = (leftMs: number) => {
+    if (places.some((place) => place.server() === undefined)) {
+      if (leftMs > 0) timeline.after(1, () => lookAgain(leftMs - 1))
+      return
+    }
+    const machine = placeOf(world).machine()
+    network.cutOff(machine)
+    database.failOver(downForMs)
+    timeline.after(leftOf(world, chance.between(300, 1500)), () => network.letIn(machine, false))
+  }
+  lookAgain(leftOf(world, 200))
+}
+
+/** Commits to a primary that then is lost, and hands that over when the other log has begun. */
+function writeToTheLost(world: FaultWorld, downForMs: number): void {
+  const { chance, database, timeline } = world
+  const machine = placeOf(world).machine()
+  machine.setTrap('void answered', () => {
+    machine.errands.forMs = leftOf(world, downForMs + chance.between(20, 400))
+    timeline.after(1, () => database.failOver(leftOf(world, downForMs)))
+    timeline.after(5, () => {
+      machine.errands.forMs = 0
+    })
+  })
+}
+
 /** No fault outlasts the healing. */
 function leftOf({ timeline, healedAtMs }: FaultWorld, forMs: number): number {
   return Math.max(0, Math.min(forMs, healedAtMs - timeline.now()))
@@ -136,11 +166,13 @@ const faults: readonly (readonly [weight: number, Fault])[] = [
   [
     3,
     (world) => {
-      const forMs = leftOf(world, world.chance.between(1100, 1800))
+      const forMs = leftOf(world, world.chance.between(20, 1800))
       world.database.failOver(forMs)
       comeLate(world, forMs)
     },
   ],
+  [3, (world) => writeToTheLost(world, world.chance.between(5, 100))],
+  [1, (world) => joinTheLost(world, leftOf(world, world.chance.between(1, 60)))],
   [2, ({ database }, forMs) => database.stall(forMs)],
   [3, (world) => placeOf(world).stop()],
   [

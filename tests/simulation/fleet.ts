@@ -43,10 +43,13 @@ export function startFleet(options: FleetOptions): readonly Place[] {
 /** How wrong a clock may run; two of them together stay below the margin of a lease. */
 const rates = [1, 1, 0.9, 0.97, 1.0005, 1.03, 1.1]
 
+type Watching = Pick<ServerWorld, 'onApplied' | 'onKnown' | 'onReloaded'>
+
 /** Tells the history in which order a process applies events. */
-function watch(history: History, { name }: Machine): Pick<ServerWorld, 'onApplied' | 'onReloaded'> {
+function watch(history: History, { name }: Machine): Watching {
   let before: LogEvent | undefined
   return {
+    onKnown: (events) => history.noteKnown(events, name),
     onApplied(event) {
       history.noteApplied(event, before, name)
       before = event

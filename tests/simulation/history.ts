@@ -35,6 +35,8 @@ export interface History {
   readonly isLive: (used: Used) => boolean
   /** Judges an event that a node applied after another one. */
   readonly noteApplied: (event: LogEvent, before: LogEvent | undefined, node: string) => void
+  /** Notes events that a node knows of, however it came by them. */
+  readonly noteKnown: (events: readonly LogEvent[], node: string) => void
   /** Judges what is left at the end. @param leftOvers - processes. */
   readonly close: (leftOvers: readonly string[]) => void
   /** What must not have been, in words. */
@@ -91,13 +93,22 @@ function answeredBefore(
 }
 
 function isLiveBy(cutOffs: Stored['cutOffs'], used: Used): boolean {
-  return subjectsOf(used).every(([name, carried]) => carried >= (cutOffs.get(name) ?? 0))
+  const isVoidByNone = subjectsOf(used).every(
+    ([name, carried]) => carried >= (cutOffs.get(name) ?? 0),
+  )
+  return isVoidByNone && !isOfLostKey(cutOffs, used)
 }
 
-/** Whether something was voided by an event that is lost: who knew of that may refuse it. */
-function wasVoided(lost: ReadonlySet<LogEvent>, used: Used): boolean {
+/** Whether an access key was made by an event that is lost: the database does not have it. */
+function isOfLostKey(cutOffs: Stored['cutOffs'], used: Used): boolean {
+  if (used.kind === 'token') return false
+  return used.generation > (cutOffs.get(nameOf('access-key', used.slot)) ?? 1)
+}
+
+/** Whether something was voided by one of these events. */
+function wasVoided(events: Iterable<LogEvent>, used: Used): boolean {
   const names = new Map(subjectsOf(used))
-  return [...lost].some(
+  return [...events].some(
     (event) =>
       'generation' in event &&
       (names.get(nameOf(event.kind, event.subject)) ?? Number.POSITIVE_INFINITY) < event.generation,
@@ -110,30 +121,70 @@ function isInLog({ log, seqBefore, lost }: Stored, event: LogEvent): boolean {
   return [...stored, ...lost].some((one) => printEvent(one) === printEvent(event))
 }
 
+/** What was answered and is not there at the end, without what a standby did not have. */
+function missing(
+  answered: ReadonlyMap<string, readonly Answered[]>,
+  stored: Stored,
+): readonly RevocationEvent[] {
+  const isKept = (name: string, { generation, seq }: RevocationEvent) =>
+    (stored.cutOffs.get(name) ?? 0) >= generation && seq <= lastSeqOf(stored)
+  return [...answered].flatMap(([name, voidings]) =>
+    voidings
+      .map(({ event }) => event)
+      .filter((event) => !stored.lost.has(event) && !isKept(name, event)),
+  )
+}
+
+/** What nodes know of, whoever has lost it since. */
+function createKnowledge(
+  lost: Stored['lost'],
+  settledAtMs: number,
+): Pick<History, 'noteKnown'> & { readonly mayRefuse: (seen: UseSeen) => boolean } {
+  const known = new Map<string, Set<string>>()
+  return {
+    noteKnown(events, node) {
+      const ofNode = known.get(node) ?? new Set()
+      for (const event of events) ofNode.add(printEvent(event))
+      known.set(node, ofNode)
+    },
+    // Who knew of a lost event may refuse what it voided; of keys only until it has read again.
+    mayRefuse({ used, askedAtMs, node }) {
+      if (used.kind === 'key') return askedAtMs < settledAtMs && wasVoided(lost, used)
+      const ofNode = known.get(node)
+      const ofBoth = [...lost].filter((event) => ofNode?.has(printEvent(event)))
+      return wasVoided(ofBoth, used)
+    },
+  }
+}
+
 /** Creates a history of nothing. */
 export function createHistory(options: HistoryOptions): History {
   const { now, database, settledAtMs } = options
   const { cutOffs, lost } = database.stored
-  const violations: string[] = []
-  const answered = new Map<string, Answered[]>()
+  const [violations, answered] = [[] as string[], new Map<string, Answered[]>()]
   const count = { uses: 0, acceptances: 0, voidings: 0 }
   const isLive = (used: Used) => isLiveBy(cutOffs, used)
   const violated = (what: string) => void violations.push(`at ${now().toFixed(3)} ms ${what}`)
+  const { noteKnown, mayRefuse } = createKnowledge(lost, settledAtMs)
   return {
     violations,
     count,
     isLive,
-    noteUse({ used, askedAtMs, said, node }) {
+    noteUse(seen) {
+      const { used, askedAtMs, said, node } = seen
       count.uses += 1
       if (said === 'accepted') {
         count.acceptances += 1
+        if (askedAtMs >= settledAtMs && isOfLostKey(cutOffs, used)) {
+          violated(`${node} accepted an access key that was lost`)
+        }
         const over = answeredBefore(answered, used, askedAtMs, lost)
         if (over === undefined) return
         const { event, atMs } = over
         const asked = `${node} accepted what it was asked about at ${askedAtMs.toFixed(3)}`
         violated(`${asked}; event ${event.seq} was answered at ${atMs.toFixed(3)}`)
       } else if (said === 'void') {
-        const isRight = !isLive(used) || wasVoided(lost, used)
+        const isRight = !isLive(used) || mayRefuse(seen)
         if (!isRight) violated(`${node} refused what nobody has voided`)
       } else if (askedAtMs >= (said === undefined ? settledAtMs : options.currentFromMs)) {
         violated(`${node} ${said === undefined ? 'did not answer' : 'was behind'} after healing`)
@@ -152,6 +203,7 @@ export function createHistory(options: HistoryOptions): History {
         violated(`${node} took ${confirmedInMs.toFixed(0)} ms to confirm, ${mostMs} at most`)
       }
     },
+    noteKnown,
     noteApplied(event, before, node) {
       // What was read together with one that could not be taken into account comes again.
       const isNext = before === undefined || event.seq <= before.seq + 1
@@ -160,13 +212,8 @@ export function createHistory(options: HistoryOptions): History {
     },
     close(leftOvers) {
       for (const name of leftOvers) violated(`something is left of a connection of ${name}`)
-      for (const [name, voidings] of answered) {
-        for (const { event } of voidings.filter((voiding) => !lost.has(voiding.event))) {
-          const isKept = (cutOffs.get(name) ?? 0) >= event.generation
-          if (!isKept || event.seq > lastSeqOf(database.stored)) {
-            violated(`event ${event.seq} was answered and is lost`)
-          }
-        }
+      for (const event of missing(answered, database.stored)) {
+        violated(`event ${event.seq} was answered and is lost`)
       }
     },
   }

@@ -27,6 +27,8 @@ export interface Machine {
   /** Lets the process stand still; with a machine that sleeps its monotonic clock stands, too. */
   readonly pause: (forMs: number, isAsleep: boolean) => void
   readonly die: () => void
+  /** For how long handlers do something else after a commit. */
+  readonly errands: { forMs: number }
   /** Sets the wall clock forward, or back. */
   readonly stepWall: (byMs: number) => void
   /** For how long it has stood still so far, milliseconds of true time. */
@@ -108,7 +110,7 @@ export function createMachine(options: MachineOptions): Machine {
       trace.note(name, `its wall clock is set by ${byMs.toFixed(0)} ms`)
       steppedMs += byMs
     },
-    stoodMs: () => stoodMs,
+    ...{ errands: { forMs: 0 }, stoodMs: () => stoodMs },
   }
 }
 

@@ -109,6 +109,12 @@ export const mutations: Readonly<Record<string, Mutation>> = {
     find: 'return found.timeline === known.timeline && found.lastSeq >= known.appliedSeq',
     replace: 'return found.lastSeq >= known.appliedSeq',
   },
+  'takes-what-was-written-elsewhere': {
+    rule: 'what was committed to another log is not handed over as one of this',
+    module: 'events/feed',
+    find: 'if (isFollowed(batch.timeline)) {',
+    replace: 'if (true) {',
+  },
   'turns-without-reading': {
     rule: 'memory is read again where the log is another one',
     module: tail,

@@ -12,6 +12,7 @@ import { serverLimits } from '@parley/server/contract/limits'
 import type { LogEvent } from '@parley/server/events/model'
 import type { LogEnd } from '@parley/server/events/store'
 import type { Follower } from '@parley/server/events/tail'
+import { pauseFor } from '@parley/server/foundation/timers'
 import { createNode, type Node } from '@parley/server/nodes/node'
 import type { NodeDatabase, Session } from '@parley/server/nodes/port'
 import { followCutOffs } from '@parley/server/tokens/cut-offs'
@@ -64,6 +65,8 @@ export interface ServerWorld {
   readonly now: () => number
   /** Hears each event that this server applies. */
   readonly onApplied: (event: LogEvent) => void
+  /** Hears what it has read into its memory, or applies. */
+  readonly onKnown: (events: readonly LogEvent[]) => void
   /** Hears that it reads everything again, and follows on by the numbers of another log. */
   readonly onReloaded: () => void
 }
@@ -98,7 +101,9 @@ export async function startServer(world: ServerWorld): Promise<Server> {
   await readKeys()
   const verifier = createVerifier({ keys, issuer, now, seenTokensMax: 100 })
   const readCutOffs = async () => {
-    for (const cutOff of await memory(statements.listCutOffs)) verifier.apply(cutOff)
+    const cutOffs = await memory(statements.listCutOffs)
+    for (const cutOff of cutOffs) verifier.apply(cutOff)
+    world.onKnown(cutOffs)
   }
   node.feed.follow(followCutOffs(verifier, readCutOffs))
   // As `followResources` does: what is kept of keys is read again before the event counts.
@@ -118,7 +123,7 @@ export async function startServer(world: ServerWorld): Promise<Server> {
 
 /** Sees what is applied. @param readSeq - what memory was read by, at a start or once more. */
 function createWitness(
-  { machine, trace, onApplied, onReloaded }: ServerWorld,
+  { machine, trace, onApplied, onKnown, onReloaded }: ServerWorld,
   readSeq: () => number,
 ): Pick<Server, 'hasApplied'> & { readonly follower: Follower } {
   let knownSeq = readSeq()
@@ -130,6 +135,7 @@ function createWitness(
         applied.set(event.seq, printEvent(event))
         trace.note(machine.name, `applies ${event.seq}`)
         machine.step('applied')
+        onKnown([event])
         onApplied(event)
         return undefined
       },
@@ -200,6 +206,11 @@ function sessionOn(connection: Connection, network: Network): Omit<Session, 'end
   }
 }
 
+/** Some handlers have more to do between the commit and the feed, such as other transactions. */
+async function doOtherThings({ errands, timers }: Machine): Promise<void> {
+  if (errands.forMs > 0) await pauseFor(timers, errands.forMs)
+}
+
 function operationsOf(
   { machine, now }: ServerWorld,
   known: {
@@ -234,6 +245,7 @@ function operationsOf(
       if ((await judge(() => 'known')) !== 'known') return undefined
       const events = await pool.ask(statements.voidSubjects(cause)).catch(() => undefined)
       if (events === undefined) return undefined
+      await doOtherThings(machine)
       const [committedAtMs, stoodMs] = [now(), machine.stoodMs()]
       await node.feed.publish(events)
       return { events, confirmedInMs: now() - committedAtMs - (machine.stoodMs() - stoodMs) }

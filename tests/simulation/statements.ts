@@ -4,7 +4,7 @@
  */
 
 import { deletedGeneration, type RevocationEvent, type SubjectKind } from '@parley/protocol'
-import type { LogEvent } from '@parley/server/events/model'
+import type { LogEvent, Placed } from '@parley/server/events/model'
 import type { LogEnd, LogPage } from '@parley/server/events/store'
 import type { NodeRow } from '@parley/server/nodes/model'
 import type { NodePosition, Renewed } from '@parley/server/nodes/port'
@@ -26,8 +26,12 @@ function rowsOf({ nodes }: Stored): readonly NodeRow[] {
   return [...nodes].map(([nodeId, row]) => ({ nodeId, ...row }))
 }
 
+function timelineOf({ timeline }: Stored): string {
+  return `${timeline}`.padStart(8, '0')
+}
+
 function logEndOf(stored: Stored): LogEnd {
-  return { lastSeq: lastSeqOf(stored), timeline: `${stored.timeline}`.padStart(8, '0') }
+  return { lastSeq: lastSeqOf(stored), timeline: timelineOf(stored) }
 }
 
 /** What opening a session asks. */
@@ -255,7 +259,7 @@ export function voidSubjects(cause: Cause): Statement<readonly LogEvent[]> {
 
 const forgetAtMs = 2_000_000_000_000
 
-function eventsOf(stored: Stored, cause: Cause): readonly RevocationEvent[] {
+function eventsOf(stored: Stored, cause: Cause): readonly (RevocationEvent & Placed)[] {
   const { kind, subjects, isForEver } = cause
   const isLive = (subject: string) =>
     stored.cutOffs.get(nameOf(kind, subject)) !== deletedGeneration
@@ -269,6 +273,7 @@ function eventsOf(stored: Stored, cause: Cause): readonly RevocationEvent[] {
       : (stored.cutOffs.get(nameOf(kind, subject)) ?? 1) + 1,
     seq: before + 1 + index,
     forgetAtMs,
+    timeline: timelineOf(stored),
   }))
 }
 

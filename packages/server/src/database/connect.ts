@@ -131,8 +131,14 @@ async function askVersion(pool: Database, timeoutMs: number): Promise<number> {
  * asks for something then waits as long after the database is back.
  */
 function pauseSecondsAfter(failures: number): number {
-  return Math.min(0.02 * 2 ** failures, 0.5)
+  return Math.min(0.02 * 2 ** failures, 0.2)
 }
+
+/**
+ * How long one connection may take to come about before another is tried. A server that is being
+ * replaced leaves some hanging; whoever asked waits for them.
+ */
+const connectionTimeoutSeconds = 3
 
 function connectTimeoutOf(options: ConnectOptions): number {
   return options.connectTimeoutMs ?? defaults.connectTimeoutMs
@@ -143,7 +149,7 @@ function openPool(options: ConnectOptions): Result<Database, DatabaseUrlInvalid>
   const pool = {
     max: options.connectionsMax ?? defaults.connectionsMax,
     backoff: pauseSecondsAfter,
-    connect_timeout: Math.ceil(connectTimeoutOf(options) / 1000),
+    connect_timeout: connectionTimeoutSeconds,
     fetch_types: false,
     types: columnTypes,
     // "already exists, skipping" and its like: nothing that the server would act upon.

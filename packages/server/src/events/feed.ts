@@ -34,21 +34,32 @@ export interface FeedOptions {
   readonly tail: Tail
   /** Tells other nodes too, beside the database. */
   readonly carrier?: Carrier | undefined
-  /** Waits until no node accepts a token below a number; does not reject. */
-  readonly confirm: (seq: number) => Promise<void>
+  /** Whether events were appended to the log that the tail follows; default: they were. */
+  readonly isFollowed?: (timeline: string | undefined) => boolean
+  /** Waits until no node accepts a token below a number of a log; does not reject. */
+  readonly confirm: (seq: number, timeline?: string) => Promise<void>
   /** Milliseconds since the Unix epoch. */
   readonly now: () => number
 }
 
-/** Creates the feed of a node. */
-export function createFeed({ tail, carrier, confirm, now }: FeedOptions): Feed {
+/**
+ * Creates the feed of a node.
+ *
+ * A cause writes over the pool, and what it committed may be of a log that the node has left or
+ * has not come to: of a primary that was replaced. There its numbers stand for other events, so it
+ * is handed to nobody, and time alone confirms it.
+ */
+export function createFeed(options: FeedOptions): Feed {
+  const { tail, carrier, confirm, now, isFollowed = () => true } = options
   return {
     async publish(events) {
       const batch = batchOf(events)
       if (batch === undefined) return { seq: 0, confirmedAtMs: now() }
-      carrier?.tell(batch)
-      tail.offer(batch)
-      await confirm(batch.seqLast)
+      if (isFollowed(batch.timeline)) {
+        carrier?.tell(batch)
+        tail.offer(batch)
+      }
+      await confirm(batch.seqLast, batch.timeline)
       return { seq: batch.seqLast, confirmedAtMs: now() }
     },
     follow: (follower) => tail.follow(follower),

@@ -39,7 +39,13 @@ export interface ChangeEvent {
 }
 
 /** An entry of the log. */
-export type LogEvent = (RevocationEvent | ChangeEvent) & Appended
+export type LogEvent = (RevocationEvent | ChangeEvent) & Appended & Placed
+
+/** Of which log an entry is, where that has to be told. */
+export interface Placed {
+  /** The timeline of the database, as in `LogEnd`; absent in what was read or heard of a log. */
+  readonly timeline?: string
+}
 
 /** What is known of when an entry was appended. */
 export interface Appended {
@@ -80,6 +86,8 @@ export interface EventBatch {
   readonly seqLast: number
   /** Exactly those of the numbers, in their order; `undefined`: to be read from the log. */
   readonly events: readonly LogEvent[] | undefined
+  /** Of the log they were appended to, where a cause of this process says it. */
+  readonly timeline?: string
 }
 
 /** A line of the log as a row or a notice tells it. */
@@ -134,7 +142,9 @@ export function batchOf(events: readonly LogEvent[]): EventBatch | undefined {
   if (first === undefined || last === undefined) return undefined
   const seqBefore = first.seq - 1
   const isWhole = last.seq - seqBefore === inOrder.length
-  return { seqBefore, seqLast: last.seq, events: isWhole ? inOrder : undefined }
+  const place = first.timeline === undefined ? {} : { timeline: first.timeline }
+  const whole = isWhole ? inOrder.map(({ timeline: _, ...event }) => event) : undefined
+  return { seqBefore, seqLast: last.seq, events: whole, ...place }
 }
 
 /** When the events up to a number were appended, as told right before their own notice. */

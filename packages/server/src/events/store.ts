@@ -17,6 +17,8 @@ export interface RevocationEventRow {
   readonly generation: string | number
   readonly forget_at: Date
   readonly appended_at_ms: number | null
+  /** Where a cause appended it. */
+  readonly timeline?: string
 }
 
 /** Reads a row of the log that a statement of a cause returned: a cut-off. */
@@ -27,7 +29,7 @@ export function eventFrom(row: RevocationEventRow): RevocationEvent {
 }
 
 function logEventFrom(row: RevocationEventRow): LogEvent {
-  return eventOfLine({
+  const event = eventOfLine({
     kind: row.kind,
     resourceId: row.resource_id,
     subject: row.subject,
@@ -36,6 +38,7 @@ function logEventFrom(row: RevocationEventRow): LogEvent {
     forgetAtMs: row.forget_at.getTime(),
     ...(row.appended_at_ms === null ? {} : { appendedAtMs: row.appended_at_ms }),
   })
+  return row.timeline === undefined ? event : { ...event, timeline: row.timeline }
 }
 
 /** The columns of `RevocationEventRow`. */
@@ -44,6 +47,11 @@ function eventColumns(db: Queries): ReturnType<typeof db> {
     resource_id, seq, kind, subject, generation, forget_at,
     extract(epoch from appended_at)::float8 * 1000 as appended_at_ms
   `
+}
+
+/** The timeline of the primary that runs the statement, asked once in it. */
+function timelineColumn(db: Queries): ReturnType<typeof db> {
+  return db`(select left(pg_walfile_name(pg_current_wal_lsn()), 8)) as timeline`
 }
 
 /**
@@ -83,7 +91,7 @@ export interface LogEnd {
  */
 export async function findLogEnd(db: Queries): Promise<LogEnd> {
   const [row] = await db<{ readonly last_seq: string | number; readonly timeline: string }[]>`
-    select last_seq, left(pg_walfile_name(pg_current_wal_lsn()), 8) as timeline
+    select last_seq, ${timelineColumn(db)}
     from event_sequence
   `
   return { lastSeq: Number(row?.last_seq ?? 0), timeline: row?.timeline ?? '' }
@@ -269,7 +277,7 @@ export function appendCutOffs(db: Queries, cause: CutOffCause): ReturnType<typeo
       ${ends}
     from cut_off
     cross join numbered
-    returning ${eventColumns(db)}
+    returning ${eventColumns(db)}, ${timelineColumn(db)}
   `
 }
 
@@ -311,7 +319,7 @@ export async function appendChanges(
       ${forgetAt(changed.atMs)}
     from changed
     cross join numbered
-    returning ${eventColumns(db)}
+    returning ${eventColumns(db)}, ${timelineColumn(db)}
   `
   return rows.map(logEventFrom)
 }

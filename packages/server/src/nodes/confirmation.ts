@@ -1,12 +1,13 @@
 import { isDatabaseUnavailable } from '../database/availability.ts'
 import { pauseFor, type Timers } from '../foundation/timers.ts'
+import type { FollowedLog } from './followed-log.ts'
 import type { NodeRow, Watch } from './model.ts'
 import type { Session } from './port.ts'
 
 /** Waits until every node has applied what was voided. */
 export interface Confirmations {
   /** Settles when no node accepts a token below a number: when all have applied it, or later. */
-  readonly confirm: (seq: number) => Promise<void>
+  readonly confirm: (seq: number, timeline?: string) => Promise<void>
   /** Takes out the nodes that have been silent for a lease. */
   readonly endSilent: (session: Session, rows: readonly NodeRow[]) => Promise<readonly NodeRow[]>
 }
@@ -17,6 +18,7 @@ export interface ConfirmationOptions {
   readonly nodeId: () => string | undefined
   readonly appliedSeq: () => number
   readonly watch: Watch
+  readonly followed: Pick<FollowedLog, 'isShown'>
   /** This node's own clock, milliseconds. */
   readonly monotonicNow: () => number
   readonly timers: Timers
@@ -31,6 +33,7 @@ export interface ConfirmationOptions {
 /** One voiding that waits. */
 interface Waiter {
   readonly seq: number
+  readonly timeline: string | undefined
   readonly settle: () => void
 }
 
@@ -51,7 +54,8 @@ const pausesMs = [0, 0, 0, 0, 1, 1, 2, 4, 8, 15, 25]
  *
  * Everybody who waits looks at the table together, by one statement after the other. A look counts
  * for those only who were waiting when it was asked for: one that began before a commit may have
- * missed a node that joined since.
+ * missed a node that joined since. Rows of another log than that of what is voided count for
+ * nobody (`followed-log.ts`).
  *
  * Rejected: having every node notify of what it has applied. Each notice takes the lock under which
  * all notices of a database commit, the one of the next voiding among them, and wakes every node.
@@ -60,7 +64,7 @@ export function createConfirmations(options: ConfirmationOptions): Confirmations
   const { timers } = options
   const room: Room = { ...options, waiting: new Set(), isLooking: false }
   return {
-    confirm(seq) {
+    confirm(seq, timeline) {
       return new Promise((resolve) => {
         const startedAtMs = options.monotonicNow()
         const settle = () => {
@@ -73,7 +77,7 @@ export function createConfirmations(options: ConfirmationOptions): Confirmations
           if (leftMs > 0) stopWaiting = timers.callAfter(leftMs, waitOut)
           else settle()
         }
-        const waiter: Waiter = { seq, settle }
+        const waiter: Waiter = { seq, timeline, settle }
         let stopWaiting = timers.callAfter(options.leaseMs, waitOut)
         room.waiting.add(waiter)
         startLooking(room)
@@ -100,9 +104,12 @@ function startLooking(room: Room): void {
 async function keepLooking(room: Room): Promise<void> {
   let fruitless = 0
   while (room.waiting.size > 0) {
-    const asked = [...room.waiting]
-    const seq = (await look(room)) ?? 0
-    const settled = asked.filter((waiter) => waiter.seq <= seq)
+    const { followed, leaseMs } = room
+    const asked = [...room.waiting].filter(({ timeline }) => followed.isShown(timeline, leaseMs))
+    const seq = asked.length === 0 ? 0 : ((await look(room)) ?? 0)
+    const settled = asked.filter(
+      (waiter) => waiter.seq <= seq && followed.isShown(waiter.timeline, leaseMs),
+    )
     for (const waiter of settled) waiter.settle()
     fruitless = settled.length > 0 ? 0 : fruitless + 1
     const pauseMs = pausesMs[Math.min(fruitless, pausesMs.length - 1)] ?? 0

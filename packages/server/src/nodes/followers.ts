@@ -26,6 +26,9 @@ export function waitMsFor(leaseMs: number): number {
   return Math.ceil(leaseMs * waitFactor)
 }
 
+/** The longest wait that there is for a follower. */
+const longestMs = waitMsFor(serverLimits.followerLeaseMsMax)
+
 /** Pauses between looks at the table, in milliseconds; an answer has to cross a network. */
 const pausesMs = [0, 0, 1, 1, 2, 2, 4, 8, 15, 25]
 
@@ -43,12 +46,16 @@ export interface FollowerWaitOptions {
   /** This server's own clock, milliseconds. */
   readonly monotonicNow: () => number
   readonly log: Pick<Log, 'warn' | 'error'>
+  /** Whether rows can confirm what was appended to a log; default: they can. */
+  readonly isShown?: Node['isShown']
 }
 
 /** One voiding that waits. */
 interface Waiter {
   /** The last cut-off by the resource that it is of. */
   readonly seqs: ReadonlyMap<string, number>
+  /** Of the log that these are numbers of. */
+  readonly timeline: string | undefined
   readonly startedAtMs: number
   /** When the table was first read after the commit. */
   readAtMs: number | undefined
@@ -72,7 +79,7 @@ export function createFollowerWait(options: FollowerWaitOptions): FollowerWait {
         if (!isCutOffEvent(event)) continue
         seqs.set(event.resourceId, Math.max(event.seq, seqs.get(event.resourceId) ?? 0))
       }
-      return seqs.size === 0 ? Promise.resolve() : wait(room, seqs)
+      return seqs.size === 0 ? Promise.resolve() : wait(room, seqs, events[0]?.timeline)
     },
     async sweep() {
       const rows = await listFollowers(room.db)
@@ -85,7 +92,7 @@ export function createFollowerWait(options: FollowerWaitOptions): FollowerWait {
   }
 }
 
-function wait(room: Room, seqs: Waiter['seqs']): Promise<void> {
+function wait(room: Room, seqs: Waiter['seqs'], timeline: string | undefined): Promise<void> {
   return new Promise((resolve) => {
     const startedAtMs = room.monotonicNow()
     const settle = () => {
@@ -94,25 +101,30 @@ function wait(room: Room, seqs: Waiter['seqs']): Promise<void> {
       resolve()
     }
     // Whoever has not been asked by then, the database being away, has no lease by then.
-    const longestMs = waitMsFor(serverLimits.followerLeaseMsMax)
     const waitOut = () => {
       const leftMs = startedAtMs + longestMs - room.monotonicNow()
       if (leftMs > 0) timer = setTimeout(waitOut, leftMs)
       else settle()
     }
     let timer = setTimeout(waitOut, longestMs)
-    const waiter: Waiter = { seqs, startedAtMs, readAtMs: undefined, settle }
+    const waiter: Waiter = { seqs, timeline, startedAtMs, readAtMs: undefined, settle }
     room.waiting.add(waiter)
     if (!room.isLooking) void keepLooking(room)
   })
+}
+
+/** Not where a promoted standby may lack the row of a follower that still has its lease. */
+function isShown({ isShown: isTold }: Room, { timeline }: Waiter): boolean {
+  return isTold === undefined || isTold(timeline, longestMs)
 }
 
 async function keepLooking(room: Room): Promise<void> {
   room.isLooking = true
   for (let fruitless = 0; room.waiting.size > 0; ) {
     // A look counts for those who were waiting when it was asked for.
-    const asked = [...room.waiting]
-    const settledCount = await look(room, asked).catch((error: unknown) => {
+    const asked = [...room.waiting].filter((waiter) => isShown(room, waiter))
+    const looking = asked.length === 0 ? Promise.resolve(0) : look(room, asked)
+    const settledCount = await looking.catch((error: unknown) => {
       const isAway = isDatabaseUnavailable(error)
       if (!isAway) room.log.error({ err: error }, 'the table of followers could not be read')
       return 0
@@ -138,7 +150,7 @@ async function look(room: Room, asked: readonly Waiter[]): Promise<number> {
     const { readAtMs } = waiter
     const isAwaited = ({ resourceId, appliedSeq, waitMs }: FollowerRow) =>
       appliedSeq < (waiter.seqs.get(resourceId) ?? 0) && nowMs - readAtMs < waitMs
-    if (rows.some(isAwaited)) continue
+    if (rows.some(isAwaited) || !isShown(room, waiter)) continue
     waiter.settle()
     settledCount += 1
   }
@@ -166,7 +178,8 @@ export function withFollowers(
   world: { readonly db: Database; readonly platform: Platform; readonly log: Log },
 ): Node {
   const { db, log, platform } = world
-  const followers = createFollowerWait({ db, log, monotonicNow: platform.monotonicNow })
+  const { monotonicNow } = platform
+  const followers = createFollowerWait({ ...{ db, log, isShown: node.isShown }, monotonicNow })
   const sweep = () =>
     followers.sweep().catch((error: unknown) => {
       log.warn({ err: error }, 'silent followers were not looked for')

@@ -7,8 +7,10 @@ import type { DatabaseClock } from './database-clock.ts'
 export interface Measures {
   readonly watched: readonly Watched[]
   /** Measures how long voidings wait for their confirmation. */
-  readonly timed: (confirm: (seq: number) => Promise<void>) => (seq: number) => Promise<void>
+  readonly timed: (confirm: Confirm) => Confirm
 }
+
+type Confirm = (seq: number, timeline?: string) => Promise<void>
 
 /** What is measured. */
 export interface MeasuresOptions {
@@ -53,9 +55,9 @@ export function createMeasures(options: MeasuresOptions): Measures {
     }
   })
   return {
-    timed: (confirm) => async (seq) => {
+    timed: (confirm) => async (seq, timeline) => {
       const startedAtMs = monotonicNow()
-      await confirm(seq)
+      await confirm(seq, timeline)
       confirmed.observe(monotonicNow() - startedAtMs)
     },
     watched: [

@@ -10,6 +10,7 @@ import type { Platform } from '../foundation/platform.ts'
 import { systemTimers, type Timers } from '../foundation/timers.ts'
 import { type Confirmations, createConfirmations } from './confirmation.ts'
 import { createDatabaseClock, type DatabaseClock } from './database-clock.ts'
+import { createFollowedLog, type FollowedLog } from './followed-log.ts'
 import { createHope } from './hope.ts'
 import { createMeasures } from './measures.ts'
 import {
@@ -17,7 +18,6 @@ import {
   createWatch,
   type Instant,
   isLeaseHeld,
-  isSameLog,
   type LeaseTerms,
   leaseLeftMs,
   leaseTerms,
@@ -27,6 +27,7 @@ import {
 import type { NodeDatabase, Session, SessionFault } from './port.ts'
 import { createReport } from './report.ts'
 import { createStay } from './stay.ts'
+import { openSessionOf, type TurningActs } from './turning.ts'
 
 /** This process among those that share a database. */
 export interface Node {
@@ -46,6 +47,8 @@ export interface Node {
   readonly start: () => Promise<Result<undefined, SessionFault>>
   /** Of the log that this node follows: the timeline of its database. */
   readonly timeline: () => string
+  /** Whether the tables beside that log can confirm something: see `FollowedLog`. */
+  readonly isShown: FollowedLog['isShown']
   /** What the last look at the table showed. */
   readonly standing: () => NodeStanding
   /** Calls back with what was told on the channel of the log and is no event. */
@@ -84,13 +87,13 @@ export interface NodeOptions {
 type Mutable<Facts> = { -readonly [Name in keyof Facts]: Facts[Name] }
 
 /** What the parts of a node share. */
-interface Life extends NodeOptions, Mutable<NodeStanding> {
+interface Life extends Omit<NodeOptions, 'timeline'>, Mutable<NodeStanding> {
   readonly terms: LeaseTerms
   readonly timers: Timers
   readonly tail: Tail
   readonly clock: DatabaseClock
-  /** Of the log that memory was read by. */
-  timeline: string
+  /** The log that memory was read by. */
+  readonly followed: FollowedLog
   session: Session | undefined
   /** The row that is the lease; `undefined` when there is none. */
   nodeId: string | undefined
@@ -110,8 +113,9 @@ export function createNode(options: NodeOptions): Node {
     onFailure: (error) => log.error({ err: error }, 'events could not be applied; tried again'),
   })
   const clock = createDatabaseClock()
+  const followed = createFollowedLog(options.timeline ?? '', monotonicNow)
   const life: Life = {
-    ...{ timeline: '', ...options, terms, timers, tail, clock, ...noLease },
+    ...{ ...options, terms, timers, tail, clock, followed, ...noLease },
     listeners: [],
     session: undefined,
     isClosing: false,
@@ -123,26 +127,30 @@ export function createNode(options: NodeOptions): Node {
     life.leasedAt !== undefined && isLeaseHeld(life.leasedAt, instantOf(platform), terms)
   const { whenTrue, look } = createHope(isCurrent, timers)
   const measures = createMeasures({ tail, clock, life, leaseLeftMs: leftOf(life), monotonicNow })
+  const reading = createHope(() => !tail.isStartingAgain(), timers)
   tail.onApplied(look)
+  tail.onApplied(reading.look)
   tail.onApplied(createReport(life))
   options.carrier?.hear(createNoticeReader(life))
-  const round = createRound(life, { watch, pace, confirmations, onLease: look })
+  const whenRead = reading.whenTrue
+  const round = createRound(life, { watch, pace, confirmations, onLease: look, whenRead })
   const confirm = measures.timed(confirmations.confirm)
   return {
-    feed: createFeed({ ...options, tail, confirm, now: platform.now }),
+    feed: createFeed({ ...options, tail, isFollowed: followed.has, confirm, now: platform.now }),
     standing: () => life,
-    timeline: () => life.timeline,
+    ...{ timeline: followed.timeline, isShown: followed.isShown },
     hear: (listener) => life.listeners.push(listener),
     watched: measures.watched,
     isCurrent,
     whenCurrent: whenTrue,
     async start() {
-      const first = await openSessionOf(life)
+      const open = () => openSessionOf(life, actsOf(life))
+      const first = await open()
       if (!first.ok) return first
       const onSession = () => {
         for (const observed of [watch, clock, pace]) observed.clear()
       }
-      const stay = createStay(life, { open: () => openSessionOf(life), round, onSession })
+      const stay = createStay(life, { open, round, onSession })
       void stay(first.value)
       const isHere = await whenTrue(serverLimits.joinTimeoutMs)
       if (!isHere) throw new Error('this node could not join the others')
@@ -156,18 +164,22 @@ export function createNode(options: NodeOptions): Node {
 }
 
 function confirmationsOf(life: Life, watch: Watch): Confirmations {
-  const { platform, tail, timers, terms, log } = life
+  const { platform, tail, timers, terms, log, followed } = life
   return createConfirmations({
     session: () => life.session,
     nodeId: () => life.nodeId,
     appliedSeq: tail.appliedSeq,
-    watch,
+    ...{ watch, followed },
     monotonicNow: platform.monotonicNow,
     timers,
     leaseMs: terms.leaseMs,
     onFailure: (error) => log.error({ err: error }, 'the table of nodes could not be read'),
     onEnded: (nodeId) => log.warn({ nodeId }, 'a node was silent for a lease and is out'),
   })
+}
+
+function actsOf(life: Life): TurningActs {
+  return { onNotice: createNoticeReader(life), giveUpLease: () => Object.assign(life, noLease) }
 }
 
 /** The session, which what is read is read over; the next renewal asks for it again. */
@@ -194,9 +206,11 @@ function createRound(
     readonly pace: Pace
     readonly confirmations: Confirmations
     readonly onLease: () => void
+    /** Waits until nothing is being read again. */
+    readonly whenRead: (timeoutMs: number) => Promise<boolean>
   },
 ): (session: Session) => Promise<void> {
-  const { tail, log } = life
+  const { tail, log, terms } = life
   const { monotonicNow } = life.platform
   const { pace } = parts
   const learn = (lastSeq: number) => {
@@ -221,10 +235,9 @@ function createRound(
   }
   return async (session) => {
     await askClock(life, session)
-    if (tail.isStartingAgain()) {
-      tail.reach(0)
-      return
-    }
+    if (tail.isStartingAgain()) tail.reach(0)
+    // Not at the next round: what was read makes a node that refuses one that may join.
+    if (!(await parts.whenRead(terms.renewalMs))) return
     if (pace.isStalled(tail.appliedSeq(), monotonicNow())) {
       learn(await session.findLastSeq())
       return
@@ -280,20 +293,4 @@ function createNoticeReader(life: Life): (text: string) => void {
     appended = instant ?? appended
     if (instant === undefined) for (const listener of life.listeners) listener(text)
   }
-}
-
-/** Opens a session, and turns to the log that it shows if that is another one. */
-async function openSessionOf(life: Life): Promise<Result<Session, SessionFault>> {
-  const { tail, timeline } = life
-  const appliedSeq = tail.appliedSeq()
-  const opened = await life.database.openSession(createNoticeReader(life))
-  if (!opened.ok) return opened
-  const { logEnd } = opened.value
-  if (isSameLog({ timeline, appliedSeq }, logEnd)) return opened
-  const told = { formerTimeline: timeline, appliedSeq, ...logEnd }
-  life.log.warn(told, 'the log is another one; memory is read again')
-  Object.assign(life, noLease)
-  life.timeline = logEnd.timeline
-  tail.startAgain(logEnd.lastSeq)
-  return opened
 }

@@ -321,14 +321,20 @@ describe('nodes on one database', () => {
     await node.feed.publish(await commit(5))
     const monotonicNow = () => performance.now()
     const rounds = [
-      { timeline: '00000009', startSeq: await findLastSeq(db), reloads: 1 },
-      { ...(await endOf()), startSeq: (await findLastSeq(db)) + 100, reloads: 1 },
-      { ...(await endOf()), reloads: 0 },
+      { timeline: '00000009', startSeq: await findLastSeq(db), reloads: 1, warnings: 1 },
+      { ...(await endOf()), startSeq: (await findLastSeq(db)) + 100, reloads: 1, warnings: 1 },
+      { ...(await endOf()), reloads: 0, warnings: 0 },
+      { timeline: '', startSeq: await findLastSeq(db), reloads: 1, warnings: 0 },
     ]
-    for (const { timeline, startSeq, reloads } of rounds) {
+    for (const { timeline, startSeq, reloads, warnings } of rounds) {
       const platform = createPlatform({ now: Date.now, monotonicNow, randomBytes })
       const database = nodeDatabase(address, db)
-      const other = createNode({ database, platform, log, startSeq, timeline, terms })
+      const warned: string[] = []
+      const told = { warn: (_: object, text: string) => void warned.push(text), error: assert.fail }
+      const other = createNode({
+        ...{ database, platform, startSeq, timeline, terms },
+        log: told as unknown as typeof log,
+      })
       const reads: number[] = []
       other.feed.follow({
         apply: () => undefined,
@@ -339,8 +345,36 @@ describe('nodes on one database', () => {
       })
       assert.ok((await other.start()).ok)
       assert.equal(reads.length, reloads)
+      assert.equal(warned.filter((text) => text.startsWith('the log is another')).length, warnings)
       await other.close()
     }
+  })
+
+  test('take nothing of another log for theirs, and confirm it by time alone', async () => {
+    const [node] = await startNodes(1)
+    assert.ok(node)
+    const seen: string[] = []
+    node.feed.follow({
+      apply: ({ resourceId }) => {
+        seen.push(resourceId)
+        return undefined
+      },
+    })
+    const seq = (await findLastSeq(db)) + 1
+    const elsewhere = randomUUID()
+    const startedAtMs = performance.now()
+    const published = node.feed.publish([
+      { kind: 'resource-changed', resourceId: elsewhere, seq, timeline: '00000007' },
+    ])
+    const [here] = await commit()
+    assert.ok(here !== undefined)
+    assert.deepEqual([here.seq, here.timeline], [seq, node.timeline()])
+    await node.feed.publish([here])
+    assert.ok(performance.now() - startedAtMs < terms.leaseMs, 'its own is confirmed at once')
+    assert.deepEqual(seen, [here.resourceId])
+    await published
+    assert.ok(performance.now() - startedAtMs >= terms.leaseMs)
+    assert.deepEqual(seen, [here.resourceId])
   })
 
   test('end what is left of a connection that hung, and nobody else', async () => {
