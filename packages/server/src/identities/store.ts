@@ -142,20 +142,17 @@ export async function lockIdentity(
 }
 
 /**
- * Deletes identities with their ledger rows, and appends the cut-off that voids their tokens, in
- * one transaction.
- *
- * @returns one event for each identity that existed; the others never were.
+ * The beginning of a statement that deletes identities with all that hangs on them: `locked` and
+ * `cut_off`, as members of its `with`. Others wait at the rows from here to the commit.
  */
-export async function deleteIdentities(
+export function cutOffForEver(
   db: Queries,
   resourceId: string,
-  gone: { readonly identityIds: readonly string[]; readonly atMs: number },
-): Promise<readonly RevocationEvent[]> {
-  const { identityIds, atMs } = gone
+  identityIds: readonly string[],
+): ReturnType<typeof db> {
   // Rows are locked in the order of their ids, so that no two groups wait for each other.
-  const rows = await db<RevocationEventRow[]>`
-    with locked as (
+  return db`
+    locked as (
       select identity_id
       from identity
       where resource_id = ${resourceId}
@@ -169,7 +166,24 @@ export async function deleteIdentities(
       where identity.resource_id = ${resourceId}
       and identity.identity_id = locked.identity_id
       returning identity.identity_id as subject, ${deletedGeneration}::bigint as generation
-    ),
+    )
+  `
+}
+
+/**
+ * Deletes identities with their ledger rows, and appends the cut-off that voids their tokens, in
+ * one transaction.
+ *
+ * @returns one event for each identity that existed; the others never were.
+ */
+export async function deleteIdentities(
+  db: Queries,
+  resourceId: string,
+  gone: { readonly identityIds: readonly string[]; readonly atMs: number },
+): Promise<readonly RevocationEvent[]> {
+  const { identityIds, atMs } = gone
+  const rows = await db<RevocationEventRow[]>`
+    with ${cutOffForEver(db, resourceId, identityIds)},
     ${appendCutOffs(db, { resourceId, kind: 'identity', atMs })}
   `
   return rows.map(eventFrom)

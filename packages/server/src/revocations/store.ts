@@ -3,20 +3,17 @@ import type { Queries } from '../database/connect.ts'
 import { appendCutOffs, eventFrom, type RevocationEventRow } from '../events/store.ts'
 
 /**
- * Starts the next generation of identities and appends the cut-offs that void every token of the
- * former ones, in one transaction.
- *
- * @returns one event for each identity that exists, in no particular order.
+ * The beginning of a statement that starts the next generation of identities: `locked` and
+ * `cut_off`, as members of its `with`. Others wait at the rows from here to the commit.
  */
-export async function startGenerations(
+export function cutOffGenerations(
   db: Queries,
   resourceId: string,
-  revoked: { readonly identityIds: readonly string[]; readonly atMs: number },
-): Promise<readonly RevocationEvent[]> {
-  const { identityIds, atMs } = revoked
+  identityIds: readonly string[],
+): ReturnType<typeof db> {
   // Rows are locked in the order of their ids, so that no two groups wait for each other.
-  const rows = await db<RevocationEventRow[]>`
-    with locked as (
+  return db`
+    locked as (
       select identity_id
       from identity
       where resource_id = ${resourceId}
@@ -31,7 +28,24 @@ export async function startGenerations(
       where identity.resource_id = ${resourceId}
       and identity.identity_id = locked.identity_id
       returning identity.identity_id as subject, identity.generation
-    ),
+    )
+  `
+}
+
+/**
+ * Starts the next generation of identities and appends the cut-offs that void every token of the
+ * former ones, in one transaction.
+ *
+ * @returns one event for each identity that exists, in no particular order.
+ */
+export async function startGenerations(
+  db: Queries,
+  resourceId: string,
+  revoked: { readonly identityIds: readonly string[]; readonly atMs: number },
+): Promise<readonly RevocationEvent[]> {
+  const { identityIds, atMs } = revoked
+  const rows = await db<RevocationEventRow[]>`
+    with ${cutOffGenerations(db, resourceId, identityIds)},
     ${appendCutOffs(db, { resourceId, kind: 'identity', atMs })}
   `
   return rows.map(eventFrom)
