@@ -150,7 +150,8 @@ export function cutOffForEver(
   resourceId: string,
   identityIds: readonly string[],
 ): ReturnType<typeof db> {
-  // Rows are locked in the order of their ids, so that no two groups wait for each other.
+  // Rows are locked in the order of their ids, so that no two groups wait for each other. They are
+  // found by an array: of a join the planner may make one over all identities of the resource.
   return db`
     locked as (
       select identity_id
@@ -162,10 +163,9 @@ export function cutOffForEver(
     ),
     cut_off as (
       delete from identity
-      using locked
-      where identity.resource_id = ${resourceId}
-      and identity.identity_id = locked.identity_id
-      returning identity.identity_id as subject, ${deletedGeneration}::bigint as generation
+      where resource_id = ${resourceId}
+      and identity_id = any(array(select identity_id from locked))
+      returning identity_id as subject, ${deletedGeneration}::bigint as generation
     )
   `
 }

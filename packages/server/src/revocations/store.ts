@@ -11,7 +11,8 @@ export function cutOffGenerations(
   resourceId: string,
   identityIds: readonly string[],
 ): ReturnType<typeof db> {
-  // Rows are locked in the order of their ids, so that no two groups wait for each other.
+  // Rows are locked in the order of their ids, so that no two groups wait for each other. They are
+  // found by an array: of a join the planner may make one over all identities of the resource.
   return db`
     locked as (
       select identity_id
@@ -23,11 +24,10 @@ export function cutOffGenerations(
     ),
     cut_off as (
       update identity
-      set generation = identity.generation + 1, live_from_generation = null
-      from locked
-      where identity.resource_id = ${resourceId}
-      and identity.identity_id = locked.identity_id
-      returning identity.identity_id as subject, identity.generation
+      set generation = generation + 1, live_from_generation = null
+      where resource_id = ${resourceId}
+      and identity_id = any(array(select identity_id from locked))
+      returning identity_id as subject, generation
     )
   `
 }
