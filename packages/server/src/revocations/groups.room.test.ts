@@ -4,7 +4,7 @@ import { after, before, describe, test } from 'node:test'
 import { fail, ok, printIdentityName } from '@parley/protocol'
 import { findChainBreak, firstPreviousHash } from '../audit/model.ts'
 import { listAuditEntries } from '../audit/store.ts'
-import { connectDatabase, type Database } from '../database/connect.ts'
+import { connectDatabase, type Database, type DatabaseAddress } from '../database/connect.ts'
 import {
   startTemporaryPostgres,
   type TemporaryPostgres,
@@ -20,6 +20,21 @@ import { insertSubscription } from '../resources/subscriptions.ts'
 import { cutOffGenerations } from './store.ts'
 
 const notOwned = fail({ kind: 'identity-not-owned' })
+
+async function openPool(address: DatabaseAddress): Promise<Database> {
+  const connected = await connectDatabase({ address, connectionsMax: 2 })
+  assert.ok(connected.ok)
+  return connected.value
+}
+
+async function inTurn<Item, Answer>(
+  items: readonly Item[],
+  ask: (item: Item) => Promise<Answer>,
+): Promise<readonly Answer[]> {
+  const answers: Answer[] = []
+  for (const item of items) answers.push(await ask(item))
+  return answers
+}
 
 describe('groups of voidings', () => {
   let temporary: TemporaryPostgres
@@ -158,38 +173,26 @@ describe('groups of voidings', () => {
     const doomed = identityIds.slice(0, 6)
     const kept = identityIds.slice(6)
     const address = { kind: 'embedded', connection: temporary.postgres.connection } as const
-    const pools = await Promise.all(
-      [1, 2, 3].map(async () => {
-        const connected = await connectDatabase({ address, connectionsMax: 2 })
-        assert.ok(connected.ok)
-        return connected.value
-      }),
-    )
+    const pools = await Promise.all([1, 2, 3].map(() => openPool(address)))
     const servers = pools.map((pool) => ({
       revoking: voidingOn(pool, resource),
       deleting: voidingOn(pool, resource, cutOffForEver, true),
     }))
-    let acts = 0
-    const count = ({ ok: isDone }: { readonly ok: boolean }) => {
-      if (isDone) acts += 1
-      return isDone
-    }
-    const callers = servers.flatMap(({ revoking }, server) => [
-      // Each caller goes through them in an order of its own, so that groups overlap crosswise.
-      ...Array.from({ length: 8 }, async (_, caller) => {
-        for (let turn = 0; turn < 24; turn++) {
-          const identityId = identityIds[(caller * 5 + turn * (server * 2 + 1)) % 24] ?? ''
-          const isDone = count(await revoking.ask(identityId))
-          assert.ok(isDone || doomed.includes(identityId))
-        }
+    const revoked = servers.flatMap(({ revoking }, server) =>
+      Array.from({ length: 8 }, (_, caller) => {
+        // Each goes through them in an order of its own, so that groups overlap crosswise.
+        const step = server * 2 + 1
+        const order = identityIds.map(
+          (_, turn) => identityIds[(caller * 5 + turn * step) % 24] ?? '',
+        )
+        return inTurn(order, (identityId) => revoking.ask(identityId))
       }),
-    ])
-    const deletions = servers.flatMap(({ deleting }) =>
-      doomed.map(async (identityId) => count(await deleting.ask(identityId))),
     )
-    await Promise.all(callers)
-    const deleted = await Promise.all(deletions)
-    assert.equal(deleted.filter(Boolean).length, doomed.length)
+    const deleted = servers.flatMap(({ deleting }) => doomed.map((id) => deleting.ask(id)))
+    const answers = (await Promise.all(revoked)).flat()
+    const deletions = (await Promise.all(deleted)).filter(({ ok: isDone }) => isDone)
+    assert.equal(deletions.length, doomed.length)
+    const acts = deletions.length + answers.filter(({ ok: isDone }) => isDone).length
     await Promise.all(pools.map((pool) => pool.end()))
 
     const events = await eventsOf(resource)
@@ -210,10 +213,9 @@ describe('groups of voidings', () => {
       const generations = events.flatMap((event) =>
         'subject' in event && event.subject === identityId ? [event.generation] : [],
       )
-      assert.deepEqual(
-        generations,
-        generations.map((_, index) => index + 2),
-      )
+      const inOrder = generations.map((_, index) => index + 2)
+      assert.deepEqual(generations, inOrder)
+      assert.ok(generations.length > 0)
     }
     assert.equal((await entriesOf(resource)).length, acts)
     const all = await entries()
