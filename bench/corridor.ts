@@ -1,7 +1,6 @@
 import { type ChildProcess, fork } from 'node:child_process'
 import { randomUUID } from 'node:crypto'
 import { once } from 'node:events'
-import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { Database, DatabaseAddress } from '@parley/server/database/connect'
 import { startTemporaryPostgres } from '@parley/server/database/embedded/temporary-postgres'
@@ -12,11 +11,7 @@ import { insertResource } from '@parley/server/resources/store'
 import { insertSubscription } from '@parley/server/resources/subscriptions'
 import { startGenerations } from '@parley/server/revocations/store'
 import { type BenchNode, startBenchNode } from './corridor-node.ts'
-import { type Bench, type Claim, type Contender, compare, median } from './harness.ts'
-import { createIdentities } from './population.ts'
-import { signedRequest } from './requests.ts'
-import { createWorkDirectory, type ParleyServer, startParley } from './servers.ts'
-import { requestsPerRound } from './yardsticks.ts'
+import { type Bench, type Claim, median } from './harness.ts'
 
 const revocationsInRound = 2000
 const nodeCounts = [1, 2, 4]
@@ -27,7 +22,7 @@ const nodeCounts = [1, 2, 4]
  * Nodes are processes of their own on one embedded PostgreSQL. The one that revokes does what the
  * server does without HTTP before it: the statement, then the wait. The wait is what confirmation
  * adds to the same write; the time from the answer of the statement to the moment at which the last
- * node knows is what the promise rests on. At the end 32 callers revoke through a whole server.
+ * node knows is what the promise rests on.
  */
 export async function measureCorridor(bench: Bench): Promise<Claim[]> {
   const temporary = await startTemporaryPostgres()
@@ -43,7 +38,7 @@ export async function measureCorridor(bench: Bench): Promise<Claim[]> {
   } finally {
     await temporary.close()
   }
-  return [...claims, ...(await measureServer(bench))]
+  return claims
 }
 
 interface Place {
@@ -188,37 +183,4 @@ async function timesOf(child: ChildProcess): Promise<ReadonlyMap<number, bigint>
 function percentile(figures: readonly number[], percent: number): number {
   const sorted = figures.toSorted((one, other) => one - other)
   return sorted[Math.ceil((sorted.length * percent) / 100) - 1] ?? Number.NaN
-}
-
-async function measureServer(bench: Bench): Promise<Claim[]> {
-  const work = createWorkDirectory()
-  const parley = await startParley(join(work.path, 'data'))
-  try {
-    const identities = await createIdentities(bench, parley, requestsPerRound)
-    const [series] = await compare(bench, [revoking(parley, identities)])
-    const figures = series.perSecond.map((rate) => 1e6 / rate)
-    return [{ text: 'a revocation, 32 callers, wall time', figures, unit: 'us', limit: 100 }]
-  } finally {
-    await parley.stop()
-    work.remove()
-  }
-}
-
-function revoking(parley: ParleyServer, identities: readonly string[]): Contender {
-  const { http, accessKey } = parley
-  const connections = 32
-  return {
-    name: `Parley http: revoke, ${connections} connections`,
-    server: parley,
-    endpoint: http,
-    connections,
-    expectedStatus: 204,
-    prepare: () =>
-      identities.map((id) => {
-        const name = encodeURIComponent(id)
-        const path = `/identities/${name}/:revokeAccessTokens?api-version=2023-10-01`
-        return signedRequest(http, accessKey, { method: 'POST', path })
-      }),
-    check: () => undefined,
-  }
 }

@@ -51,7 +51,7 @@ export interface Claim {
   readonly text: string
   /** One figure per round or attempt. */
   readonly figures: readonly number[]
-  readonly unit: 'x' | 'us' | 'ms' | 'KB' | 'MB' | 's'
+  readonly unit: 'x' | 'us' | 'ms' | 'KB' | 'MB' | 's' | 'lost'
   /** At most this; absent for what is only good to know. */
   readonly limit?: number
 }

@@ -19,6 +19,7 @@ import { measurePeers } from './peers.ts'
 import { measurePurge } from './purge.ts'
 import { measureRegenerate } from './regenerate.ts'
 import { createReport, printReport, printSeries, readMachineFacts } from './report.ts'
+import { measureRevoke } from './revoke.ts'
 import { measureWorkers } from './workers.ts'
 
 /**
@@ -35,6 +36,7 @@ const scripts: Readonly<Record<string, (bench: Bench) => Promise<Claim[]>>> = {
   create: measureCreate,
   introspect: measureIntrospect,
   corridor: measureCorridor,
+  revoke: measureRevoke,
   followers: measureFollowers,
   footprint: measureFootprint,
   candidates: measureCandidates,

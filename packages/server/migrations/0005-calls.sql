@@ -156,3 +156,56 @@ $$;
 create trigger call_ring_gone after delete on call_ring
 referencing old table as changed
 for each statement execute function tell_calls_of_rings();
+-- (corridor: a voiding in one round trip)
+-- Appends acts to the audit log, in the order of the arrays, and gives how many. The hash of an entry
+-- is made of the lines of audit/model.ts. Called last in the transaction of what is told: the end of
+-- the chain is locked from here to the commit. An empty resource id stands for none.
+create function append_audit(
+  at_ms bigint[],
+  actors text[],
+  operations text[],
+  targets text[],
+  resource_ids text[],
+  request_ids text[]
+) returns bigint language plpgsql as $$
+declare
+  entries constant bigint := cardinality(request_ids);
+  seq_before bigint;
+  hash bytea;
+  owner uuid;
+  owners uuid[];
+  previous_hashes bytea[];
+  hashes bytea[];
+begin
+  select last_seq, last_hash
+  into strict seq_before, hash
+  from audit_head
+  for update;
+  for entry in 1..entries loop
+    owner := nullif(resource_ids[entry], '');
+    owners[entry] := owner;
+    previous_hashes[entry] := hash;
+    hash := sha256(convert_to(
+      encode(hash, 'hex') || E'\n' || (seq_before + entry) || E'\n' || at_ms[entry] || E'\n' ||
+      actors[entry] || E'\n' || operations[entry] || E'\n' || targets[entry] || E'\n' ||
+      coalesce(owner::text, '') || E'\n' || request_ids[entry],
+      'UTF8'
+    ));
+    hashes[entry] := hash;
+  end loop;
+  insert into audit_entry (
+    seq, at_ms, actor, operation, target, resource_id, request_id, previous_hash, hash
+  )
+  select
+    seq_before + act.entry, act.at_ms, act.actor, act.operation, act.target, act.owner,
+    act.request_id, act.previous_hash, act.hash
+  from unnest(
+    at_ms, actors, operations, targets, owners, request_ids, previous_hashes, hashes
+  ) with ordinality as act (
+    at_ms, actor, operation, target, owner, request_id, previous_hash, hash, entry
+  );
+  update audit_head
+  set last_seq = seq_before + entries, last_hash = hash;
+  return entries;
+end
+$$;

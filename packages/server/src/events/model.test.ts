@@ -1,6 +1,13 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import { batchOf, eventOfLine, type LogEvent, parseAppendedNotice, parseNotice } from './model.ts'
+import {
+  batchOf,
+  eventOfLine,
+  type LogEvent,
+  lastSeqOfNotice,
+  parseAppendedNotice,
+  parseNotice,
+} from './model.ts'
 
 const resourceId = '0190a5ad-93f4-7c1e-8d2b-3c4d5e6f7a8b'
 const one = '11111111-1111-4111-8111-111111111111'
@@ -46,6 +53,14 @@ describe('a notice', () => {
       assert.deepEqual(parseNotice(text), { seqBefore: 7, seqLast: 9, events: undefined })
     })
   }
+
+  test('tells its last number without its events being read', () => {
+    assert.equal(lastSeqOfNotice(`7:9:planet:${resourceId}:1780000000000:${one}=4`), 9)
+    assert.equal(lastSeqOfNotice('7:9'), 9)
+    for (const text of ['', '7', '7:', 'appended:8:1780000000123456', 'canary:7:9']) {
+      assert.equal(lastSeqOfNotice(text), undefined)
+    }
+  })
 
   test('carries scopes that were taken', () => {
     const text = `7:9:identity-scope:${resourceId}:1780000000000:${one}-1=4,${one}-4=4`

@@ -168,6 +168,17 @@ export function parseAppendedNotice(text: string): AppendedNotice | undefined {
   return { seqLast: Number(last), appendedAtMs: Number(instant) / 1000 }
 }
 
+/**
+ * The last number that a notice of events tells of, found without reading the events: a node hears
+ * of its own too, which it knows already.
+ *
+ * @returns `undefined` for any other text.
+ */
+export function lastSeqOfNotice(text: string): number | undefined {
+  const last = /^\d+:(\d+)/.exec(text)?.[1]
+  return last === undefined ? undefined : Number(last)
+}
+
 const noticePattern =
   /^(\d+):(\d+)(?::([a-z-]+):([0-9a-f-]{36}):(\d+):((?:[0-9a-z-]+=\d+,)*[0-9a-z-]+=\d+))?$/
 

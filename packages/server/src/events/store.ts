@@ -1,11 +1,13 @@
 import { limits, type RevocationEvent } from '@parley/protocol'
 import type { Queries } from '../database/connect.ts'
 import {
+  type Appended,
   type ChangeKind,
   cutOffKindOf,
   eventOfLine,
   isCutOffEvent,
   type LogEvent,
+  type Placed,
 } from './model.ts'
 
 /** A row of the log as PostgreSQL gives it. */
@@ -45,13 +47,17 @@ function logEventFrom(row: RevocationEventRow): LogEvent {
 function eventColumns(db: Queries): ReturnType<typeof db> {
   return db`
     resource_id, seq, kind, subject, generation, forget_at,
-    extract(epoch from appended_at)::float8 * 1000 as appended_at_ms
+    ${appendedAtMs(db)}
   `
 }
 
 /** The timeline of the primary that runs the statement, asked once in it. */
 function timelineColumn(db: Queries): ReturnType<typeof db> {
   return db`(select left(pg_walfile_name(pg_current_wal_lsn()), 8)) as timeline`
+}
+
+function appendedAtMs(db: Queries): ReturnType<typeof db> {
+  return db`extract(epoch from appended_at)::float8 * 1000 as appended_at_ms`
 }
 
 /**
@@ -235,6 +241,13 @@ export async function deleteForgottenEvents(db: Queries, nowMs: number): Promise
   `
 }
 
+/** Identities of one resource that were voided at once. */
+interface IdentityCause {
+  readonly kind: 'identity'
+  readonly resourceId: string
+  readonly atMs: number
+}
+
 /** What a cause appends: tokens expire each at its own time, the others share theirs. */
 type CutOffCause =
   | { readonly kind: 'resource'; readonly atMs: number }
@@ -258,8 +271,51 @@ type CutOffCause =
  * @param cause.resourceId - whose subjects they are; absent where each is a resource itself.
  */
 export function appendCutOffs(db: Queries, cause: CutOffCause): ReturnType<typeof db> {
-  const ends = cause.kind === 'token' ? db`cut_off.forget_at` : db`${forgetAt(cause.atMs)}`
-  const resourceId = cause.kind === 'resource' ? db`cut_off.subject` : db`${cause.resourceId}`
+  return db`${numberCutOffs(db)} ${insertCutOffs(db, cause)} returning ${eventColumns(db)}, ${timelineColumn(db)}`
+}
+
+/** A row of `appended`; whatever else an event says is known to whoever appended it. */
+export interface AppendedRow {
+  readonly subject: string
+  readonly seq: string | number
+  readonly generation: string | number
+  readonly appended_at_ms: number
+  readonly timeline: string
+}
+
+/**
+ * The same for a statement that goes on: its `with` has the members `numbered` and
+ * `appended (subject, seq, generation, appended_at_ms, timeline)` then.
+ */
+export function appendCutOffsWithin(db: Queries, cause: IdentityCause): ReturnType<typeof db> {
+  return db`
+    ${numberCutOffs(db)},
+    appended as (
+      ${insertCutOffs(db, cause)}
+      returning subject, seq, generation, ${appendedAtMs(db)}, ${timelineColumn(db)}
+    )
+  `
+}
+
+/** The event of a row of `appended`. */
+export function eventAppended(
+  row: AppendedRow,
+  cause: IdentityCause,
+): RevocationEvent & Appended & Placed {
+  const { kind, resourceId, atMs } = cause
+  return {
+    kind,
+    resourceId,
+    subject: row.subject,
+    generation: Number(row.generation),
+    seq: Number(row.seq),
+    forgetAtMs: forgetAt(atMs).getTime(),
+    appendedAtMs: row.appended_at_ms,
+    timeline: row.timeline,
+  }
+}
+
+function numberCutOffs(db: Queries): ReturnType<typeof db> {
   return db`
     numbered as (
       update event_sequence
@@ -267,6 +323,13 @@ export function appendCutOffs(db: Queries, cause: CutOffCause): ReturnType<typeo
       where exists (select from cut_off)
       returning last_seq - (select count(*) from cut_off) as seq_before
     )
+  `
+}
+
+function insertCutOffs(db: Queries, cause: CutOffCause): ReturnType<typeof db> {
+  const ends = cause.kind === 'token' ? db`cut_off.forget_at` : db`${forgetAt(cause.atMs)}`
+  const resourceId = cause.kind === 'resource' ? db`cut_off.subject` : db`${cause.resourceId}`
+  return db`
     insert into revocation_event (resource_id, seq, kind, subject, generation, forget_at)
     select
       ${resourceId},
@@ -277,7 +340,6 @@ export function appendCutOffs(db: Queries, cause: CutOffCause): ReturnType<typeo
       ${ends}
     from cut_off
     cross join numbered
-    returning ${eventColumns(db)}, ${timelineColumn(db)}
   `
 }
 

@@ -242,11 +242,26 @@ function applyAll(
 ): Promise<void> | undefined {
   for (const [index, event] of events.entries()) {
     if (event.seq <= afterSeq) continue
-    const waits = followers.flatMap((follower) => follower.apply(event) ?? [])
-    if (waits.length === 0) continue
+    const waits = applyOne(followers, event)
+    if (waits === undefined) continue
     return Promise.all(waits).then(() => applyAll(followers, events.slice(index + 1), event.seq))
   }
   return undefined
+}
+
+/** What has to be waited for; nearly always nothing, for which nothing is allocated either. */
+function applyOne(
+  followers: readonly Follower[],
+  event: LogEvent,
+): readonly Promise<void>[] | undefined {
+  let waits: Promise<void>[] | undefined
+  for (const follower of followers) {
+    const wait = follower.apply(event)
+    if (wait === undefined) continue
+    waits ??= []
+    waits.push(wait)
+  }
+  return waits
 }
 
 /** Whether something between a number and the end of a page was forgotten. */

@@ -23,7 +23,7 @@ import {
 } from '../contract/operation.ts'
 import { type IdentityVersion, isInRange } from '../contract/versions.ts'
 import type { CreateIdentity } from './create.ts'
-import { deleteIdentities, findIdentity, type NamedIdentity } from './store.ts'
+import { cutOffForEver, findIdentity, type NamedIdentity } from './store.ts'
 import { createVoiding, type VoidingRoom } from './voiding.ts'
 
 /** What the operations on identities need. */
@@ -151,7 +151,7 @@ function asksForToken(body: unknown): boolean {
 }
 
 function deleteOperation(room: IdentityRoom): Operation {
-  const deleteIdentity = createVoiding(room, { statement: deleteIdentities, isOnce: true })
+  const deleteIdentity = createVoiding(room, { cutOff: cutOffForEver, isOnce: true })
   const id = 'CommunicationIdentity_Delete'
   return resourceOperation({
     id,

@@ -142,6 +142,35 @@ export async function lockIdentity(
 }
 
 /**
+ * The beginning of a statement that deletes identities with all that hangs on them: `locked` and
+ * `cut_off`, as members of its `with`. Others wait at the rows from here to the commit.
+ */
+export function cutOffForEver(
+  db: Queries,
+  resourceId: string,
+  identityIds: readonly string[],
+): ReturnType<typeof db> {
+  // Rows are locked in the order of their ids, so that no two groups wait for each other. They are
+  // found by an array: of a join the planner may make one over all identities of the resource.
+  return db`
+    locked as (
+      select identity_id
+      from identity
+      where resource_id = ${resourceId}
+      and identity_id = any(${identityIds}::uuid[])
+      order by identity_id
+      for update
+    ),
+    cut_off as (
+      delete from identity
+      where resource_id = ${resourceId}
+      and identity_id = any(array(select identity_id from locked))
+      returning identity_id as subject, ${deletedGeneration}::bigint as generation
+    )
+  `
+}
+
+/**
  * Deletes identities with their ledger rows, and appends the cut-off that voids their tokens, in
  * one transaction.
  *
@@ -153,23 +182,8 @@ export async function deleteIdentities(
   gone: { readonly identityIds: readonly string[]; readonly atMs: number },
 ): Promise<readonly RevocationEvent[]> {
   const { identityIds, atMs } = gone
-  // Rows are locked in the order of their ids, so that no two groups wait for each other.
   const rows = await db<RevocationEventRow[]>`
-    with locked as (
-      select identity_id
-      from identity
-      where resource_id = ${resourceId}
-      and identity_id = any(${identityIds}::uuid[])
-      order by identity_id
-      for update
-    ),
-    cut_off as (
-      delete from identity
-      using locked
-      where identity.resource_id = ${resourceId}
-      and identity.identity_id = locked.identity_id
-      returning identity.identity_id as subject, ${deletedGeneration}::bigint as generation
-    ),
+    with ${cutOffForEver(db, resourceId, identityIds)},
     ${appendCutOffs(db, { resourceId, kind: 'identity', atMs })}
   `
   return rows.map(eventFrom)

@@ -1,12 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import {
-  deletedGeneration,
-  fail,
-  ok,
-  printIdentityName,
-  type RevocationEvent,
-} from '@parley/protocol'
+import { deletedGeneration, fail, ok, printIdentityName } from '@parley/protocol'
 import type { Database } from '../database/connect.ts'
 import type { Confirmation } from '../events/feed.ts'
 import type { Resource } from '../resources/model.ts'
@@ -17,14 +11,7 @@ const identityId = '11111111-1111-4111-8111-111111111111'
 const id = printIdentityName({ resourceId, identityId })
 const caller = { resourceId, accessKey: undefined, actor: 'a' }
 const call = { caller, params: { id }, requestId: '' }
-const event: RevocationEvent = {
-  kind: 'identity',
-  resourceId,
-  subject: identityId,
-  generation: deletedGeneration,
-  seq: 1,
-  forgetAtMs: 0,
-}
+const row = { subject: identityId, generation: deletedGeneration, seq: 1, appended_at_ms: 0 }
 
 /** Deletes an identity that is there once, and confirms when the test says so. */
 function deletion() {
@@ -36,13 +23,15 @@ function deletion() {
         confirm: () => resolve({ seq: 1, confirmedAtMs: 0 }),
       }),
     )
-  const statement = async () => {
-    const events = isThere ? [event] : []
+  const statement = () => {
+    const rows = isThere ? [row] : []
     isThere = false
-    return events
+    return Promise.resolve(rows)
   }
+  // Of the parts of the statement only the whole is waited for.
+  const db = async (texts: readonly string[]) => (texts[0]?.includes('with') ? statement() : [])
   const room = {
-    db: { begin: async (work: (db: unknown) => unknown) => work(noAudit) } as unknown as Database,
+    db: db as unknown as Database,
     feed: {
       publish: (events: readonly unknown[]) =>
         events.length === 0 ? Promise.resolve({ seq: 0, confirmedAtMs: 0 }) : publish(),
@@ -51,11 +40,11 @@ function deletion() {
     now: () => 0,
     findResource: () => resource,
   }
-  return { voidIdentity: createVoiding(room, { statement, isOnce: true }), published }
+  return {
+    voidIdentity: createVoiding(room, { cutOff: (within) => within``, isOnce: true }),
+    published,
+  }
 }
-
-/** Takes the entries of the audit log and keeps none. */
-const noAudit = async () => []
 
 const resource: Resource = {
   resourceId,

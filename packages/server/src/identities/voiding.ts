@@ -1,11 +1,12 @@
 import { fail, ok, parseIdentityName, type Result, type RevocationEvent } from '@parley/protocol'
 import type { AuditAct } from '../audit/model.ts'
-import { appendAudit } from '../audit/store.ts'
+import { auditCutOffs } from '../audit/store.ts'
 import type { Fault } from '../contract/faults.ts'
 import { serverLimits } from '../contract/limits.ts'
 import type { ResourceCaller } from '../contract/operation.ts'
 import type { Database, Queries } from '../database/connect.ts'
 import type { Confirmation, Feed } from '../events/feed.ts'
+import { type AppendedRow, appendCutOffsWithin, eventAppended } from '../events/store.ts'
 import { createGather } from '../foundation/gather.ts'
 import { printResourcePath, type Resource } from '../resources/model.ts'
 
@@ -18,12 +19,12 @@ export interface VoidingRoom {
   readonly findResource: (resourceId: string) => Resource | undefined
 }
 
-/** One statement that voids the tokens of identities; an event for each identity that existed. */
-export type VoidingStatement = (
+/** The beginning of a statement that voids: members of its `with` that end in `cut_off`. */
+export type CutOff = (
   db: Queries,
   resourceId: string,
-  voided: { readonly identityIds: readonly string[]; readonly atMs: number },
-) => Promise<readonly RevocationEvent[]>
+  identityIds: readonly string[],
+) => ReturnType<Queries>
 
 /** A call that voids the tokens of one identity. */
 export interface VoidingCall {
@@ -44,9 +45,9 @@ export type VoidIdentity = (
 ) => Promise<Result<undefined, Fault>>
 
 /**
- * Creates the walk of a voiding: what is asked in one turn becomes one transaction, which commits
- * rows, events and entries of the audit log together; the events are published; only then is
- * anybody answered.
+ * Creates the walk of a voiding: what is asked in one turn becomes one statement, and so one
+ * transaction and one round trip, which commits rows, events and entries of the audit log together;
+ * the events are published; only then is anybody answered.
  *
  * The entry says that the tokens of an identity were voided and not of which: ids of identities
  * are people, and people can be forgotten, which an append-only log cannot.
@@ -56,7 +57,7 @@ export type VoidIdentity = (
  */
 export function createVoiding(
   room: VoidingRoom,
-  options: { readonly statement: VoidingStatement; readonly isOnce: boolean },
+  options: { readonly cutOff: CutOff; readonly isOnce: boolean },
 ): VoidIdentity {
   const gather = createGather<Target, Voided>({
     keyOf: (target) => target.resourceId,
@@ -64,9 +65,8 @@ export function createVoiding(
       const resource = room.findResource(resourceId)
       // It was there when the caller was let in: it has been deleted since.
       if (resource === undefined) return targets.map(() => nothingVoided)
-      const voided = await room.db.begin((transaction) =>
-        voidTargets(transaction, { ...options, resource, targets, atMs: room.now() }),
-      )
+      const asked = { ...options, resource, targets, atMs: room.now() }
+      const voided = await voidTargets(room.db, asked)
       // The next group leaves meanwhile; each caller waits for the nodes by itself.
       const confirmed = room.feed.publish(voided.events)
       return voided.answers.map((existed) => ({ existed, confirmed }))
@@ -101,31 +101,41 @@ interface Target extends Pick<AuditAct, 'actor' | 'operation' | 'requestId'> {
   readonly identityId: string
 }
 
-/** The audit entries come last: their chain is locked from there to the commit. */
 async function voidTargets(
   db: Queries,
   asked: {
-    readonly statement: VoidingStatement
+    readonly cutOff: CutOff
     readonly isOnce: boolean
     readonly resource: Resource
     readonly targets: readonly Target[]
     readonly atMs: number
   },
 ): Promise<{ readonly events: readonly RevocationEvent[]; readonly answers: readonly boolean[] }> {
-  const { statement, isOnce, resource, targets, atMs } = asked
+  const { cutOff, isOnce, resource, targets, atMs } = asked
   const { resourceId } = resource
-  const identityIds = [...new Set(targets.map((target) => target.identityId))]
-  const events = await statement(db, resourceId, { identityIds, atMs })
-  const existing = new Set(events.map((event) => event.subject))
-  const answers = targets.map(({ identityId }) =>
-    isOnce ? existing.delete(identityId) : existing.has(identityId),
-  )
+  const identityIds = [...new Set(targets.map(({ identityId }) => identityId))]
+  const counted = isOnce ? firstOfEach(targets) : new Set(targets)
+  const acts = [...counted].map((one) => ({ ...one, subject: one.identityId }))
+  const cause = { kind: 'identity', resourceId, atMs } as const
   const target = printResourcePath(resource)
-  const acts = targets
-    .filter((_, index) => answers[index])
-    .map(({ actor, operation, requestId }): AuditAct => {
-      return { actor, operation, target, resourceId, requestId, atMs }
-    })
-  await appendAudit(db, acts)
-  return { events, answers }
+  const rows = await db<AppendedRow[]>`
+    with ${cutOff(db, resourceId, identityIds)},
+    ${appendCutOffsWithin(db, cause)},
+    ${auditCutOffs(db, { target, resourceId, atMs, acts })}
+    select appended.*
+    from appended
+    cross join audited
+  `
+  const existing = new Set(rows.map(({ subject }) => subject))
+  return {
+    events: rows.map((row) => eventAppended(row, cause)),
+    answers: targets.map((one) => counted.has(one) && existing.has(one.identityId)),
+  }
+}
+
+/** Of all that name the same identity the first. */
+function firstOfEach(targets: readonly Target[]): ReadonlySet<Target> {
+  const named = new Set<string>()
+  const isFirst = ({ identityId }: Target) => !named.has(identityId) && named.add(identityId)
+  return new Set(targets.filter(isFirst))
 }

@@ -45,7 +45,9 @@ describe('the waiting for followers', () => {
   const cutOff = (resourceId: string, seq: number): LogEvent => ({
     ...{ kind: 'identity', resourceId, subject: randomUUID(), generation: 2, seq, forgetAtMs: 0 },
   })
-  const newWait = () => createFollowerWait({ db, log, monotonicNow: () => performance.now() })
+  const memory = () => db
+  const newWait = () =>
+    createFollowerWait({ db, memory, log, monotonicNow: () => performance.now() })
 
   /** Whether a voiding is answered within so long. */
   async function isConfirmed(events: readonly LogEvent[], withinMs: number): Promise<boolean> {
@@ -119,6 +121,7 @@ describe('the waiting for followers', () => {
     let nowMs = 0
     const wait = createFollowerWait({
       db: connected.value,
+      memory: () => connected.value,
       log: { warn: () => undefined, error: () => undefined },
       monotonicNow: () => nowMs,
     })
@@ -133,7 +136,7 @@ describe('the waiting for followers', () => {
     const resourceId = await newResource()
     const [silent, live] = [await enter(resourceId), await enter(resourceId)]
     let nowMs = 0
-    const wait = createFollowerWait({ db, log, monotonicNow: () => nowMs })
+    const wait = createFollowerWait({ db, memory, log, monotonicNow: () => nowMs })
     await wait.sweep()
     nowMs = waitMs
     await renewFollowers(db, resourceId, [{ followerId: live, seq: 1 }])

@@ -11,7 +11,7 @@
  */
 import { serverLimits } from '../contract/limits.ts'
 import { isDatabaseUnavailable } from '../database/availability.ts'
-import type { Database } from '../database/connect.ts'
+import type { Database, Queries } from '../database/connect.ts'
 import { isCutOffEvent, type LogEvent } from '../events/model.ts'
 import type { Log } from '../foundation/log.ts'
 import type { Platform } from '../foundation/platform.ts'
@@ -43,6 +43,11 @@ export interface FollowerWait {
 /** What waiting needs. */
 export interface FollowerWaitOptions {
   readonly db: Database
+  /**
+   * Where the table is looked at: the connection over which this node looks for the others too, so
+   * that the two looks of a voiding go there together.
+   */
+  readonly memory: () => Queries
   /** This server's own clock, milliseconds. */
   readonly monotonicNow: () => number
   readonly log: Pick<Log, 'warn' | 'error'>
@@ -140,7 +145,7 @@ async function keepLooking(room: Room): Promise<void> {
 
 async function look(room: Room, asked: readonly Waiter[]): Promise<number> {
   const resourceIds = [...new Set(asked.flatMap(({ seqs }) => [...seqs.keys()]))]
-  const rows = await listFollowers(room.db, resourceIds)
+  const rows = await listFollowers(room.memory(), resourceIds)
   const nowMs = room.monotonicNow()
   // Before anybody is answered, so that the next voiding does not wait for the same silence.
   await endSilent(room, rows, nowMs)
@@ -175,11 +180,14 @@ async function endSilent(room: Room, rows: readonly FollowerRow[], nowMs: number
 /** A node whose voidings wait for followers too. */
 export function withFollowers(
   node: Node,
-  world: { readonly db: Database; readonly platform: Platform; readonly log: Log },
+  world: Pick<FollowerWaitOptions, 'db' | 'memory'> & {
+    readonly platform: Platform
+    readonly log: Log
+  },
 ): Node {
-  const { db, log, platform } = world
+  const { log, platform } = world
   const { monotonicNow } = platform
-  const followers = createFollowerWait({ ...{ db, log, isShown: node.isShown }, monotonicNow })
+  const followers = createFollowerWait({ ...world, isShown: node.isShown, monotonicNow })
   const sweep = () =>
     followers.sweep().catch((error: unknown) => {
       log.warn({ err: error }, 'silent followers were not looked for')

@@ -2,7 +2,6 @@ import { ok, type Result } from '@parley/protocol'
 import { serverLimits } from '../contract/limits.ts'
 import type { Carrier } from '../events/carrier.ts'
 import { createFeed, type Feed } from '../events/feed.ts'
-import { type AppendedNotice, parseAppendedNotice, parseNotice } from '../events/model.ts'
 import { createTail, type Tail } from '../events/tail.ts'
 import type { Log } from '../foundation/log.ts'
 import type { Watched } from '../foundation/metrics.ts'
@@ -24,6 +23,7 @@ import {
   type Pace,
   type Watch,
 } from './model.ts'
+import { createNoticeReader } from './notices.ts'
 import type { NodeDatabase, Session, SessionFault } from './port.ts'
 import { createReport } from './report.ts'
 import { createStay } from './stay.ts'
@@ -282,15 +282,3 @@ const noLease = {
   nodesCount: 0,
   isEldest: false,
 } as const
-
-/** Reads notices of one connection: the instants among them are about the events after them. */
-function createNoticeReader(life: Life): (text: string) => void {
-  let appended: AppendedNotice | undefined
-  return (text) => {
-    const batch = parseNotice(text, appended)
-    if (batch !== undefined) return life.tail.offer(batch)
-    const instant = parseAppendedNotice(text)
-    appended = instant ?? appended
-    if (instant === undefined) for (const listener of life.listeners) listener(text)
-  }
-}

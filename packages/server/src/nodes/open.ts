@@ -33,5 +33,6 @@ export async function openNode(world: {
   const database = nodeDatabase(address, db)
   const carrier = place && createNatsCarrier({ place, platform, log, startSeq })
   const node = createNode({ database, platform, log, startSeq, timeline, carrier })
-  return { ...withFollowers(node, { db, platform, log }), memory: database.memory, carrier }
+  const { memory } = database
+  return { ...withFollowers(node, { db, memory, platform, log }), memory, carrier }
 }

@@ -2,7 +2,7 @@ import { Type } from '@sinclair/typebox'
 import { absentable, instantSchema } from '../contract/fields.ts'
 import { type Operation, resourceOperation } from '../contract/operation.ts'
 import { createVoiding, type VoidingRoom } from '../identities/voiding.ts'
-import { startGenerations } from './store.ts'
+import { cutOffGenerations } from './store.ts'
 
 const noBody = Type.Object({}, { additionalProperties: false })
 
@@ -16,7 +16,7 @@ const updateId = 'CommunicationIdentity_Update'
 
 /** The operations that void the tokens of an identity. */
 export function revocationOperations(room: VoidingRoom): readonly Operation[] {
-  const revoke = createVoiding(room, { statement: startGenerations, isOnce: false })
+  const revoke = createVoiding(room, { cutOff: cutOffGenerations, isOnce: false })
   return [
     resourceOperation({
       id: revokeId,

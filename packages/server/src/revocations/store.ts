@@ -3,6 +3,36 @@ import type { Queries } from '../database/connect.ts'
 import { appendCutOffs, eventFrom, type RevocationEventRow } from '../events/store.ts'
 
 /**
+ * The beginning of a statement that starts the next generation of identities: `locked` and
+ * `cut_off`, as members of its `with`. Others wait at the rows from here to the commit.
+ */
+export function cutOffGenerations(
+  db: Queries,
+  resourceId: string,
+  identityIds: readonly string[],
+): ReturnType<typeof db> {
+  // Rows are locked in the order of their ids, so that no two groups wait for each other. They are
+  // found by an array: of a join the planner may make one over all identities of the resource.
+  return db`
+    locked as (
+      select identity_id
+      from identity
+      where resource_id = ${resourceId}
+      and identity_id = any(${identityIds}::uuid[])
+      order by identity_id
+      for no key update
+    ),
+    cut_off as (
+      update identity
+      set generation = generation + 1, live_from_generation = null
+      where resource_id = ${resourceId}
+      and identity_id = any(array(select identity_id from locked))
+      returning identity_id as subject, generation
+    )
+  `
+}
+
+/**
  * Starts the next generation of identities and appends the cut-offs that void every token of the
  * former ones, in one transaction.
  *
@@ -14,24 +44,8 @@ export async function startGenerations(
   revoked: { readonly identityIds: readonly string[]; readonly atMs: number },
 ): Promise<readonly RevocationEvent[]> {
   const { identityIds, atMs } = revoked
-  // Rows are locked in the order of their ids, so that no two groups wait for each other.
   const rows = await db<RevocationEventRow[]>`
-    with locked as (
-      select identity_id
-      from identity
-      where resource_id = ${resourceId}
-      and identity_id = any(${identityIds}::uuid[])
-      order by identity_id
-      for no key update
-    ),
-    cut_off as (
-      update identity
-      set generation = identity.generation + 1, live_from_generation = null
-      from locked
-      where identity.resource_id = ${resourceId}
-      and identity.identity_id = locked.identity_id
-      returning identity.identity_id as subject, identity.generation
-    ),
+    with ${cutOffGenerations(db, resourceId, identityIds)},
     ${appendCutOffs(db, { resourceId, kind: 'identity', atMs })}
   `
   return rows.map(eventFrom)
