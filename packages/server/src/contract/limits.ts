@@ -39,6 +39,8 @@ export const serverLimits = {
   resumedCutOffsMax: 2000,
   /** Time between two heartbeats of a stream, in milliseconds. */
   heartbeatIntervalMs: 500,
+  /** Longest rest between two times that cut-offs are written to streams, in milliseconds. */
+  streamRestMsMax: 100,
   /** Time after which a stream is ended, so that its credential is looked at again, in ms. */
   streamMsMax: 60 * 60 * 1000,
   /** Bytes of a stream that wait for its client; one that lets more wait is cut off. */
