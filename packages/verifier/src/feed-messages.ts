@@ -59,7 +59,9 @@ export interface SnapshotPage {
 function objectOf(text: string): Readonly<Record<string, unknown>> | undefined {
   try {
     const value: unknown = JSON.parse(text)
-    return typeof value === 'object' && value !== null ? { ...value } : undefined
+    return typeof value === 'object' && value !== null
+      ? (value as Readonly<Record<string, unknown>>)
+      : undefined
   } catch (error) {
     if (error instanceof SyntaxError) return undefined
     throw error

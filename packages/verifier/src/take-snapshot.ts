@@ -1,4 +1,5 @@
 import { parseSnapshotPage, type SnapshotPage } from './feed-messages.ts'
+import type { FollowAnswer } from './follow-fetch.ts'
 import {
   answerTimeoutMs,
   ask,
@@ -56,13 +57,13 @@ function applyPage(snapshot: CutOffSnapshot, page: SnapshotPage): void {
 }
 
 /** The text of a page, `undefined` for one that is longer than any server's or no UTF-8. */
-async function readWhole(answer: Response): Promise<string | undefined> {
+async function readWhole(answer: FollowAnswer): Promise<string | undefined> {
   const decoder = new TextDecoder()
   const reader = answer.body?.getReader()
   const parts: string[] = []
   for (let bytes = 0; ; ) {
     const chunk = await reader?.read()
-    if (chunk === undefined || chunk.done) return parts.join('')
+    if (chunk?.value === undefined || chunk.done) return parts.join('')
     bytes += chunk.value.length
     if (bytes > pageBytesMax) {
       await reader?.cancel()

@@ -5,7 +5,7 @@ import { printCutOff, printHeartbeat } from './stream-messages.ts'
 
 const times = {
   /** Age of the last heartbeat from which on one goes with cut-offs. */
-  earlyBeatMs: serverLimits.heartbeatIntervalMs * 0.6,
+  earlyBeatMs: serverLimits.heartbeatIntervalMs * 0.7,
   /** The same for one that is written alone: looks are a little early or late. */
   lateBeatMs: serverLimits.heartbeatIntervalMs * 0.9,
 }
