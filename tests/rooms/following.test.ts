@@ -5,6 +5,7 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { serverLimits } from '@parley/server/contract/limits'
 import { deleteForgottenEvents } from '@parley/server/events/store'
+import { nodeFetch } from '@parley/verifier/node-fetch'
 import { callAdmin } from '../administrator.ts'
 import { atOnce, createIdentity, deleteIdentity, issueToken, postRevoke } from '../calls.ts'
 import { control, createResource, newPlace, regenerateKey, resourcePath } from '../control-plane.ts'
@@ -45,6 +46,21 @@ describe('a verifier that follows', () => {
     await deleteIdentity(tenant, two.id)
     await until(() => judge(two.token) === 'void', 'the deletion')
     assert.equal(judge(three.token), 'ok')
+  })
+
+  test('knows as much by node:http, with its voidings waiting for it', async (t) => {
+    const tenant = await world.createTenant()
+    const { secret } = await makeCredential(tenant, { mayBeWaitedFor: true })
+    const holders = await atOnce(20, () => holder(tenant))
+    const how = { tenant, credential: secret, acknowledge: true, fetch: nodeFetch }
+    const { judge, following } = await follow(t, world, how)
+    await following.ready
+    for (const { id, token } of holders) {
+      assert.equal(judge(token), 'ok')
+      await postRevoke(tenant, id)
+      assert.equal(judge(token), 'void')
+    }
+    assert.equal(following.fault(), undefined)
   })
 
   test('misses nothing of what happens while its line is cut', async (t) => {
@@ -277,7 +293,7 @@ describe('a page of the snapshot', () => {
 })
 
 /** Puts cut-offs of identities that nobody has into the log. */
-async function appendCutOffs({ resourceId }: Tenant, count: number): Promise<void> {
+async function appendCutOffs({ resourceId, call }: Tenant, count: number): Promise<void> {
   const forgetAt = new Date(world.now() + 24 * 3_600_000)
   await world.db`
     with numbered as (
@@ -290,6 +306,9 @@ async function appendCutOffs({ resourceId }: Tenant, count: number): Promise<voi
     from numbered
     cross join generate_series(1, ${count}::int) as place
   `
+  // The server has to read them all before it may promise anything again.
+  const look = () => call({ method: 'GET', path: '/parley/verifierCredentials' })
+  while ((await look()).status !== 200) await new Promise(setImmediate)
 }
 
 describe('the stream of revocations', () => {
