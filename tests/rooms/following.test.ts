@@ -94,6 +94,31 @@ describe('a verifier that follows', () => {
     await until(() => holders.every(({ token }) => judge(token) === 'void'), 'all of them')
   })
 
+  test('hears all of it by one stream, while others come and much is revoked', async (t) => {
+    const tenant = await world.createTenant()
+    const holders = await atOnce(120, () => holder(tenant))
+    const [first, ...rest] = holders
+    assert.ok(first)
+    const revoking = atOnce(3, async () => {
+      for (let one = rest.pop(); one !== undefined; one = rest.pop()) {
+        await postRevoke(tenant, one.id)
+        await postRevoke(tenant, first.id)
+      }
+    })
+    const followers: Awaited<ReturnType<typeof follow>>[] = []
+    while (followers.length < 30) {
+      const follower = await follow(t, world, { tenant })
+      await follower.following.ready
+      followers.push(follower)
+    }
+    await revoking
+    for (const { judge, line } of followers) {
+      const knows = () => holders.every(({ token }) => judge(token) === 'void')
+      await until(knows, 'all of them')
+      assert.deepEqual(line.asked, ['snapshot', 'events'])
+    }
+  })
+
   test('takes a snapshot where what it missed is forgotten', async (t) => {
     const tenant = await world.createTenant()
     const [early, late] = [await holder(tenant), await holder(tenant)]

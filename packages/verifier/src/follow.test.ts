@@ -6,7 +6,6 @@ import { type CutOff, deletedGeneration } from '@parley/protocol'
 import { pauseMsAfter } from './follow-options.ts'
 import { type FollowOptions, followRevocations, type Jwks } from './index.ts'
 import { createVerifier } from './node.ts'
-import { type Page, printPage } from './page.test.kit.ts'
 
 const file = new URL('../../../tests/vectors/tokens.json', import.meta.url)
 const vectors = JSON.parse(readFileSync(file, 'utf8')) as {
@@ -38,6 +37,28 @@ const packed = (id: string, generation: number) => {
   bytes.write(id.replaceAll('-', ''), 'hex')
   bytes.writeUInt32BE(generation, 16)
   return bytes
+}
+
+/** A page as a test says it: the members of the head, and records. */
+interface Page {
+  readonly identities?: Buffer
+  readonly tokens?: Buffer
+  readonly identityScopes?: Buffer
+  /** What is there in place of the whole page, or of its last bytes. */
+  readonly bytes?: (whole: Buffer) => Buffer
+  readonly [member: string]: unknown
+}
+
+/** Prints a page as a server does. */
+function printPage(page: Page): Buffer {
+  const { identities = noBytes, tokens = noBytes, identityScopes = noBytes, ...rest } = page
+  const { bytes = (whole: Buffer) => whole, ...members } = rest
+  const [identityBytes, tokenBytes] = [identities.length, tokens.length]
+  const lengths = { identityBytes, tokenBytes, identityScopeBytes: identityScopes.length }
+  const head = Buffer.from(JSON.stringify({ ...lengths, ...members }))
+  const length = Buffer.alloc(4)
+  length.writeUInt32BE(head.length)
+  return bytes(Buffer.concat([length, head, identities, tokens, identityScopes]))
 }
 
 /** A server of pages and streams that the test speaks for, and a verifier that follows it. */

@@ -1,5 +1,5 @@
 /**
- * Fetching for a process that follows much, in Node: `followRevocations({ fetch: nodeFetch, ... })`.
+ * Fetching for a process that follows much, in Node: the `fetch` of `followRevocations`.
  *
  * A process that guards the tokens of hundreds of resources has as many streams open, and what each
  * message costs it is mostly the way through `fetch`: two streams, one within the other, with a

@@ -23,8 +23,8 @@ function stage({ mock }: TestContext) {
   return { clock, pace, pass }
 }
 
-describe('paced work', () => {
-  test('is done at once, and once for all that ask in a turn', async (t) => {
+describe('a pace', () => {
+  test('lets pass at once, and once for all that ask in a turn', async (t) => {
     const { clock, pace, pass } = stage(t)
     pace.ask()
     pace.ask()
@@ -50,7 +50,7 @@ describe('paced work', () => {
     assert.equal(clock.count, 2)
   })
 
-  test('is done at once when its rest is over', async (t) => {
+  test('lets pass at once when its rest is over', async (t) => {
     const { clock, pace, pass } = stage(t)
     clock.costMs = 11
     pace.ask()

@@ -21,7 +21,7 @@ const restFactor = 2
  *
  * What is asked for after a rest is done in the same turn of the event loop, so that at a low rate
  * nobody waits. At a high rate more and more comes together, and the rest of the process still gets
- * two thirds of its core. A fixed interval would be too long for few streams and too short for many.
+ * two thirds of its core. A fixed interval is too long for few streams or too short for many.
  */
 export function createPace({ work, monotonicNow, restMsMax }: PacedWork): Pace {
   let isAsked = false
