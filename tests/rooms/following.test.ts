@@ -3,10 +3,13 @@
  */
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
+import { serverLimits } from '@parley/server/contract/limits'
 import { deleteForgottenEvents } from '@parley/server/events/store'
+import { nodeFetch } from '@parley/verifier/node-fetch'
 import { callAdmin } from '../administrator.ts'
 import { atOnce, createIdentity, deleteIdentity, issueToken, postRevoke } from '../calls.ts'
 import { control, createResource, newPlace, regenerateKey, resourcePath } from '../control-plane.ts'
+import { makeCredential } from '../credentials.ts'
 import { follow, until } from '../followers.ts'
 import { newDataDir, startWorld, type Tenant } from '../world.ts'
 
@@ -45,6 +48,21 @@ describe('a verifier that follows', () => {
     assert.equal(judge(three.token), 'ok')
   })
 
+  test('knows as much by node:http, with its voidings waiting for it', async (t) => {
+    const tenant = await world.createTenant()
+    const { secret } = await makeCredential(tenant, { mayBeWaitedFor: true })
+    const holders = await atOnce(20, () => holder(tenant))
+    const how = { tenant, credential: secret, acknowledge: true, fetch: nodeFetch }
+    const { judge, following } = await follow(t, world, how)
+    await following.ready
+    for (const { id, token } of holders) {
+      assert.equal(judge(token), 'ok')
+      await postRevoke(tenant, id)
+      assert.equal(judge(token), 'void')
+    }
+    assert.equal(following.fault(), undefined)
+  })
+
   test('misses nothing of what happens while its line is cut', async (t) => {
     const tenant = await world.createTenant()
     const { judge, following, line } = await follow(t, world, { tenant })
@@ -74,6 +92,31 @@ describe('a verifier that follows', () => {
     }
     line.mend()
     await until(() => holders.every(({ token }) => judge(token) === 'void'), 'all of them')
+  })
+
+  test('hears all of it by one stream, while others come and much is revoked', async (t) => {
+    const tenant = await world.createTenant()
+    const holders = await atOnce(120, () => holder(tenant))
+    const [first, ...rest] = holders
+    assert.ok(first)
+    const revoking = atOnce(3, async () => {
+      for (let one = rest.pop(); one !== undefined; one = rest.pop()) {
+        await postRevoke(tenant, one.id)
+        await postRevoke(tenant, first.id)
+      }
+    })
+    const followers: Awaited<ReturnType<typeof follow>>[] = []
+    while (followers.length < 30) {
+      const follower = await follow(t, world, { tenant })
+      await follower.following.ready
+      followers.push(follower)
+    }
+    await revoking
+    for (const { judge, line } of followers) {
+      const knows = () => holders.every(({ token }) => judge(token) === 'void')
+      await until(knows, 'all of them')
+      assert.deepEqual(line.asked, ['snapshot', 'events'])
+    }
   })
 
   test('takes a snapshot where what it missed is forgotten', async (t) => {
@@ -195,22 +238,103 @@ describe('a verifier that cannot know', () => {
   })
 })
 
-test('a snapshot has the cut-offs of its resource and no other, packed', async () => {
-  const [tenant, neighbour] = [await world.createTenant(), await world.createTenant()]
-  const [own, foreign] = [await holder(tenant), await holder(neighbour)]
-  await postRevoke(neighbour, foreign.id)
-  await postRevoke(tenant, own.id)
-  const path = '/parley/revocations/snapshot'
-  const { status, headers, text } = await tenant.call({ method: 'GET', path })
-  assert.deepEqual([status, headers['cache-control']], [200, 'no-store'])
-  const { seq, identities, ...rest } = JSON.parse(text)
-  const packed = `${own.id.slice(-36).replaceAll('-', '')}00000002`
-  assert.equal(Buffer.from(identities, 'base64url').toString('hex'), packed)
-  assert.deepEqual(rest, {
-    ...{ resourceId: tenant.resourceId, tokens: '', identityScopes: '', others: [] },
+describe('a page of the snapshot', () => {
+  /** The head of a page, and its records in hexadecimal digits. */
+  async function readPage({ secret, after = '0' }: { secret: string; after?: string }) {
+    const headers = { authorization: `Bearer ${secret}` }
+    const url = `${world.origin}/parley/revocations/snapshot?after=${after}`
+    const answer = await fetch(url, { headers })
+    assert.equal(answer.status, 200)
+    const names = ['content-type', 'cache-control']
+    const said = names.map((name) => answer.headers.get(name))
+    assert.deepEqual(said, ['application/octet-stream', 'no-store'])
+    const bytes = Buffer.from(await answer.arrayBuffer())
+    const headEnd = 4 + bytes.readUInt32BE()
+    const { seq, ...head } = JSON.parse(bytes.toString('utf8', 4, headEnd))
+    return { seq, head, records: bytes.toString('hex', headEnd) }
+  }
+
+  const printed = (id: string) => `${id.slice(-36).replaceAll('-', '')}00000002`
+
+  test('has the cut-offs of its resource and no other, packed', async () => {
+    const [tenant, neighbour] = [await world.createTenant(), await world.createTenant()]
+    const [own, foreign] = [await holder(tenant), await holder(neighbour)]
+    await postRevoke(neighbour, foreign.id)
+    await postRevoke(tenant, own.id)
+    const { seq, head, records } = await readPage(await makeCredential(tenant))
+    assert.equal(records, printed(own.id))
+    const bytes = { identityBytes: 20, tokenBytes: 0, identityScopeBytes: 0 }
+    assert.deepEqual(head, { resourceId: tenant.resourceId, ...bytes, others: [] })
+    assert.ok(seq >= 2)
   })
-  assert.ok(seq >= 2)
+
+  test('is full of 50,000, is kept, and what comes later stands on the next', async () => {
+    const tenant = await world.createTenant()
+    const { secret } = await makeCredential(tenant)
+    const perPage = serverLimits.snapshotPageCutOffsMax
+    await appendCutOffs(tenant, perPage)
+    const { id } = await holder(tenant)
+    const [first, ...others] = await atOnce(20, () => readPage({ secret }))
+    assert.ok(first)
+    assert.equal(first.records.length, perPage * 40)
+    assert.deepEqual(first.head.expected, { identity: perPage })
+    for (const other of others) assert.deepEqual(other, first)
+    await postRevoke(tenant, id)
+    const later = await readPage({ secret })
+    assert.equal(later.records, first.records)
+    assert.ok(later.seq > first.seq, 'the end of the log is that of now')
+    const after = String(later.head.nextAfter)
+    const rests = await atOnce(20, () => readPage({ secret, after }))
+    for (const { seq, head, records } of rests) {
+      assert.deepEqual(
+        [records, head.nextAfter, head.expected],
+        [printed(id), undefined, undefined],
+      )
+      assert.ok(seq >= later.seq)
+    }
+    await postRevoke(tenant, id)
+    const [again] = await atOnce(1, () => readPage({ secret, after }))
+    assert.equal(again?.records, `${printed(id)}${printed(id).slice(0, -1)}3`)
+  })
+
+  test('and what is cut off between two pages is known in the end', async (t) => {
+    const tenant = await world.createTenant()
+    await appendCutOffs(tenant, serverLimits.snapshotPageCutOffsMax)
+    const [between, live] = [await holder(tenant), await holder(tenant)]
+    let pages = 0
+    const cutting: typeof fetch = async (input, init) => {
+      const answer = await fetch(input, init)
+      if (!String(input).includes('snapshot?after=')) return answer
+      pages += 1
+      if (pages === 1) await postRevoke(tenant, between.id)
+      return answer
+    }
+    const { judge, following } = await follow(t, world, { tenant, fetch: cutting })
+    await following.ready
+    assert.deepEqual([pages, judge(between.token), judge(live.token)], [2, 'void', 'ok'])
+    await postRevoke(tenant, live.id)
+    await until(() => judge(live.token) === 'void', 'the revocation')
+  })
 })
+
+/** Puts cut-offs of identities that nobody has into the log. */
+async function appendCutOffs({ resourceId, call }: Tenant, count: number): Promise<void> {
+  const forgetAt = new Date(world.now() + 24 * 3_600_000)
+  await world.db`
+    with numbered as (
+      update event_sequence
+      set last_seq = last_seq + ${count}
+      returning last_seq - ${count} as seq_before
+    )
+    insert into revocation_event (resource_id, seq, kind, subject, generation, forget_at)
+    select ${resourceId}, seq_before + place, 'identity', gen_random_uuid(), 2, ${forgetAt}
+    from numbered
+    cross join generate_series(1, ${count}::int) as place
+  `
+  // The server has to read them all before it may promise anything again.
+  const look = () => call({ method: 'GET', path: '/parley/verifierCredentials' })
+  while ((await look()).status !== 200) await new Promise(setImmediate)
+}
 
 describe('the stream of revocations', () => {
   const events = (after: string) => ({ method: 'GET', path: `/parley/revocations/events${after}` })

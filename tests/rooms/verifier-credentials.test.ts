@@ -17,12 +17,15 @@ function callBy(tenant: Tenant, secret: string, request: { method: string; path:
   return tenant.call({ ...request, headers: { authorization: `Bearer ${secret}` } })
 }
 
+/** Whose snapshot it is. */
+const ownerIn = (page: string) => /"resourceId":"([^"]+)"/.exec(page)?.[1]
+
 describe('the credential of a verifier', () => {
   test('reads the snapshot of its resource', async () => {
     const tenant = await world.createTenant()
     const { secret } = await makeCredential(tenant)
     const { status, text } = await callBy(tenant, secret, snapshot)
-    assert.deepEqual([status, JSON.parse(text).resourceId], [200, tenant.resourceId])
+    assert.deepEqual([status, ownerIn(text)], [200, tenant.resourceId])
   })
 
   test('follows as an access key does', async (t) => {
@@ -93,7 +96,7 @@ describe('the credential of a verifier', () => {
     const [tenant, neighbour] = [await world.createTenant(), await world.createTenant()]
     const { id, secret } = await makeCredential(tenant)
     const { text } = await callBy(neighbour, secret, snapshot)
-    assert.equal(JSON.parse(text).resourceId, tenant.resourceId, 'it names its own')
+    assert.equal(ownerIn(text), tenant.resourceId, 'it names its own')
     assert.equal((await neighbour.call({ method: 'DELETE', path: `${path}/${id}` })).status, 204)
     assert.equal((await callBy(tenant, secret, snapshot)).status, 200)
   })

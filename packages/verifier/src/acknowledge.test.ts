@@ -13,7 +13,9 @@ const { issuer, keys, cases } = JSON.parse(readFileSync(file, 'utf8')) as {
 const found = cases.find((one) => one.what === 'a token signed with ES256')
 const { token, nowMs: noonMs } = found ?? assert.fail('no such vector')
 const resourceId = '0199a6b2-7c00-7000-8000-00000000000a'
-const page = { seq: 5, resourceId, identities: '', tokens: '', others: [] }
+const noBytes = { identityBytes: 0, tokenBytes: 0, identityScopeBytes: 0 }
+const head = JSON.stringify({ seq: 5, resourceId, ...noBytes, others: [] })
+const page = Buffer.concat([Buffer.of(0, 0, 0, head.length), Buffer.from(head)])
 const credential = `parley_verifier_${'A'.repeat(86)}`
 
 /** One request to the server of a test, which answers when it likes. */
@@ -33,7 +35,7 @@ async function stage(context: TestContext) {
   let speaker: ReadableStreamDefaultController<Uint8Array> | undefined
   const fetch: typeof globalThis.fetch = async (input, init) => {
     const { pathname, search } = new URL(String(input))
-    if (pathname.endsWith('snapshot')) return Response.json(page)
+    if (pathname.endsWith('snapshot')) return new Response(page)
     if (pathname.endsWith('events')) {
       const body = new ReadableStream<Uint8Array>({
         start: (controller) => {

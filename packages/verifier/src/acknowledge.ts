@@ -7,6 +7,7 @@
  * wait after a revocation asked for it after that, and knows of it. Silent, it is waited for once,
  * and its own clocks have made it refuse by then.
  */
+import type { FollowAnswer } from './follow-fetch.ts'
 import { ask, type FollowFault, isFresh, refreshTrust, type Way } from './follow-way.ts'
 
 /** What a follower that is waited for knows of its lease. */
@@ -126,7 +127,7 @@ async function tell(way: Way, lease: Lease, seq: number): Promise<FollowFault | 
   }
 }
 
-async function bodyOf(answer: Response): Promise<Readonly<Record<string, unknown>>> {
+async function bodyOf(answer: FollowAnswer): Promise<Readonly<Record<string, unknown>>> {
   const text = await answer.text()
   const value: unknown = text === '' ? {} : JSON.parse(text)
   return typeof value === 'object' && value !== null ? { ...value } : {}

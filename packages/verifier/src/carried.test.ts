@@ -19,7 +19,9 @@ const [resourceId, identityId] = ['a', 'b'].map(
 ) as [string, string]
 const revoked: CutOff = { kind: 'identity', resourceId, subject: identityId, generation: 4 }
 const other: CutOff = { ...revoked, subject: resourceId }
-const page = { seq: 5, resourceId, identities: '', tokens: '', others: [] }
+const noBytes = { identityBytes: 0, tokenBytes: 0, identityScopeBytes: 0 }
+const head = JSON.stringify({ seq: 5, resourceId, ...noBytes, others: [] })
+const page = Buffer.concat([Buffer.of(0, 0, 0, head.length), Buffer.from(head)])
 
 /** A server that notes what it is asked for, and gives away the streams that it opens. */
 function fetchFrom(
@@ -28,7 +30,7 @@ function fetchFrom(
 ): typeof fetch {
   return async (input, init) => {
     asked.push(new URL(String(input)).pathname.split('/').at(-1) ?? '')
-    if (asked.at(-1) === 'snapshot') return Response.json(page)
+    if (asked.at(-1) === 'snapshot') return new Response(page)
     const start = (controller: ReadableStreamDefaultController<Uint8Array>) => {
       onStream(controller)
       init?.signal?.addEventListener('abort', () => controller.error(init.signal?.reason))

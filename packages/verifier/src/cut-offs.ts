@@ -61,6 +61,12 @@ const growthOfMany = 2
 const loadLeft = 0.7
 const growthOfLiving = 1.2
 
+/** More room than this, for so many as there are, is given back when a table has been filled. */
+const roomMax = 1.05
+
+/** Room is made for so many at a word; a table that needs more grows as they come. */
+const reservedMax = 20_000_000
+
 /**
  * Tables without cut-offs.
  *
@@ -86,19 +92,17 @@ export function createCutOffs(isForMany = false): CutOffs {
  * @returns whether the cut-off rose.
  */
 export function raiseCutOff(cutOffs: CutOffs, cutOff: CutOff): boolean {
-  return raiseFingerprint(cutOffs, cutOff.kind, {
-    ...fingerprintOf(cutOff),
-    generation: cutOff.generation,
-  })
+  const { kind, generation } = cutOff
+  const { high, low } = fingerprintOf(cutOff)
+  return raiseFingerprint(cutOffs, cutOffs.tables[kind], { high, low, generation })
 }
 
 /** The same for a subject whose fingerprint is at hand. */
 export function raiseFingerprint(
   cutOffs: CutOffs,
-  kind: SubjectKind,
+  table: CutOffTable,
   { high, low, generation }: Fingerprint & { readonly generation: number },
 ): boolean {
-  const table = cutOffs.tables[kind]
   if (table.size + 1 > (table.slots.length / slotWords) * loadMax) grow(table)
   const { slots } = table
   const at = findSlot(table, high, low)
@@ -112,13 +116,21 @@ export function raiseFingerprint(
   return true
 }
 
+/** Makes room for so many more cut-offs of a kind at once, rather than bit by bit. */
+export function reserveCutOffs({ tables }: CutOffs, kind: SubjectKind, count: number): void {
+  const table = tables[kind]
+  const capacity = Math.ceil((table.size + Math.min(count, reservedMax)) / loadLeft)
+  if (capacity > table.slots.length / slotWords) moveTo(table, capacity)
+}
+
 /**
  * Puts other cut-offs in the place of all there are. Subjects that were placed stay placed; the
  * tables of `next` are taken over, so it is of no use afterwards.
  */
 export function replaceCutOffs(cutOffs: CutOffs, next: CutOffs): void {
   for (const [kind, table] of Object.entries(next.tables)) {
-    moveTo(table, Math.max(capacityMin, Math.ceil(table.size / loadLeft)))
+    const capacity = Math.max(capacityMin, Math.ceil(table.size / loadLeft))
+    if (table.slots.length / slotWords > capacity * roomMax) moveTo(table, capacity)
     const { slots, scale, size } = table
     Object.assign(cutOffs.tables[kind as SubjectKind], { slots, scale, size })
   }

@@ -25,3 +25,7 @@ test('the Node entry takes the protocol and node:crypto, and no WebCrypto', () =
   assert.deepEqual(foreign('./node.js').sort(), ['@parley/protocol', 'node:crypto'])
   assert.equal(importsOf('./node.js').has('./verifier.js'), false)
 })
+
+test('the way of fetching for Node takes node:http and node:https', () => {
+  assert.deepEqual(foreign('./node-fetch.js').sort(), ['node:http', 'node:https'])
+})

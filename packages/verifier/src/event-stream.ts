@@ -26,31 +26,36 @@ export function createEventStreamReader(
 ): EventStreamReader {
   let rest = ''
   let event = ''
-  let data: string[] = []
+  let data: string | undefined
   let characters = 0
-  const takeLine = (line: string) => {
-    if (line === '') {
-      if (data.length > 0) onMessage({ event, data: data.join('\n') })
+  /** Takes a line of a text, without what ends it. */
+  const takeLine = (text: string, from: number, to: number) => {
+    if (from === to) {
+      if (data !== undefined) onMessage({ event, data })
       event = ''
-      data = []
+      data = undefined
       characters = 0
       return
     }
-    characters += line.length
-    const colon = line.indexOf(':')
-    const name = colon === -1 ? line : line.slice(0, colon)
-    const value = colon === -1 ? '' : line.slice(colon + 1).replace(/^ /, '')
-    if (name === 'event') event = value
-    else if (name === 'data') data.push(value)
+    characters += to - from
+    const isData = text.startsWith('data', from)
+    if (!isData && !text.startsWith('event', from)) return
+    const nameEnd = from + (isData ? 4 : 5)
+    if (nameEnd < to && text[nameEnd] !== ':') return
+    const value = text.slice(text[nameEnd + 1] === ' ' ? nameEnd + 2 : nameEnd + 1, to)
+    if (isData) data = data === undefined ? value : `${data}\n${value}`
+    else event = value
   }
   return {
-    push(text) {
-      const lines = (rest + text).split('\n')
-      rest = lines.pop() ?? ''
-      for (const line of lines) {
-        takeLine(line.endsWith('\r') ? line.slice(0, -1) : line)
+    push(piece) {
+      const text = rest === '' ? piece : rest + piece
+      let from = 0
+      for (let to = text.indexOf('\n'); to !== -1; to = text.indexOf('\n', from)) {
+        takeLine(text, from, to > from && text[to - 1] === '\r' ? to - 1 : to)
         if (characters > messageCharactersMax) return false
+        from = to + 1
       }
+      rest = text.slice(from)
       return characters + rest.length <= messageCharactersMax
     },
   }

@@ -3,7 +3,6 @@
  * keys are; what makes no sense is still told apart from what does, so that it ends in `stale`.
  */
 import { type CutOff, isCutOff } from '@parley/protocol'
-import { bytesOfBase64url } from './base64url.ts'
 import type { Jwks } from './keys.ts'
 
 /** The first message: the key set, and the server's own clock. */
@@ -53,13 +52,17 @@ export interface SnapshotPage {
   readonly others: readonly Omit<CutOff, 'resourceId'>[]
   /** Where the next page begins; `undefined` after the last. */
   readonly nextAfter: number | undefined
+  /** About how many of each kind all pages have; only the first of several says so. */
+  readonly expected: Readonly<Record<string, unknown>>
 }
 
 /** The object of a JSON text, `undefined` for any other. */
 function objectOf(text: string): Readonly<Record<string, unknown>> | undefined {
   try {
     const value: unknown = JSON.parse(text)
-    return typeof value === 'object' && value !== null ? { ...value } : undefined
+    return typeof value === 'object' && value !== null
+      ? (value as Readonly<Record<string, unknown>>)
+      : undefined
   } catch (error) {
     if (error instanceof SyntaxError) return undefined
     throw error
@@ -117,27 +120,32 @@ export function parseCall(text: string): CallAnswer | undefined {
 }
 
 /**
- * Reads a page of the snapshot. One with a member that is not known is not understood: it may hold
- * cut-offs of a kind that only later followers know.
+ * Reads a page of the snapshot: four bytes with the length of the head, the head in JSON, and the
+ * records, of which it says how many bytes there are of each kind. One that is longer or shorter
+ * than that is not understood, nor is one with a member that is not known: it may hold cut-offs of
+ * a kind that only later followers know.
  */
-export function parseSnapshotPage(text: string): SnapshotPage | undefined {
-  const { seq, resourceId, nextAfter, others, ...rest } = objectOf(text) ?? {}
+export function parseSnapshotPage(page: Uint8Array): SnapshotPage | undefined {
+  if (page.length < lengthBytes) return undefined
+  const headEnd = lengthBytes + new DataView(page.buffer, page.byteOffset).getUint32(0)
+  if (headEnd > page.length) return undefined
+  const text = new TextDecoder().decode(page.subarray(lengthBytes, headEnd))
+  const { seq, resourceId, nextAfter, others, expected = {}, ...rest } = objectOf(text) ?? {}
+  const { identityBytes, tokenBytes, identityScopeBytes, ...unknown } = rest
+  if (Object.keys(unknown).length > 0) return undefined
   if (!isCount(seq) || typeof resourceId !== 'string' || !Array.isArray(others)) return undefined
   if (nextAfter !== undefined && !isCount(nextAfter)) return undefined
-  const { identities, tokens, identityScopes = '', ...unknown } = rest
-  if (Object.keys(unknown).length > 0) return undefined
-  const packed = {
-    identities: bytesIn(identities),
-    tokens: bytesIn(tokens),
-    identityScopes: bytesIn(identityScopes),
+  if (!isCount(identityBytes) || !isCount(tokenBytes)) return undefined
+  if (!isCount(identityScopeBytes) || typeof expected !== 'object') return undefined
+  const tokensAt = headEnd + identityBytes
+  const scopesAt = tokensAt + tokenBytes
+  if (scopesAt + identityScopeBytes !== page.length) return undefined
+  return {
+    ...{ seq, resourceId, others, nextAfter, expected: { ...expected } },
+    identities: page.subarray(headEnd, tokensAt),
+    tokens: page.subarray(tokensAt, scopesAt),
+    identityScopes: page.subarray(scopesAt),
   }
-  if (packed.identities === undefined || packed.tokens === undefined) return undefined
-  if (packed.identityScopes === undefined) return undefined
-  return { seq, resourceId, others, nextAfter, ...(packed as PackedMembers) }
 }
 
-type PackedMembers = Pick<SnapshotPage, 'identities' | 'tokens' | 'identityScopes'>
-
-function bytesIn(field: unknown): Uint8Array | undefined {
-  return typeof field === 'string' ? bytesOfBase64url(field) : undefined
-}
+const lengthBytes = 4

@@ -50,16 +50,19 @@ export interface PackedKind {
   readonly resourceId: string
 }
 
+/** What goes into the fingerprints of all subjects of a kind, and of scopes of a place. */
+export function saltOf({ kind, resourceId }: PackedKind, place: number): number {
+  return scramble(wordsOf(resourceId).salt + kinds[kind] + place)
+}
+
 /**
  * The fingerprint of a subject whose id comes as 16 bytes: the same as that of its text, at a tenth
- * of the cost. That of a scope has the place of the scope in one byte after it.
+ * of the cost.
  *
+ * @param salt - of its kind, from `saltOf`.
  * @param at - where the id begins in `bytes`.
  */
-export function fingerprintOfBytes(owned: PackedKind, bytes: DataView, at: number): Fingerprint {
-  const { kind, resourceId } = owned
-  const place = kind === 'identity-scope' ? bytes.getUint8(at + 16) : 0
-  const salt = scramble(wordsOf(resourceId).salt + kinds[kind] + place)
+export function fingerprintOfBytes(salt: number, bytes: DataView, at: number): Fingerprint {
   const head = scramble(scramble(bytes.getInt32(at)) ^ bytes.getInt32(at + 4))
   return mix(bytes.getInt32(at + 8), bytes.getInt32(at + 12), salt ^ head)
 }

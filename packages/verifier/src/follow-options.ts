@@ -1,6 +1,7 @@
 import type { CutOff } from '@parley/protocol'
 import { type Authorize, signByAccessKey } from './access-key-signature.ts'
 import type { Carrier } from './carrier.ts'
+import type { FollowFetch } from './follow-fetch.ts'
 import type { Jwks } from './keys.ts'
 import { systemFetch, systemMonotonicNow, systemNow, systemRandom } from './platform.ts'
 import { safeUrl } from './safe-url.ts'
@@ -49,8 +50,11 @@ export interface FollowOptions {
   readonly carrier?: Carrier
   /** Ends following, as `close` does. */
   readonly signal?: AbortSignal
-  /** How to fetch; it must hand over bodies as they come. Default the platform's own. */
-  readonly fetch?: typeof fetch
+  /**
+   * How to fetch; it must hand over bodies as they come. Default the platform's own. A process that
+   * follows hundreds of resources does with less by `nodeFetch` of `@parley/verifier/node-fetch`.
+   */
+  readonly fetch?: FollowFetch
   /** The wall clock of the verifier, milliseconds. Default: that of the platform. */
   readonly now?: () => number
   /** The verifier's clock that never goes back, milliseconds. Default: that of the platform. */
@@ -67,7 +71,7 @@ export interface FollowSettings {
   readonly maxStalenessMs: number
   readonly refusesWhenStale: boolean
   readonly carrier: Carrier | undefined
-  readonly fetch: typeof fetch
+  readonly fetch: FollowFetch
   readonly now: () => number
   readonly monotonicNow: () => number
   readonly random: () => number

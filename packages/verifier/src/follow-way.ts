@@ -1,5 +1,6 @@
 import type { Lease } from './acknowledge.ts'
 import type { Carried } from './carried.ts'
+import type { FollowAnswer } from './follow-fetch.ts'
 import type { FollowSettings } from './follow-options.ts'
 
 /** Why the server is not heard. Following goes on: it connects again after a pause. */
@@ -99,7 +100,7 @@ export async function ask(
     readonly method?: 'POST' | 'DELETE'
     readonly signal: AbortSignal
   },
-): Promise<Response> {
+): Promise<FollowAnswer> {
   const { path, method = 'GET', signal } = asked
   const url = new URL(`/parley/revocations/${path}`, way.endpoint)
   const headers = { ...(await way.authorize({ method, url })) }
@@ -108,7 +109,7 @@ export async function ask(
 }
 
 /** Why an answer is none that was hoped for. */
-export function refusalOf(answer: Response): FollowFault {
+export function refusalOf(answer: FollowAnswer): FollowFault {
   void answer.body?.cancel().catch(() => undefined)
   return { kind: 'wrong-status', status: answer.status }
 }

@@ -23,23 +23,46 @@ const accepted = createVerifier({ issuer, keys, now: () => noonMs }).verify(toke
 assert.ok(accepted.ok)
 const { jti } = accepted.claims
 const revoked: CutOff = { kind: 'identity', resourceId, subject: identityId, generation: 4 }
-const emptyPage = { seq: 5, resourceId, identities: '', tokens: '', others: [] }
+const noBytes = Buffer.alloc(0)
+const emptyPage = { seq: 5, resourceId, others: [] }
 const scopeTaken = (place: number) => ({
   ...{ kind: 'identity-scope', subject: `${identityId}-${place}`, generation: 4 },
 })
 const scopesTaken = Buffer.from(
   [0, 1].map((place) => `${identityId.replaceAll('-', '')}0${place}00000004`).join(''),
   'hex',
-).toString('base64url')
+)
 const packed = (id: string, generation: number) => {
   const bytes = Buffer.alloc(20)
   bytes.write(id.replaceAll('-', ''), 'hex')
   bytes.writeUInt32BE(generation, 16)
-  return bytes.toString('base64url')
+  return bytes
+}
+
+/** A page as a test says it: the members of the head, and records. */
+interface Page {
+  readonly identities?: Buffer
+  readonly tokens?: Buffer
+  readonly identityScopes?: Buffer
+  /** What is there in place of the whole page, or of its last bytes. */
+  readonly bytes?: (whole: Buffer) => Buffer
+  readonly [member: string]: unknown
+}
+
+/** Prints a page as a server does. */
+function printPage(page: Page): Buffer {
+  const { identities = noBytes, tokens = noBytes, identityScopes = noBytes, ...rest } = page
+  const { bytes = (whole: Buffer) => whole, ...members } = rest
+  const [identityBytes, tokenBytes] = [identities.length, tokens.length]
+  const lengths = { identityBytes, tokenBytes, identityScopeBytes: identityScopes.length }
+  const head = Buffer.from(JSON.stringify({ ...lengths, ...members }))
+  const length = Buffer.alloc(4)
+  length.writeUInt32BE(head.length)
+  return bytes(Buffer.concat([length, head, identities, tokens, identityScopes]))
 }
 
 /** A server of pages and streams that the test speaks for, and a verifier that follows it. */
-function stage(context: TestContext, changes: Partial<FollowOptions> = {}, pages: object[] = []) {
+function stage(context: TestContext, changes: Partial<FollowOptions> = {}, pages: Page[] = []) {
   let nowMs = noonMs
   const asked: { readonly path: string; readonly headers: Headers }[] = []
   const statuses: number[] = []
@@ -49,7 +72,9 @@ function stage(context: TestContext, changes: Partial<FollowOptions> = {}, pages
     const url = new URL(String(input))
     asked.push({ path: `${url.pathname}${url.search}`, headers: new Headers(init?.headers) })
     wake()
-    if (url.pathname.endsWith('snapshot')) return Response.json(pages.shift() ?? emptyPage)
+    if (url.pathname.endsWith('snapshot')) {
+      return new Response(printPage(pages.shift() ?? emptyPage))
+    }
     const status = statuses.shift() ?? 200
     const body = new ReadableStream<Uint8Array>({
       start: (controller) => {
@@ -125,7 +150,19 @@ describe('following', () => {
     assert.equal(judge(), 'void')
   })
 
-  const kinds: readonly (readonly [string, object])[] = [
+  test('makes room for what is expected, however wrong that is', async (t) => {
+    const expected = { identity: 3, token: -1, 'identity-scope': 'many', planet: 4 }
+    const { requests, judge, say } = stage(t, {}, [
+      { ...emptyPage, expected, nextAfter: 3 },
+      { ...emptyPage, identities: packed(identityId, 4), expected: { identity: 0.5 } },
+    ])
+    await requests(3)
+    await say('open', opening)
+    await say('heartbeat', { seq: 9, atMs: 1000 })
+    assert.equal(judge(), 'void')
+  })
+
+  const kinds: readonly (readonly [string, Page])[] = [
     ['an identity', { identities: packed(identityId, 4) }],
     ['a token', { tokens: packed(jti, deletedGeneration) }],
     ['both scopes', { identityScopes: scopesTaken }],
@@ -201,17 +238,31 @@ describe('following', () => {
     assert.deepEqual([judge(), following.position()], ['stale', 5])
   })
 
-  const badScope = Buffer.from(`${identityId.replaceAll('-', '')}0500000004`, 'hex').toString(
-    'base64url',
-  )
-  const pages: readonly (readonly [string, object])[] = [
+  const badScope = Buffer.from(`${identityId.replaceAll('-', '')}0500000004`, 'hex')
+  const one = { ...emptyPage, identities: packed(identityId, 4) }
+  const pages: readonly (readonly [string, Page])[] = [
     ['is no snapshot', {}],
-    ['is cut short', { ...emptyPage, identities: packed(identityId, 4).slice(4) }],
+    ['is empty', { bytes: () => noBytes }],
+    ['is no page at all', { bytes: () => Buffer.from('<html></html>') }],
+    ['is JSON', { bytes: () => Buffer.from(JSON.stringify(emptyPage)) }],
+    [
+      'has a record that is cut short',
+      { ...emptyPage, identities: packed(identityId, 4).subarray(4) },
+    ],
+    ['is cut short by a record', { ...one, bytes: (whole) => whole.subarray(0, -20) }],
+    ['is cut short by a byte', { ...one, bytes: (whole) => whole.subarray(0, -1) }],
+    ['is cut short in its head', { ...one, bytes: (whole) => whole.subarray(0, 40) }],
+    [
+      'is longer than it says',
+      { ...one, bytes: (whole) => Buffer.concat([whole, noBytes, Buffer.alloc(20)]) },
+    ],
+    ['says nothing of its scopes', { ...emptyPage, identityScopeBytes: undefined }],
+    ['has less than no tokens', { ...one, tokenBytes: -20 }],
     ['goes round in a circle', { ...emptyPage, nextAfter: 0 }],
     ['cuts off nothing', { ...emptyPage, tokens: packed(identityId, 1) }],
     ['takes a scope that does not exist', { ...emptyPage, identityScopes: badScope }],
     ['takes scopes in 20 bytes', { ...emptyPage, identityScopes: packed(identityId, 4) }],
-    ['has a member of servers to come', { ...emptyPage, planets: '' }],
+    ['has a member of servers to come', { ...emptyPage, planetBytes: 0 }],
     ['is of no resource', { ...emptyPage, resourceId: 'all' }],
     ['has cut-offs of kinds to come', { ...emptyPage, others: [{ kind: 'planet' }] }],
   ]

@@ -2,6 +2,13 @@ export type { Authorize } from './access-key-signature.ts'
 export type { Carrier, CarrierEar, CarrierLine } from './carrier.ts'
 export * from './fetch-jwks.ts'
 export { type Following, followRevocations } from './follow.ts'
+export type {
+  FollowAnswer,
+  FollowBody,
+  FollowFetch,
+  FollowReader,
+  FollowRequest,
+} from './follow-fetch.ts'
 export type { FollowingVerifier, FollowOptions } from './follow-options.ts'
 export type { FollowFault } from './follow-way.ts'
 export type { Jwk, Jwks, KeySetFault } from './keys.ts'

@@ -27,7 +27,7 @@ export async function listen(way: Way, signal: AbortSignal): Promise<FollowFault
   for (;;) {
     const chunk = await reader?.read()
     if (signal.aborted) return { kind: 'silent' }
-    if (chunk === undefined || chunk.done) return { kind: 'ended' }
+    if (chunk?.value === undefined || chunk.done) return { kind: 'ended' }
     const goesOn = stream.push(decoder.decode(chunk.value, { stream: true }))
     if (ear.fault !== undefined) return ear.fault
     if (!goesOn) return { kind: 'not-understood' }

@@ -8,13 +8,16 @@ import {
   raiseCutOff,
   raiseFingerprint,
   replaceCutOffs,
+  reserveCutOffs,
 } from './cut-offs.ts'
-import { fingerprintOfBytes, type PackedKind } from './fingerprints.ts'
+import { fingerprintOfBytes, type PackedKind, saltOf } from './fingerprints.ts'
 
 /** Cut-offs that are being read, to take the place of those that count until then. */
 export interface CutOffSnapshot {
   /** @throws TypeError for what no server writes. */
   apply(cutOff: CutOff): void
+  /** Makes room for about so many of a kind, which spares moving them time and again. */
+  expect(kind: PackedKind['kind'], count: number): void
   /**
    * Applies many of one kind: 20 bytes each, the id and four of its generation, the highest first;
    * for scopes 21, the place of the scope between the two.
@@ -30,6 +33,7 @@ export interface CutOffSnapshot {
 export function snapshotOf(cutOffs: CutOffs): CutOffSnapshot {
   const next = createCutOffs(true)
   return {
+    expect: (kind, count) => reserveCutOffs(next, kind, count),
     apply: (cutOff) => raise(next, cutOff),
     applyPacked: (owned, records) => raisePacked(next, owned, records),
     finish: () => replaceCutOffs(cutOffs, next),
@@ -52,16 +56,19 @@ const generationBytes = 4
 function raisePacked(cutOffs: CutOffs, owned: PackedKind, records: Uint8Array): void {
   const placeBytes = owned.kind === 'identity-scope' ? 1 : 0
   const recordBytes = idBytes + placeBytes + generationBytes
-  const isWhole = records.length % recordBytes === 0 && isGuid(owned.resourceId)
+  if (records.length % recordBytes !== 0 || !isGuid(owned.resourceId)) {
+    throw new TypeError('records: expected 20 or 21 bytes each, of a resource')
+  }
   const view = new DataView(records.buffer, records.byteOffset, records.length)
-  for (let at = 0; isWhole && at < records.length; at += recordBytes) {
+  const salts = (placeBytes === 0 ? [''] : scopes).map((_, place) => saltOf(owned, place))
+  const table = cutOffs.tables[owned.kind]
+  for (let at = 0; at < records.length; at += recordBytes) {
     const generation = view.getUint32(at + idBytes + placeBytes)
-    const place = placeBytes === 0 ? 0 : view.getUint8(at + idBytes)
-    if (generation < 2 || place >= scopes.length) {
+    const salt = salts[placeBytes === 0 ? 0 : view.getUint8(at + idBytes)]
+    if (generation < 2 || salt === undefined) {
       throw new TypeError('records: expected generations from 2 on, of scopes that there are')
     }
-    const { high, low } = fingerprintOfBytes(owned, view, at)
-    raiseFingerprint(cutOffs, owned.kind, { high, low, generation })
+    const { high, low } = fingerprintOfBytes(salt, view, at)
+    raiseFingerprint(cutOffs, table, { high, low, generation })
   }
-  if (!isWhole) throw new TypeError('records: expected 20 or 21 bytes each, of a resource')
 }

@@ -35,10 +35,16 @@ export const serverLimits = {
   currentWaitMs: 1000,
   /** Cut-offs on a page of the snapshot that followers read. */
   snapshotPageCutOffsMax: 50_000,
+  /** Full pages of snapshots that a node keeps, 1 MB each, for others who read them too. */
+  snapshotPagesKeptMax: 64,
+  /** How long it keeps one, in milliseconds. */
+  snapshotPageKeptMs: 60_000,
   /** Cut-offs that a stream catches up with; who missed more takes a snapshot. */
   resumedCutOffsMax: 2000,
   /** Time between two heartbeats of a stream, in milliseconds. */
   heartbeatIntervalMs: 500,
+  /** Longest rest between two times that cut-offs are written to streams, in milliseconds. */
+  streamRestMsMax: 100,
   /** Time after which a stream is ended, so that its credential is looked at again, in ms. */
   streamMsMax: 60 * 60 * 1000,
   /** Bytes of a stream that wait for its client; one that lets more wait is cut off. */

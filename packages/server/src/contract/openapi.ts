@@ -150,7 +150,7 @@ function canOnlyBeEmpty(schema: TObject): boolean {
 }
 
 function printReply(reply: ReplyContract, version: ApiVersion | undefined): JsonObject {
-  const { status, schema, fieldVersions, isSecret, streamOf, isText } = reply
+  const { status, schema, fieldVersions, isSecret, streamOf } = reply
   // A contract has it and this server does not.
   if (status >= 400) return reference('responses', 'Fault')
   const isVersioned = version !== undefined
@@ -166,13 +166,18 @@ function printReply(reply: ReplyContract, version: ApiVersion | undefined): Json
       ? {}
       : {
           content: {
-            [isText ? 'text/plain' : (streamOf ?? 'application/json')]: {
+            [streamOf ?? mediaTypeOf(reply)]: {
               schema: printSchema(schema, { version, fieldVersions }),
             },
             ...(reply.isAlsoCsv === true ? { 'text/csv': { schema: { type: 'string' } } } : {}),
           },
         }),
   }
+}
+
+function mediaTypeOf({ isText, isBytes }: ReplyContract): string {
+  if (isText === true) return 'text/plain'
+  return isBytes === true ? 'application/octet-stream' : 'application/json'
 }
 
 function printHeaders(headers: Readonly<Record<string, string>>): JsonObject {

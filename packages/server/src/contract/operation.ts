@@ -113,6 +113,8 @@ export interface ReplyContract {
   readonly fieldVersions?: Readonly<Record<string, ServiceVersions>>
   /** Whether the body is text, a `PrintedText`. */
   readonly isText?: boolean
+  /** Whether it is bytes, `PrintedBytes`; the schema says of what. */
+  readonly isBytes?: boolean
   /** Says that the reply holds a secret: no cache may keep it. */
   readonly isSecret?: boolean
   /** Headers of every such reply. */

@@ -13,3 +13,11 @@ export class PrintedCsv {
     this.text = text
   }
 }
+
+/** A reply's body that is bytes, in pieces that other replies may share. */
+export class PrintedBytes {
+  readonly pieces: readonly Buffer[]
+  constructor(pieces: readonly Buffer[]) {
+    this.pieces = pieces
+  }
+}

@@ -1,7 +1,7 @@
 /** Where a streamed reply is written. What is written after the end goes nowhere. */
 export interface ReplyStream {
   /** A client that lets more than `serverLimits.streamBufferBytesMax` wait for it is cut off. */
-  readonly write: (text: string) => void
+  readonly write: (text: string | Buffer) => void
   readonly end: () => void
   /** Waits until the client has taken what was written, or has gone. */
   readonly drained: () => Promise<void>
@@ -17,3 +17,12 @@ export class StreamedReply {
     this.start = start
   }
 }
+
+/**
+ * A streamed reply whose end says nothing: its client comes again whenever it ends. So it is not
+ * cut into chunks whose last one says that it is whole, but ends with its connection: what is
+ * written to thousands goes out as it is, in one piece each.
+ *
+ * @source RFC 9112 section 6.3, item 8 (a body that goes on until the connection ends).
+ */
+export class EndlessReply extends StreamedReply {}

@@ -1,7 +1,7 @@
 import type { ServerResponse } from 'node:http'
 import { serverLimits } from '../contract/limits.ts'
 import { PrintedJson, type ReplyContract } from '../contract/operation.ts'
-import { PrintedCsv, PrintedText } from '../contract/printed-text.ts'
+import { PrintedBytes, PrintedCsv, PrintedText } from '../contract/printed-text.ts'
 import type { Exchange } from './exchange.ts'
 
 /** A reply as it goes out. */
@@ -22,6 +22,8 @@ export interface PrintedReply {
   /** Names and values in turn. */
   readonly headers: string[]
   readonly text: string | Buffer | undefined
+  /** The body where it is in pieces, instead of `text`. */
+  readonly pieces?: readonly Buffer[]
   /** Whether each character is one byte, which spares the encoder a look at them. */
   readonly isAscii: boolean
 }
@@ -49,6 +51,11 @@ export function printExchangeReply(exchange: Exchange, reply: Reply): PrintedRep
   if (reply.refusalReason !== undefined) headers.push('x-parley-reason', reply.refusalReason)
   if (reply.closesConnection) headers.push('connection', 'close')
   if (body === undefined) return { status, headers, text: undefined, isAscii: true }
+  if (body instanceof PrintedBytes) {
+    const bytes = body.pieces.reduce((sum, { length }) => sum + length, 0)
+    headers.push('content-type', 'application/octet-stream', 'content-length', String(bytes))
+    return { status, headers, text: undefined, pieces: body.pieces, isAscii: true }
+  }
   const isText = body instanceof PrintedText || body instanceof PrintedCsv
   const text = isText || body instanceof PrintedJson ? body.text : JSON.stringify(body)
   const length = typeof text === 'string' ? Buffer.byteLength(text) : text.length
@@ -66,7 +73,9 @@ function mediaTypeOf(body: unknown): string {
 /** Writes a printed reply; the response is over then. */
 export function writeReply(response: ServerResponse, reply: PrintedReply): void {
   const encoding = reply.isAscii ? 'latin1' : 'utf8'
-  response.writeHead(reply.status, reply.headers).end(reply.text, encoding)
+  response.writeHead(reply.status, reply.headers)
+  for (const piece of reply.pieces ?? []) response.write(piece)
+  response.end(reply.text, encoding)
 }
 
 function addAll(headers: string[], more: Readonly<Record<string, string>> | undefined): void {

@@ -3,7 +3,7 @@ import { createServer, get, type IncomingMessage } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { after, describe, test } from 'node:test'
 import { serverLimits } from '../contract/limits.ts'
-import { type ReplyStream, StreamedReply } from '../contract/streamed-reply.ts'
+import { EndlessReply, type ReplyStream, StreamedReply } from '../contract/streamed-reply.ts'
 import { headersOf, writeStreamedReply } from './streamed-reply.ts'
 
 const head = { status: 200, headers: Object.entries(headersOf(undefined)).flat() }
@@ -13,7 +13,7 @@ await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
 after(() => server.close().closeAllConnections())
 
 /** A stream that was begun, both its ends, and when it was over. */
-async function begin() {
+async function begin(Reply = StreamedReply) {
   let [settleOver, settleBegun] = [() => {}, (_: ReplyStream) => {}]
   const over = new Promise<void>((resolve) => {
     settleOver = resolve
@@ -21,7 +21,7 @@ async function begin() {
   const begun = new Promise<ReplyStream>((resolve) => {
     settleBegun = resolve
   })
-  const reply = new StreamedReply((stream) => {
+  const reply = new Reply((stream) => {
     settleBegun(stream)
     return settleOver
   })
@@ -51,6 +51,25 @@ describe('a streamed reply', () => {
     let text = ''
     for await (const chunk of answer.setEncoding('utf8')) text += chunk
     assert.equal(text, 'a: ä\nb\n')
+    await over
+  })
+
+  test('is whole only with its last chunk', async () => {
+    const { answer, stream } = await begin()
+    assert.equal(answer.headers['transfer-encoding'], 'chunked')
+    stream.write('a')
+    stream.abort()
+    await assert.rejects(answer.toArray())
+  })
+
+  test('that is endless is not cut into chunks, and ends with its connection', async () => {
+    const { answer, stream, over } = await begin(EndlessReply)
+    const { connection, 'transfer-encoding': encoding } = answer.headers
+    assert.deepEqual([connection, encoding], ['close', undefined])
+    stream.write('a: ä\n')
+    stream.write(Buffer.from('b\n'))
+    stream.end()
+    assert.equal((await answer.setEncoding('utf8').toArray()).join(''), 'a: ä\nb\n')
     await over
   })
 

@@ -1,7 +1,7 @@
 import type { ServerResponse } from 'node:http'
 import { serverLimits } from '../contract/limits.ts'
 import type { ReplyContract } from '../contract/operation.ts'
-import type { StreamedReply } from '../contract/streamed-reply.ts'
+import { EndlessReply, type StreamedReply } from '../contract/streamed-reply.ts'
 import type { PrintedReply } from './reply.ts'
 
 /** Headers of a stream: nobody on the way may keep it, or hold it back. */
@@ -24,14 +24,19 @@ export function headersOf(contract: ReplyContract | undefined): Readonly<Record<
 export function writeStreamedReply(
   response: ServerResponse,
   head: PrintedReply,
-  { start }: StreamedReply,
+  reply: StreamedReply,
 ): void {
+  if (reply instanceof EndlessReply) {
+    response.useChunkedEncodingByDefault = false
+    response.shouldKeepAlive = false
+  }
   response.writeHead(head.status, head.headers).flushHeaders()
   response.setTimeout(serverLimits.streamStalledMsMax, () => response.destroy())
-  const over = start({
+  const over = reply.start({
     write(text) {
       if (response.writableEnded || response.destroyed) return
-      response.write(text, 'utf8')
+      if (typeof text === 'string') response.write(text, 'utf8')
+      else response.write(text)
       if (response.writableLength > serverLimits.streamBufferBytesMax) response.destroy()
     },
     end() {

@@ -1,11 +1,10 @@
 import { ok, type Result } from '@parley/protocol'
 import { Type } from '@sinclair/typebox'
 import type { Fault } from '../contract/faults.ts'
-import { serverLimits } from '../contract/limits.ts'
 import { type Operation, type ResourceCall, resourceOperation } from '../contract/operation.ts'
 import type { Database } from '../database/connect.ts'
-import { readSnapshotPage } from './following-store.ts'
 import { parsePosition } from './position.ts'
+import { createSnapshotPages } from './snapshot-pages.ts'
 import type { RevocationStreams } from './streams.ts'
 
 /** What following needs. */
@@ -14,22 +13,16 @@ export interface FollowingRoom {
   readonly streams: Pick<RevocationStreams, 'open'>
 }
 
-const packedSchema = Type.String({
-  description: 'base64url of 20 bytes each: the id, and four of its generation, the highest first.',
-})
-
-const snapshotSchema = Type.Object({
-  seq: Type.Integer({ description: 'Of the first page: the stream goes on after it.' }),
-  resourceId: Type.String(),
-  identities: packedSchema,
-  tokens: packedSchema,
-  identityScopes: Type.String({
-    description: 'base64url of 21 bytes each: as above, with the place of the scope after the id.',
-  }),
-  others: Type.Array(
-    Type.Object({ kind: Type.String(), subject: Type.String(), generation: Type.Integer() }),
-  ),
-  nextAfter: Type.Optional(Type.Integer({ description: '`after` of the next page, if any.' })),
+const snapshotSchema = Type.String({
+  description: [
+    'Four bytes with the length of the head, the highest first; the head; then records of',
+    '20 bytes: the id, and four of its generation, the highest first; those of scopes have 21,',
+    'with the place of the scope after the id. The head is JSON: `seq` (that of the first page is',
+    'where the stream goes on after), `resourceId`, `identityBytes`, `tokenBytes` and',
+    '`identityScopeBytes` (of the records, which come in this order), `others` (`kind`, `subject`,',
+    '`generation` of what has no record), `nextAfter` (`after` of the next page, if any), and on',
+    'the first of several pages `expected`: about how many of each kind there are in all.',
+  ].join(' '),
 })
 
 const eventSchema = Type.Object(
@@ -50,6 +43,7 @@ const eventSchema = Type.Object(
 /** The operations by which verifiers elsewhere follow what is cut off in their resource. */
 export function followingOperations({ db, streams }: FollowingRoom): readonly Operation[] {
   const noStore = { 'cache-control': 'no-store' }
+  const pages = createSnapshotPages(db)
   return [
     resourceOperation({
       access: 'follower',
@@ -59,21 +53,12 @@ export function followingOperations({ db, streams }: FollowingRoom): readonly Op
       method: 'GET',
       path: '/parley/revocations/snapshot',
       versions: 'unversioned',
-      reply: { status: 200, schema: snapshotSchema, headers: noStore },
+      reply: { status: 200, schema: snapshotSchema, isBytes: true, headers: noStore },
       handle: async ({ caller, query, nowMs }) => {
         const afterSeq = parsePosition(query['after'] ?? '0', 'after')
         if (!afterSeq.ok) return afterSeq
         const { resourceId } = caller
-        const cutOffsMax = serverLimits.snapshotPageCutOffsMax
-        const asked = { resourceId, afterSeq: afterSeq.value, nowMs, cutOffsMax }
-        const page = await readSnapshotPage(db, asked)
-        return ok({
-          ...page,
-          resourceId,
-          identities: page.identities.toString('base64url'),
-          tokens: page.tokens.toString('base64url'),
-          identityScopes: page.identityScopes.toString('base64url'),
-        })
+        return ok(await pages.read({ resourceId, afterSeq: afterSeq.value, nowMs }))
       },
     }),
     resourceOperation({

@@ -84,6 +84,21 @@ export async function readSnapshotPage(
 
 const noBytes = Buffer.alloc(0)
 
+/** Counts the cut-offs of a resource by their kinds, forgotten ones among them. */
+export async function countCutOffs(
+  db: Queries,
+  resourceId: string,
+): Promise<Readonly<Record<string, number>>> {
+  const rows = await db<{ readonly kind: string; readonly count: string | number }[]>`
+    select kind, count(*) as count
+    from revocation_event
+    where resource_id = ${resourceId}
+    and ${isCutOffRow(db)}
+    group by kind
+  `
+  return Object.fromEntries(rows.map(({ kind, count }) => [kind, Number(count)]))
+}
+
 /** What a stream has to catch up with. */
 export interface Missed {
   /** In their order. */
