@@ -1,4 +1,4 @@
-/** A server that answers as LiveKit's documentation says, for the contract of our client with it. */
+/** A server that answers as LiveKit's documentation says. */
 import { once } from 'node:events'
 import { createServer, type IncomingMessage } from 'node:http'
 import type { AddressInfo } from 'node:net'

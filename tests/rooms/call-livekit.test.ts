@@ -124,7 +124,7 @@ describe('calls that LiveKit carries', () => {
     )
   })
 
-  test('are listed with the legs that another node has let in, and without rooms of others', async () => {
+  test('are listed with legs that other nodes have let in, without rooms of others', async () => {
     const { admitted, call } = await openCall()
     const { leg, token } = await admitted()
     await server.connect(token)

@@ -271,7 +271,11 @@ type CutOffCause =
  * @param cause.resourceId - whose subjects they are; absent where each is a resource itself.
  */
 export function appendCutOffs(db: Queries, cause: CutOffCause): ReturnType<typeof db> {
-  return db`${numberCutOffs(db)} ${insertCutOffs(db, cause)} returning ${eventColumns(db)}, ${timelineColumn(db)}`
+  return db`
+    ${numberCutOffs(db)}
+    ${insertCutOffs(db, cause)}
+    returning ${eventColumns(db)}, ${timelineColumn(db)}
+  `
 }
 
 /** A row of `appended`; whatever else an event says is known to whoever appended it. */

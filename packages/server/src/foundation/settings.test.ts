@@ -3,6 +3,7 @@ import { resolve } from 'node:path'
 import { describe, test } from 'node:test'
 import { fail, ok } from '@parley/protocol'
 import { janusRows } from './janus-settings.ts'
+import { livekitRows } from './livekit-settings.ts'
 import { logLevels } from './log.ts'
 import { parseNatsServers } from './nats-place.ts'
 import { publishedRates, type RateName } from './rates.ts'
@@ -238,8 +239,9 @@ describe('a variable that begins with PARLEY_', () => {
 describe('the table of settings', () => {
   test('shows every setting once, with a default that reads as that default', () => {
     const shown = settingRows.map(({ name }) => name)
-    // Those of Janus make one place together.
-    assert.equal(new Set(shown).size, Object.keys(defaults).length + janusRows.length - 1)
+    // Those of a media server make one place together.
+    const more = [janusRows, livekitRows].reduce((sum, rows) => sum + rows.length - 1, 0)
+    assert.equal(new Set(shown).size, Object.keys(defaults).length + more)
     const printed = settingRows.flatMap(({ name, defaultText }) =>
       defaultText === undefined ? [] : [[name, defaultText]],
     )

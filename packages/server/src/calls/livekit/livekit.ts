@@ -39,7 +39,7 @@ export interface LivekitWorld {
 }
 
 /** Time within which a client has to connect, in seconds. */
-export const livekitTokenSeconds = 30
+const livekitTokenSeconds = 30
 const barredLookMs = 500
 
 /** A leg that was let in and has not been seen yet. */

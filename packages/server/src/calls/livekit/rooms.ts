@@ -66,7 +66,6 @@ export async function openLivekitRooms(
     const answer = await asked(question)
     return answer.ok ? ok(undefined) : answer
   }
-  const { MICROPHONE, CAMERA, SCREEN_SHARE, SCREEN_SHARE_AUDIO } = sdk.TrackSource
   return {
     create: (call, { legsMax }) =>
       done(
@@ -95,24 +94,27 @@ export async function openLivekitRooms(
     },
     permit: (leg, permissions) =>
       done(client.updateParticipant(roomOf(leg), leg.legId, { permission: allowing(permissions) })),
-    tokenFor(leg, permissions, ttlSeconds) {
-      const sources =
-        leg.media === 'audio'
-          ? [MICROPHONE]
-          : [MICROPHONE, CAMERA, SCREEN_SHARE, SCREEN_SHARE_AUDIO]
-      const token = new sdk.AccessToken(apiKey, apiSecret, {
-        identity: leg.legId,
-        ttl: ttlSeconds,
-      })
-      token.addGrant({
-        ...{ roomJoin: true, room: roomOf(leg), ...allowing(permissions) },
-        canUpdateOwnMetadata: false,
-        // Where there are sources, they alone count: who may send nothing has none.
-        ...(permissions.canSend ? { canPublishSources: sources } : {}),
-      })
-      return token.toJwt()
-    },
+    tokenFor: (...asked) => signToken(sdk, place, asked),
   }
+}
+
+type Sdk = typeof import('livekit-server-sdk')
+
+function signToken(
+  { AccessToken, TrackSource }: Sdk,
+  { apiKey, apiSecret }: Omit<LivekitPlace, 'clientUrl'>,
+  [leg, permissions, ttlSeconds]: Parameters<LivekitRooms['tokenFor']>,
+): Promise<string> {
+  const { MICROPHONE, CAMERA, SCREEN_SHARE, SCREEN_SHARE_AUDIO } = TrackSource
+  const pictures = leg.media === 'audio' ? [] : [CAMERA, SCREEN_SHARE, SCREEN_SHARE_AUDIO]
+  const token = new AccessToken(apiKey, apiSecret, { identity: leg.legId, ttl: ttlSeconds })
+  token.addGrant({
+    ...{ roomJoin: true, room: roomOf(leg), ...allowing(permissions) },
+    canUpdateOwnMetadata: false,
+    // Where there are sources, they alone count: who may send nothing has none.
+    ...(permissions.canSend ? { canPublishSources: [MICROPHONE, ...pictures] } : {}),
+  })
+  return token.toJwt()
 }
 
 function allowing({ canSend, canReceive }: LegPermissions) {
