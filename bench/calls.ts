@@ -40,14 +40,14 @@ interface Figures {
  * of the socket and to the word at the peer; and what sockets and joins cost the server's own
  * processes, without the database.
  *
- * Wall time is claimed here since it is what people notice. Clients share the cores with both nodes.
+ * Wall time is claimed here since it is what people notice. Clients share the cores with the nodes.
  */
 export async function measureCalls(bench: Bench, sizes = ordinarySizes): Promise<Claim[]> {
   const work = createWorkDirectory()
   const figures: Figures = { audio: [], rings: [], idle: [], joins: [], closes: [], lefts: [] }
   try {
     for (let round = 0; round < bench.pace.rounds; round++) {
-      const temporary = await startTemporaryPostgres()
+      const temporary = await startTemporaryPostgres(60)
       const { username, host, port, database } = temporary.postgres.connection
       const settings = {
         PARLEY_DATABASE_URL: `postgres://${username}@/${database}?host=${host}&port=${port}`,
