@@ -34,9 +34,9 @@ export const silentLog: LauncherLog = {
 /**
  * Starts a real PostgreSQL in a directory of its own: 0.6 s, once for each test process.
  *
- * @param connectionsMax - as for the embedded database; three nodes need more than its default.
+ * @param connectionsMax - a server takes seven, a world of tests four more.
  */
-export async function startTemporaryPostgres(connectionsMax?: number): Promise<TemporaryPostgres> {
+export async function startTemporaryPostgres(connectionsMax = 20): Promise<TemporaryPostgres> {
   const directory = await mkdtemp(join(tmpdir(), 'parley-test-'))
   const clusterDirectory = join(directory, 'postgres')
   const started = await startEmbeddedPostgres({
