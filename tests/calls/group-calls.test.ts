@@ -81,7 +81,7 @@ describe('calls of groups', {
   const median = (values: readonly number[]) =>
     values.toSorted((one, other) => one - other)[Math.floor(values.length / 2)] ?? Number.NaN
 
-  test('who is revoked is heard no more, and hears no more, though their client stays', async () => {
+  test('who is revoked is heard no more and hears no more, though their client stays', async () => {
     const [ann, ...victims] = await group.apart(4)
     assert.ok(ann !== undefined)
     const delays: number[][] = [[], []]

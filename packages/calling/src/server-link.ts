@@ -43,7 +43,7 @@ const senderNote = /^a=parley-of:(\S+)/m
 
 /**
  * The media between this page and a server that carries the call: one connection for what is sent,
- * on which a mix comes back where the server makes one, and one for everything that the others send.
+ * on which a mix comes back where the server makes one, and one for all that the others send.
  *
  * This page offers the first and answers the second. Neither is ever agreed on anew by this page:
  * when anything is lost, both are closed and it begins again, with an offer. What the server says
