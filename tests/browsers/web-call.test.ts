@@ -48,10 +48,8 @@ describe('the example web-call', { skip: lacksChromium }, () => {
     await ann.getByRole('figure', { name: 'Bob Okafor, muted' }).waitFor()
     await bob.getByRole('button', { name: 'Camera', exact: true }).click()
     await ann.locator('.tile:not(.mine) video:visible').waitFor()
-    await ann.waitForFunction(() => {
-      const videos = document.querySelectorAll<HTMLVideoElement>('.tile:not(.mine) video')
-      return [...videos].some(({ currentTime }) => currentTime > 0.2)
-    })
+    const videos = "[...document.querySelectorAll('.tile:not(.mine) video')]"
+    await ann.waitForFunction(`${videos}.some(({ currentTime }) => currentTime > 0.2)`)
     await takePicture(ann, 'web-call-of-two')
     await ann.getByRole('button', { name: 'Hang up' }).click()
     await bob.getByRole('heading', { name: 'No call' }).waitFor()
