@@ -81,7 +81,7 @@ describe('calls of groups', {
   const median = (values: readonly number[]) =>
     values.toSorted((one, other) => one - other)[Math.floor(values.length / 2)] ?? Number.NaN
 
-  test('who is revoked is heard no more, and hears no more, though the client stays', async () => {
+  test('who is revoked is heard no more and hears no more, though their client stays', async () => {
     const [ann, ...victims] = await group.apart(4)
     assert.ok(ann !== undefined)
     const delays: number[][] = [[], []]
@@ -124,20 +124,43 @@ describe('calls of groups', {
     }
   })
 
-  test('in a room consumers hear all, and nobody hears them', async () => {
-    const [ann, bob, eve] = [await group.come(), await group.come(), await group.come()]
+  /** A presenter, an attendee and a consumer in the call of a room. */
+  async function inRoom(isShown: boolean): Promise<readonly [Member, Member, Member]> {
+    const people = [await group.come(), await group.come(), await group.come()] as const
+    const [ann, bob, eve] = people
     const roles = { [ann.id]: 'Presenter', [bob.id]: 'Attendee', [eve.id]: 'Consumer' }
     const participants = Object.fromEntries(
       Object.entries(roles).map(([id, role]) => [id, { role }]),
     )
     const path = '/rooms?api-version=2025-03-13'
     const made = await group.tenant.call({ method: 'POST', path, body: { participants } })
-    for (const one of [ann, bob, eve]) await one.joinRoom(made.body.id, false)
+    for (const one of people) await one.joinRoom(made.body.id, isShown)
+    return people
+  }
+
+  test('in a room consumers hear all, and nobody hears them', async () => {
+    const [ann, bob, eve] = await inRoom(false)
     await Promise.all([ann.hears(1), bob.hears(1), eve.hears(1)])
     // Whoever has changed its client opens the microphone all the same.
     await eve.page.evaluate(speakInPage)
     await Promise.all([ann, bob].map((one) => one.act('mute')))
     await Promise.all([ann, bob].map((one) => one.hearsNothing()))
+  })
+
+  test('in a room with video consumers see all, and nobody sees or hears them', async () => {
+    const [ann, bob, eve] = await inRoom(true)
+    await eve.hearsEach(2)
+    await eve.seesEach(2)
+    await eve.page.evaluate(speakInPage)
+    await bob.hears(1)
+    const [legId, coming] = [await ann.legOf(eve), await ann.coming()]
+    assert.notEqual(legId, '')
+    const ofEve = coming.filter(({ of }) => of === legId)
+    assert.deepEqual(
+      ofEve.filter(({ packets }) => packets > 0),
+      [],
+    )
+    assert.ok(coming.some(({ of, frames }) => of !== legId && frames > 0))
   })
 
   test('a call with sound alone has no way for video', async () => {

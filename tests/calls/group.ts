@@ -24,6 +24,8 @@ export interface Member extends Person {
   readonly joinRoom: (roomId: string, isShown: boolean) => Promise<void>
   /** What comes in, each stream by itself. */
   readonly coming: () => Promise<readonly Coming[]>
+  /** The leg of somebody; empty where they are not in the call. */
+  readonly legOf: (other: Person) => Promise<string>
   /** Goes on, whatever it is told. */
   readonly stay: () => Promise<void>
   /**
@@ -122,6 +124,7 @@ async function bring(
       await person.heard('ring')
       await page.evaluate(acceptShownInPage)
     },
+    legOf: ({ id: other }) => page.evaluate(legOfInPage, other),
     stay: () => page.evaluate(stayInPage),
     async lastSound(forMs, of) {
       const legId = of === undefined ? '' : await page.evaluate(legOfInPage, of.id)

@@ -98,7 +98,8 @@ describe('legs at Janus', { skip: lacks('the ends of legs at Janus', 'janus') },
 
   async function offer(client: ReadyClient, callId: string): Promise<void> {
     const sdp = { type: 'offer', sdp: offerOf(randomBytes(8).toString('hex')) } as const
-    assert.equal(await refusal(client, { type: 'signal', callId, sdp }), 'done')
+    const answer = await client.ask({ type: 'signal', callId, sdp })
+    assert.equal(answer.type, 'done', JSON.stringify(answer))
   }
 
   /** Two at the first node and one at the second, all of whom Janus carries. */
@@ -191,6 +192,30 @@ describe('legs at Janus', { skip: lacks('the ends of legs at Janus', 'janus') },
     const { clients, callId, legs } = await talking('video')
     assert.equal(await refusal(clients[1] as ReadyClient, { type: 'call.leave', callId }), 'done')
     await untilCarried(callId, [legs[0], legs[2]])
+  })
+
+  test('take over a call of two that grows beyond what goes from peer to peer', async () => {
+    const tenant = await worlds[0].createTenant()
+    const people = await Promise.all(Array.from({ length: 5 }, () => newCaller(worlds[0], tenant)))
+    const [ann, ...others] = people
+    assert.ok(ann)
+    const host = await ann.connect()
+    const { callId, engine } = await start(host, [others[0]?.id ?? ''], { media: 'video' })
+    assert.equal(engine, 'mesh')
+    const engines: string[] = []
+    for (const [place, one] of others.entries()) {
+      const client = await one.connect(worlds[place % 2]?.origin)
+      if (place > 0) await host.ask({ type: 'call.add', callId, rawId: one.id })
+      await client.next('call.incoming')
+      engines.push((await join(client, { type: 'call.accept', callId })).engine)
+    }
+    assert.deepEqual(engines, ['mesh', 'mesh', 'mesh', 'janus'])
+    const told = host.waiting().map(({ type }) => type)
+    assert.equal(told.filter((type) => type === 'call.rejoin').length, 1)
+    const again = await join(host, { type: 'call.join', callId })
+    assert.deepEqual([again.engine, again.way.mode, again.peers.length], ['janus', 'sdp', 4])
+    await offer(host, callId)
+    await untilCarried(callId, [again.legId])
   })
 
   test('go to the node where their client comes back, and are offered anew', async () => {

@@ -2,14 +2,14 @@
  * The engine for groups: one or several Januses, which clients never talk to themselves. Each sends
  * its media once, whoever else is in the call.
  *
- * Sound alone is mixed (`audiobridge`), so that a client receives one stream as well; of a call
+ * Sound alone is mixed (`audiobridge`), so that a client receives one stream as well; in a call
  * with video everybody's streams are passed on (`videoroom`). A leg is carried by the session of
  * the node at which its client is: with the node, or its way to Janus, the leg's media end, and its
  * client begins anew wherever it comes back.
  *
  * To cut a leg out takes three acts: its token is taken off the list of the room, so that it cannot
- * come back; it is kicked, so that the others do not hear it; and its handles are detached. The
- * last is not to be left out: to one that is only kicked out of a mix, Janus goes on sending it.
+ * come back; it is kicked, so that the others do not hear it; and its handles are detached. That
+ * is not to be left out: to one that is only kicked out of a mix, Janus goes on sending the mix.
  */
 import { type CallMedia, fail, ok, type Result } from '@parley/protocol'
 import { serverLimits } from '../../contract/limits.ts'
@@ -81,7 +81,12 @@ export function createJanus(world: JanusEngineWorld): MediaEngine {
     async admit(leg, permissions) {
       return admit(life, leg, permissions)
     },
-    signal: async (leg, signal) => legOf(life, leg)?.signal(signal) ?? refused('leg'),
+    async signal({ resourceId, callId, legId }, signal) {
+      const name = { resourceId, callId, legId }
+      const taken = (await legOf(life, name)?.signal(signal)) ?? refused('leg')
+      if (!taken.ok) life.log.warn({ ...name, fault: taken.fault }, 'a client was not understood')
+      return taken
+    },
     setPermissions: async (leg, permissions) =>
       legOf(life, leg)?.setPermissions(permissions) ?? refused('leg'),
     dial: async () => fail({ kind: 'unable', detail: 'no line to phones is configured' }),

@@ -126,7 +126,7 @@ export function createRooms(connection: JanusConnection, secrets: RoomSecrets): 
   }
 }
 
-/** What is asked for when a room is made. Nothing is recorded, and no list has it. */
+/** What is asked for when a room is made. Nothing is recorded; nobody else finds it in a list. */
 const shapes = {
   audiobridge: {
     ...{ request: 'create', is_private: true, record: false, allowed: [] },

@@ -30,7 +30,7 @@ export function withOwners(sdp: string, legByMid: ReadonlyMap<string, string>): 
   return session + sections.join('')
 }
 
-/** Notes in a description which offer of the client it belongs to, by its connection's name. */
+/** Notes in a description which offer of the client it belongs to, by that one's connection. */
 export function markedAsOf(sdp: string, ufrag: string | undefined): string {
   return sdp.replace(/^(?=m=)/m, `a=parley-of:${ufrag ?? ''}\r\n`)
 }
