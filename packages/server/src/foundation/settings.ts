@@ -16,6 +16,12 @@ import {
   wholeNumber,
 } from './setting-values.ts'
 import { parseTrustedIssuers, type TrustedIssuer } from './trusted-issuer.ts'
+import {
+  parseCommandLines,
+  parseTurnRealm,
+  parseTurnUrls,
+  type TurnPlace,
+} from './turn-place.ts'
 
 /**
  * Every setting, read in this one place from environment variables. The reference page
@@ -57,6 +63,8 @@ export interface Settings {
   readonly hasCanary: boolean
   /** Processes that serve; 1: the one that starts. */
   readonly workersCount: number
+  /** `undefined`: there is no relay. */
+  readonly turn: TurnPlace | undefined
 }
 
 /** How access tokens are signed. */
@@ -163,6 +171,18 @@ export const settingRows = [
   row('PARLEY_STOP_TIMEOUT_MS', '10000', 'Time that requests in flight have to finish at a stop.'),
   row('PARLEY_CANARY', 'on', '`off`: no token is issued, verified and revoked each second.'),
   row('PARLEY_WORKERS', '1', 'Processes that serve, 1..64; about one for each processor.'),
+  row(
+    'PARLEY_TURN_URLS',
+    undefined,
+    'Relays for calls, coturn, with commas: `turn:host:3478,turns:host:443?transport=tcp`.',
+  ),
+  row('PARLEY_TURN_REALM', 'parley', 'The `realm` that those relays are set to.'),
+  row(
+    'PARLEY_TURN_CLI',
+    undefined,
+    'Where their command lines listen, `host:port` with commas; absent: no session is ended.',
+  ),
+  row('PARLEY_TURN_CLI_PASSWORD', undefined, 'The `cli-password` of those relays.'),
 ] as const satisfies readonly SettingRow[]
 
 function row<const Name extends string>(
@@ -259,6 +279,25 @@ function settingsFrom(read: (name: SettingName) => string | undefined): Settings
     stopTimeoutMs: wholeNumber('PARLEY_STOP_TIMEOUT_MS', { min: 0, max: 600_000 }, read),
     hasCanary: oneOf('PARLEY_CANARY', ['on', 'off'], read) === 'on',
     workersCount: wholeNumber('PARLEY_WORKERS', { min: 1, max: 64 }, read),
+    turn: turnFrom(read),
+  }
+}
+
+function turnFrom(read: (name: SettingName) => string | undefined): TurnPlace | undefined {
+  const urls = ifGiven('PARLEY_TURN_URLS', parseTurnUrls, read)
+  const commandLines = ifGiven('PARLEY_TURN_CLI', parseCommandLines, read)
+  const commandLinePassword = read('PARLEY_TURN_CLI_PASSWORD')
+  if (commandLines !== undefined && urls === undefined) {
+    throw new Invalid('PARLEY_TURN_CLI', 'set only where PARLEY_TURN_URLS is')
+  }
+  if ((commandLines === undefined) !== (commandLinePassword === undefined)) {
+    throw new Invalid('PARLEY_TURN_CLI_PASSWORD', 'set exactly when PARLEY_TURN_CLI is')
+  }
+  if (urls === undefined) return undefined
+  const realm = parsed('PARLEY_TURN_REALM', parseTurnRealm, read)
+  return {
+    ...{ urls, realm, commandLines: commandLines ?? [] },
+    commandLinePassword: commandLinePassword ?? '',
   }
 }
 
