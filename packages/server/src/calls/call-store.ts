@@ -163,6 +163,14 @@ export async function saveCall(db: Transaction, former: Call, call: Call): Promi
   if (legs.length > 0) await saveLegs(db, call, legs)
   const rings = call.rings.filter((ring) => !former.rings.includes(ring))
   if (rings.length > 0) await saveRings(db, call, rings)
+  if (call.engine !== former.engine) {
+    await db`
+      update call
+      set engine = ${call.engine}
+      where resource_id = ${resourceId}
+      and call_id = ${callId}
+    `
+  }
   if (call.end !== undefined && former.end === undefined) {
     await db`
       update call

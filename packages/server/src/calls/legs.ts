@@ -59,6 +59,23 @@ export function enter(call: Call, coming: Coming): Result<Step, CallFault> {
   return ok({ call: { ...call, legs: [...legs, leg] }, tellings: isAlone ? [] : [telling] })
 }
 
+/** Notes that the engine has connected a leg; `undefined` when that is known, or it has ended. */
+export function connect(
+  call: Call,
+  { legId, atMs }: { readonly legId: string; readonly atMs: number },
+): Step | undefined {
+  const own = liveLegs(call).find((leg) => leg.legId === legId)
+  if (own === undefined || own.connectedAtMs !== undefined) return undefined
+  const isTwo = liveLegs(call).length > 1
+  if (!isTwo) return undefined
+  const legs = call.legs.map((leg) =>
+    leg.end === undefined && leg.connectedAtMs === undefined
+      ? { ...leg, connectedAtMs: atMs }
+      : leg,
+  )
+  return { call: { ...call, legs }, tellings: [] }
+}
+
 /** Which legs end, and why. */
 export interface Ending {
   readonly isMeant: (leg: Leg) => boolean
@@ -78,7 +95,7 @@ export function endLegs(call: Call, { isMeant, reason, atMs }: Ending): Step | u
   const devices = liveLegs(left).map(({ deviceId }) => deviceId)
   const tellings = meant.flatMap((leg): Telling[] => {
     const { legId, identityId, deviceId } = leg
-    const ended: CallEvent = { type: 'call.ended', callId, reason }
+    const ended: CallEvent = { type: 'call.ended', callId, legId, reason }
     const event: CallEvent = {
       ...{ type: 'participant.left', callId, legId, reason },
       ...(identityId === undefined

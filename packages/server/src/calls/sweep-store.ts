@@ -72,22 +72,22 @@ export async function listStrayLegs(
   }))
 }
 
-/** Which of some legs live. */
-export async function findLiveLegs(
+/** When legs ended, `undefined` for those that live; a leg that is not stored is not in it. */
+export async function findLegEnds(
   db: Queries,
   legs: readonly LegName[],
-): Promise<ReadonlySet<string>> {
-  const rows = await db<{ readonly leg_id: string }[]>`
-    select call_leg.leg_id
+): Promise<ReadonlyMap<string, number | undefined>> {
+  if (legs.length === 0) return new Map()
+  const rows = await db<{ readonly leg_id: string; readonly ended_at: Date | null }[]>`
+    select call_leg.leg_id, ended_at
     from unnest(
       ${legs.map(({ resourceId }) => resourceId)}::uuid[],
       ${legs.map(({ callId }) => callId)}::uuid[],
       ${legs.map(({ legId }) => legId)}::uuid[]
     ) as asked (resource_id, call_id, leg_id)
     join call_leg using (resource_id, call_id, leg_id)
-    where ended_at is null
   `
-  return new Set(rows.map((row) => row.leg_id))
+  return new Map(rows.map((row) => [row.leg_id, row.ended_at?.getTime()]))
 }
 
 /**
