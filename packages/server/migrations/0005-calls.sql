@@ -176,6 +176,7 @@ create table relay_user (
 create index relay_user_name on relay_user (user_name);
 create index relay_user_identity on relay_user (resource_id, identity_id);
 create index relay_user_leg on relay_user (resource_id, leg_id) where leg_id is not null;
+create index relay_user_token on relay_user (resource_id, token_id) where token_id is not null;
 create index relay_user_expiry on relay_user (expires_at) where withdrawn_at is null;
 create index relay_user_withdrawn on relay_user (withdrawn_at) where withdrawn_at is not null;
 
@@ -234,6 +235,21 @@ and (
     and call_leg.call_id = relay_user.call_id
     and call_leg.leg_id = relay_user.leg_id
     and call_leg.ended_at is null
+  )
+)
+-- A person asked for it with a token that opened calls. The places of voip (1) and voip.join (4) in
+-- the protocol's list of scopes. A single token that is denied is not looked for here, since its
+-- row cannot be found but by reading all: the nodes withdraw its users when they hear of it.
+and (
+  relay_user.token_id is null
+  or not exists (
+    select
+    from revocation_event
+    where revocation_event.kind = 'identity-scope'
+    and revocation_event.resource_id = relay_user.resource_id
+    and left(revocation_event.subject, 36) = relay_user.identity_id::text
+    and right(revocation_event.subject, 1) in ('1', '4')
+    and revocation_event.generation > relay_user.identity_generation
   )
 );
 

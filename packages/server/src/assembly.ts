@@ -9,8 +9,8 @@ import { createAuthenticator } from './authentication/authenticator.ts'
 import type { CheckBearer } from './authentication/bearer.ts'
 import type { Fetch } from './authentication/issuer-documents.ts'
 import { createBearerCheck } from './authentication/trusted-issuers.ts'
+import { type Calling, openCalling } from './calling.ts'
 import { startCarrier } from './carrying.ts'
-import { type Calls, type CallsWorld, createCalls } from './calls/calls.ts'
 import type { PublishNotices } from './chat/notices.ts'
 import { createRealtime, type Realtime, type RealtimeWorld } from './chat/realtime/realtime.ts'
 import { publishNotices } from './chat/realtime/store.ts'
@@ -65,7 +65,7 @@ export interface AssemblyWorld {
 }
 
 /** The rooms, and what they share. */
-export interface Assembly {
+export interface Assembly extends Calling {
   readonly pipeline: Pipeline
   readonly cors: Cors
   readonly operations: readonly Operation[]
@@ -80,7 +80,6 @@ export interface Assembly {
   /** To be closed after the last request was answered. */
   readonly streams: RevocationStreams
   readonly realtime: Realtime
-  readonly calls: Calls
   /** How participants of chat are told what happens. */
   readonly publish: PublishNotices
 }
@@ -108,7 +107,8 @@ export async function assemble(world: AssemblyWorld): Promise<Assembly> {
   const realtime = realtimeOf(world, { openings, verifier, resources, metrics })
   const { overlaps, controlPlane } = controlPlaneOf(world, { feed, resources })
   const { endpointFor } = controlPlane
-  const calls = callsOf(world, { openings, verifier, resources, endpointFor, metrics })
+  const judging = { openings, verifier, resources, endpointFor }
+  const { calls, relays } = openCalling(world, { ...judging, feed, metrics })
   return {
     operations: operationsOf({
       db,
@@ -133,6 +133,7 @@ export async function assemble(world: AssemblyWorld): Promise<Assembly> {
       log: world.log.log,
       realtime,
       calls,
+      relays,
       publish: publishNotices,
     }),
     pipeline: pipelineOf(world, { metrics, keyRing, resources, checkBearer, verifier, cors }),
@@ -145,6 +146,7 @@ export async function assemble(world: AssemblyWorld): Promise<Assembly> {
     streams,
     realtime,
     calls,
+    relays,
     publish: publishNotices,
     verifier,
     issuer,
@@ -165,20 +167,6 @@ function realtimeOf(
   const realtime = createRealtime({ ...world, ...judging, log, installationKey })
   metrics.watch(realtime.numbers)
   return realtime
-}
-
-function callsOf(
-  world: AssemblyWorld,
-  {
-    metrics,
-    ...judging
-  }: Pick<CallsWorld, 'openings' | 'verifier' | 'resources' | 'endpointFor'> & {
-    readonly metrics: Metrics
-  },
-): Calls {
-  const calls = createCalls({ ...world, ...judging, log: world.log.log })
-  metrics.watch(calls.numbers)
-  return calls
 }
 
 /** Starts the canary, where it is on. The node has joined the others by now. */

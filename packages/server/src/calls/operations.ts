@@ -69,7 +69,7 @@ export function callOperations(room: CallsRoom): readonly Operation[] {
     getOperation(room),
     endOperation(room),
     removeOperation(room),
-    config,
+    configOperation(room),
   ]
 }
 
@@ -170,33 +170,35 @@ function removeOperation(room: CallsRoom): Operation {
   })
 }
 
-const config = userOperation({
-  id: 'Parley_GetCallingConfig',
-  summary: 'What a client of calls should know before it opens its socket.',
-  method: 'GET',
-  path: '/calling/config',
-  scopes: voipScopes,
-  versions: 'unversioned',
-  reply: {
-    status: 200,
-    schema: Type.Object({
-      subprotocol: Type.String(),
-      path: Type.String(),
-      pingEveryMs: Type.Integer(),
-      ringForMs: Type.Integer(),
-      resumeWithinMs: Type.Integer(),
-      frameBytesMax: Type.Integer(),
-      legsMax: Type.Object({ audio: Type.Integer(), video: Type.Integer() }),
-      calleesMax: Type.Integer(),
-      codecs: Type.Object({ audio: Type.Array(Type.String()), video: Type.Array(Type.String()) }),
-      isRelayConfigured: Type.Boolean(),
-      arePhonesConfigured: Type.Boolean(),
-    }),
-  },
-  handle: () => ok(callingConfig()),
-})
+function configOperation(room: CallsRoom): Operation {
+  return userOperation({
+    id: 'Parley_GetCallingConfig',
+    summary: 'What a client of calls should know before it opens its socket.',
+    method: 'GET',
+    path: '/calling/config',
+    scopes: voipScopes,
+    versions: 'unversioned',
+    reply: {
+      status: 200,
+      schema: Type.Object({
+        subprotocol: Type.String(),
+        path: Type.String(),
+        pingEveryMs: Type.Integer(),
+        ringForMs: Type.Integer(),
+        resumeWithinMs: Type.Integer(),
+        frameBytesMax: Type.Integer(),
+        legsMax: Type.Object({ audio: Type.Integer(), video: Type.Integer() }),
+        calleesMax: Type.Integer(),
+        codecs: Type.Object({ audio: Type.Array(Type.String()), video: Type.Array(Type.String()) }),
+        isRelayConfigured: Type.Boolean(),
+        arePhonesConfigured: Type.Boolean(),
+      }),
+    },
+    handle: () => ok(callingConfig(room)),
+  })
+}
 
-function callingConfig() {
+function callingConfig({ relays }: CallsRoom) {
   const { meshAudioLegsMax: audio, meshVideoLegsMax: video } = serverLimits
   return {
     subprotocol: callingSubprotocol,
@@ -208,7 +210,7 @@ function callingConfig() {
     legsMax: { audio, video },
     calleesMax: serverLimits.callCalleesMax,
     codecs: { audio: ['opus'], video: ['VP8', 'H264'] },
-    isRelayConfigured: false,
+    isRelayConfigured: relays.isConfigured,
     arePhonesConfigured: false,
   }
 }

@@ -16,12 +16,8 @@ import {
   wholeNumber,
 } from './setting-values.ts'
 import { parseTrustedIssuers, type TrustedIssuer } from './trusted-issuer.ts'
-import {
-  parseCommandLines,
-  parseTurnRealm,
-  parseTurnUrls,
-  type TurnPlace,
-} from './turn-place.ts'
+import type { HostAndPort } from './turn-place.ts'
+import { turnFrom } from './turn-settings.ts'
 
 /**
  * Every setting, read in this one place from environment variables. The reference page
@@ -64,7 +60,11 @@ export interface Settings {
   /** Processes that serve; 1: the one that starts. */
   readonly workersCount: number
   /** `undefined`: there is no relay. */
-  readonly turn: TurnPlace | undefined
+  readonly turnUrls: readonly string[] | undefined
+  readonly turnRealm: string
+  /** `undefined`: sessions at relays are not ended. */
+  readonly turnCli: readonly HostAndPort[] | undefined
+  readonly turnCliPassword: string | undefined
 }
 
 /** How access tokens are signed. */
@@ -279,25 +279,7 @@ function settingsFrom(read: (name: SettingName) => string | undefined): Settings
     stopTimeoutMs: wholeNumber('PARLEY_STOP_TIMEOUT_MS', { min: 0, max: 600_000 }, read),
     hasCanary: oneOf('PARLEY_CANARY', ['on', 'off'], read) === 'on',
     workersCount: wholeNumber('PARLEY_WORKERS', { min: 1, max: 64 }, read),
-    turn: turnFrom(read),
-  }
-}
-
-function turnFrom(read: (name: SettingName) => string | undefined): TurnPlace | undefined {
-  const urls = ifGiven('PARLEY_TURN_URLS', parseTurnUrls, read)
-  const commandLines = ifGiven('PARLEY_TURN_CLI', parseCommandLines, read)
-  const commandLinePassword = read('PARLEY_TURN_CLI_PASSWORD')
-  if (commandLines !== undefined && urls === undefined) {
-    throw new Invalid('PARLEY_TURN_CLI', 'set only where PARLEY_TURN_URLS is')
-  }
-  if ((commandLines === undefined) !== (commandLinePassword === undefined)) {
-    throw new Invalid('PARLEY_TURN_CLI_PASSWORD', 'set exactly when PARLEY_TURN_CLI is')
-  }
-  if (urls === undefined) return undefined
-  const realm = parsed('PARLEY_TURN_REALM', parseTurnRealm, read)
-  return {
-    ...{ urls, realm, commandLines: commandLines ?? [] },
-    commandLinePassword: commandLinePassword ?? '',
+    ...turnFrom(read),
   }
 }
 

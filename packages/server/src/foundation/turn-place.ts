@@ -16,6 +16,18 @@ export interface TurnPlace {
   readonly commandLinePassword: string
 }
 
+/** Where relays are by the settings; `undefined` where they name none. */
+export function turnPlaceOf(settings: {
+  readonly turnUrls: readonly string[] | undefined
+  readonly turnRealm: string
+  readonly turnCli: readonly HostAndPort[] | undefined
+  readonly turnCliPassword: string | undefined
+}): TurnPlace | undefined {
+  const { turnUrls: urls, turnRealm: realm, turnCli = [], turnCliPassword = '' } = settings
+  const commandLine = { commandLines: turnCli, commandLinePassword: turnCliPassword }
+  return urls && { urls, realm, ...commandLine }
+}
+
 /**
  * Reads `turn:host:3478,turns:host:443?transport=tcp`.
  *
