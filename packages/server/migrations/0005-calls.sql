@@ -155,6 +155,8 @@ create table relay_user (
   access_key_generation bigint,
   -- The access token that it was asked for with.
   token_id uuid,
+  -- Which scopes of that token open calls, by their places in the protocol's list.
+  scope_places smallint[],
   -- The leg that it is for, and as long as which it lives.
   call_id uuid,
   leg_id uuid,
@@ -237,19 +239,23 @@ and (
     and call_leg.ended_at is null
   )
 )
--- A person asked for it with a token that opened calls. The places of voip (1) and voip.join (4) in
--- the protocol's list of scopes. A single token that is denied is not looked for here, since its
--- row cannot be found but by reading all: the nodes withdraw its users when they hear of it.
+-- A person asked for it with a token that opened calls: one scope of it that did is enough. A single
+-- token that is denied is not looked for here, since its row cannot be found but by reading all: the
+-- nodes withdraw its users when they hear of it.
 and (
-  relay_user.token_id is null
-  or not exists (
+  relay_user.scope_places is null
+  or exists (
     select
-    from revocation_event
-    where revocation_event.kind = 'identity-scope'
-    and revocation_event.resource_id = relay_user.resource_id
-    and left(revocation_event.subject, 36) = relay_user.identity_id::text
-    and right(revocation_event.subject, 1) in ('1', '4')
-    and revocation_event.generation > relay_user.identity_generation
+    from unnest(relay_user.scope_places) as scope (place)
+    where not exists (
+      select
+      from revocation_event
+      where revocation_event.kind = 'identity-scope'
+      and revocation_event.resource_id = relay_user.resource_id
+      and left(revocation_event.subject, 36) = relay_user.identity_id::text
+      and revocation_event.subject = relay_user.identity_id::text || '-' || scope.place
+      and revocation_event.generation > relay_user.identity_generation
+    )
   )
 );
 

@@ -5,6 +5,7 @@ import {
   parseIdentityName,
   type Result,
   type Scope,
+  scopes,
 } from '@parley/protocol'
 import { type Static, Type } from '@sinclair/typebox'
 import { appendAudit } from '../audit/store.ts'
@@ -157,7 +158,7 @@ async function issue(
 
 type Asker = Pick<
   AskedUser,
-  'resourceId' | 'identityId' | 'identityGeneration' | 'accessKey' | 'tokenId'
+  'resourceId' | 'identityId' | 'identityGeneration' | 'accessKey' | 'tokenId' | 'scopePlaces'
 > & {
   /** When what it came with ends. */
   readonly untilMs: number
@@ -171,12 +172,14 @@ function askerOf({ caller, body }: EitherCall<Asked>): Result<Asker, Fault> {
     const isOwn = asked === undefined || asked === caller.rawId
     if (!isOwn) return fail({ kind: 'user-not-allowed', reason: 'ownership' })
     const { identityId, expiresAtMs: untilMs, subjects } = caller
+    const opening = callScopes.filter((scope) => caller.scopes.includes(scope))
     const find = (kind: string) => subjects.find((one) => one.kind === kind)
     const key = find('access-key')
     const slot = key?.subject as AccessKeyGeneration['slot'] | undefined
     return ok({
       ...{ resourceId, identityId, untilMs, tokenId: find('token')?.subject },
       identityGeneration: find('identity')?.carried,
+      scopePlaces: opening.map((scope) => scopes.indexOf(scope)),
       accessKey: key && slot && { slot, generation: key.carried },
     })
   }
@@ -187,7 +190,7 @@ function askerOf({ caller, body }: EitherCall<Asked>): Result<Asker, Fault> {
   const { accessKey } = caller
   return ok({
     ...{ resourceId, identityId: name?.identityId, identityGeneration: undefined },
-    ...{ accessKey, tokenId: undefined, untilMs: Number.POSITIVE_INFINITY },
+    ...{ accessKey, tokenId: undefined, scopePlaces: undefined, untilMs: Number.POSITIVE_INFINITY },
   })
 }
 

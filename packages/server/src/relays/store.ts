@@ -14,6 +14,8 @@ export interface AskedUser {
   readonly identityGeneration: number | undefined
   readonly accessKey: AccessKeyGeneration | undefined
   readonly tokenId: string | undefined
+  /** Of that token the scopes that open calls, by their places in the protocol's list. */
+  readonly scopePlaces: readonly number[] | undefined
   readonly createdAtMs: number
   readonly expiresAtMs: number
 }
@@ -49,13 +51,16 @@ export async function insertAskedUser(db: Queries, user: AskedUser): Promise<Sto
     stored as (
       insert into relay_user (
         resource_id, user_name, realm, hmac_key, identity_id, identity_generation,
-        access_key_slot, access_key_generation, token_id, created_at, expires_at
+        access_key_slot, access_key_generation, token_id, scope_places, created_at,
+        expires_at
       )
       select
         ${resourceId}, ${user.userName}, ${user.realm}, ${user.hmacKey}, meant.identity_id,
         coalesce(${user.identityGeneration ?? null}::bigint, meant.generation),
         ${accessKey?.slot ?? null}::text, ${accessKey?.generation ?? null}::bigint,
-        ${user.tokenId ?? null}::uuid, ${new Date(user.createdAtMs)}, ${new Date(user.expiresAtMs)}
+        ${user.tokenId ?? null}::uuid,
+        ${user.scopePlaces === undefined ? null : `{${user.scopePlaces}}`}::text::smallint[],
+        ${new Date(user.createdAtMs)}, ${new Date(user.expiresAtMs)}
       from owner
       left join meant on true
       cross join held
