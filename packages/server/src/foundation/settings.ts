@@ -1,6 +1,7 @@
 import { resolve } from 'node:path'
 import { fail, ok, type Result } from '@parley/protocol'
 import { parseDatabaseUrl, parseDomain, parseHosts, parseIssuer } from './addresses.ts'
+import { type JanusPlace, janusFrom, janusRows } from './janus-settings.ts'
 import { type LogLevel, logLevels } from './log.ts'
 import { type NatsServers, parseNatsServers } from './nats-place.ts'
 import { parseOriginList } from './origin.ts'
@@ -17,7 +18,7 @@ import {
 } from './setting-values.ts'
 import { parseTrustedIssuers, type TrustedIssuer } from './trusted-issuer.ts'
 import type { HostAndPort } from './turn-place.ts'
-import { turnFrom } from './turn-settings.ts'
+import { turnFrom, turnRows } from './turn-settings.ts'
 
 /**
  * Every setting, read in this one place from environment variables. The reference page
@@ -57,6 +58,10 @@ export interface Settings {
   readonly showsRefusalReasons: boolean
   readonly stopTimeoutMs: number
   readonly hasCanary: boolean
+  /** `undefined`: no calls go by Janus. */
+  readonly janus: JanusPlace | undefined
+  /** What carries calls of two, where a media server is configured. */
+  readonly callsOfTwo: 'direct' | 'server'
   /** Processes that serve; 1: the one that starts. */
   readonly workersCount: number
   /** `undefined`: there is no relay. */
@@ -172,17 +177,12 @@ export const settingRows = [
   row('PARLEY_CANARY', 'on', '`off`: no token is issued, verified and revoked each second.'),
   row('PARLEY_WORKERS', '1', 'Processes that serve, 1..64; about one for each processor.'),
   row(
-    'PARLEY_TURN_URLS',
-    undefined,
-    'Relays for calls, coturn, with commas: `turn:host:3478,turns:host:443?transport=tcp`.',
+    'PARLEY_CALLS_OF_TWO',
+    'direct',
+    '`direct`: from peer to peer; `server`: by the media server that carries groups, if any.',
   ),
-  row('PARLEY_TURN_REALM', 'parley', 'The `realm` that those relays are set to.'),
-  row(
-    'PARLEY_TURN_CLI',
-    undefined,
-    'Where their command lines listen, `host:port` with commas; absent: no session is ended.',
-  ),
-  row('PARLEY_TURN_CLI_PASSWORD', undefined, 'The `cli-password` of those relays.'),
+  ...janusRows,
+  ...turnRows,
 ] as const satisfies readonly SettingRow[]
 
 function row<const Name extends string>(
@@ -262,6 +262,8 @@ function settingsFrom(read: (name: SettingName) => string | undefined): Settings
     nats,
     natsCredentials,
     natsReplicas: wholeNumber('PARLEY_NATS_REPLICAS', { min: 1, max: 5 }, read),
+    janus: janusFrom(read),
+    callsOfTwo: oneOf('PARLEY_CALLS_OF_TWO', ['direct', 'server'], read),
     masterKey: read('PARLEY_MASTER_KEY'),
     masterKeyFormer: read('PARLEY_MASTER_KEY_FORMER'),
     issuer: ifGiven('PARLEY_ISSUER', parseIssuer, read),
