@@ -132,7 +132,7 @@ describe('a relay', { skip }, () => {
     assert.ok((await sessionsOf(server)) >= 2)
   })
 
-  test('gives nobody a candidate who is unknown, expired, withdrawn or has a wrong password', async () => {
+  test('gives no candidate to the unknown, the expired, the withdrawn, nor for a wrong password', async () => {
     const page = await openPage()
     const tenant = await world.createTenant()
     const id = await createIdentity(tenant)
@@ -277,7 +277,7 @@ describe('a relay', { skip }, () => {
     assert.deepEqual(said.length, 1)
   })
 
-  test('is missed in the log and in a number where a leg that needs it has no session', async () => {
+  test('is missed, in the log and a number, where a leg that needs it has no session', async () => {
     const { resourceId } = await world.createTenant()
     const user = { resourceId, userName: 'nobody', isForced: true }
     const { ending, said, count } = endingHere()

@@ -122,7 +122,7 @@ describe('a relay configuration', () => {
     })
   }
 
-  test('is refused with a ttl that is no whole number from 0, or a field that is unknown', async () => {
+  test('is refused with a ttl that is no whole number from 0, or an unknown field', async () => {
     const tenant = await createTenant()
     for (const body of [{ ttl: -1 }, { ttl: 1.5 }, { ttl: '60' }, { user: 'x' }]) {
       assert.equal((await post(tenant, body)).status, 400, JSON.stringify(body))
@@ -217,7 +217,7 @@ describe('a relay user is found no more', () => {
     assert.equal(rows.length, 0)
   })
 
-  test('when the access key is replaced that it was asked for with, or its token with', async () => {
+  test('when the access key is replaced that it, or its token, was asked for with', async () => {
     const place = await newPlace(world)
     const tenant = await createResource(world, place)
     const id = await createIdentity(tenant)

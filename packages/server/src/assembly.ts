@@ -9,10 +9,8 @@ import { createAuthenticator } from './authentication/authenticator.ts'
 import type { CheckBearer } from './authentication/bearer.ts'
 import type { Fetch } from './authentication/issuer-documents.ts'
 import { createBearerCheck } from './authentication/trusted-issuers.ts'
-import { type Calling, openCalling } from './calling.ts'
 import { startCarrier } from './carrying.ts'
 import type { PublishNotices } from './chat/notices.ts'
-import { createRealtime, type Realtime, type RealtimeWorld } from './chat/realtime/realtime.ts'
 import { publishNotices } from './chat/realtime/store.ts'
 import { serverLimits } from './contract/limits.ts'
 import type { Operation } from './contract/operation.ts'
@@ -42,6 +40,7 @@ import { type Canary, startCanary } from './revocations/canary.ts'
 import { credentialKeyOf } from './revocations/credential-model.ts'
 import { createCredentialCheck } from './revocations/credentials.ts'
 import { createRevocationStreams, type RevocationStreams } from './revocations/streams.ts'
+import { createSockets, type Sockets } from './sockets.ts'
 import { followCutOffs, loadCutOffs } from './tokens/cut-offs.ts'
 import type { SigningKeyRing } from './tokens/signing-key-ring.ts'
 import { followSigningKeys, type SigningKeyRotation } from './tokens/signing-key-rotation.ts'
@@ -65,7 +64,7 @@ export interface AssemblyWorld {
 }
 
 /** The rooms, and what they share. */
-export interface Assembly extends Calling {
+export interface Assembly {
   readonly pipeline: Pipeline
   readonly cors: Cors
   readonly operations: readonly Operation[]
@@ -79,7 +78,7 @@ export interface Assembly extends Calling {
   readonly purger: Purger
   /** To be closed after the last request was answered. */
   readonly streams: RevocationStreams
-  readonly realtime: Realtime
+  readonly sockets: Sockets
   /** How participants of chat are told what happens. */
   readonly publish: PublishNotices
 }
@@ -104,24 +103,17 @@ export async function assemble(world: AssemblyWorld): Promise<Assembly> {
   const purger = openPurger(world, { metrics, feed })
   const checkBearer = bearerCheckOf(world)
   const { cors, corsDefaults } = corsOf(settings, resources)
-  const realtime = realtimeOf(world, { openings, verifier, resources, metrics })
   const { overlaps, controlPlane } = controlPlaneOf(world, { feed, resources })
   const { endpointFor } = controlPlane
-  const judging = { openings, verifier, resources, endpointFor }
-  const { calls, relays } = openCalling(world, { ...judging, feed, metrics })
+  const judging = { openings, verifier, resources, feed }
+  const sockets = createSockets({ ...world, ...judging, endpointFor, metrics })
   return {
     operations: operationsOf({
-      db,
-      platform,
-      sealer,
+      ...world,
       feed,
-      node,
       verifier,
-      ring,
-      rotation,
       customIdKey: installation.customIdKey,
       issuer,
-      endpoint,
       keyRing,
       resources,
       checkBearer,
@@ -131,9 +123,7 @@ export async function assemble(world: AssemblyWorld): Promise<Assembly> {
       credentialKey: credentialKeyOf(installation.customIdKey),
       corsDefaults,
       log: world.log.log,
-      realtime,
-      calls,
-      relays,
+      ...sockets,
       publish: publishNotices,
     }),
     pipeline: pipelineOf(world, { metrics, keyRing, resources, checkBearer, verifier, cors }),
@@ -144,29 +134,11 @@ export async function assemble(world: AssemblyWorld): Promise<Assembly> {
     controlPlane,
     purger,
     streams,
-    realtime,
-    calls,
-    relays,
+    sockets,
     publish: publishNotices,
     verifier,
     issuer,
   }
-}
-
-function realtimeOf(
-  world: AssemblyWorld,
-  {
-    metrics,
-    ...judging
-  }: Pick<RealtimeWorld, 'openings' | 'verifier' | 'resources'> & {
-    readonly metrics: Metrics
-  },
-): Realtime {
-  const { customIdKey: installationKey } = world.installation
-  const log = world.log.log
-  const realtime = createRealtime({ ...world, ...judging, log, installationKey })
-  metrics.watch(realtime.numbers)
-  return realtime
 }
 
 /** Starts the canary, where it is on. The node has joined the others by now. */

@@ -3,7 +3,6 @@
  */
 import { type ChatWork, startChatWork } from './chat/recurring.ts'
 import { type KeyWork, startKeyWork } from './keys/recurring.ts'
-import type { Relays } from './relays/relays.ts'
 import { startUsageWork, type UsageWork } from './usage/recurring.ts'
 
 /**
@@ -12,12 +11,7 @@ import { startUsageWork, type UsageWork } from './usage/recurring.ts'
  * @returns what ends it, the last first.
  */
 export async function startWork(
-  world: KeyWork & UsageWork & ChatWork & { readonly relays: Pick<Relays, 'start'> },
+  world: KeyWork & UsageWork & ChatWork,
 ): Promise<readonly (() => Promise<void>)[]> {
-  return [
-    await startKeyWork(world),
-    await startUsageWork(world),
-    await startChatWork(world),
-    await world.relays.start(),
-  ]
+  return [await startKeyWork(world), await startUsageWork(world), await startChatWork(world)]
 }

@@ -1,7 +1,7 @@
 import type { CallMedia, CallRole, LegEndReason } from '@parley/protocol'
 import type { Queries, Transaction } from '../database/connect.ts'
-import { countUsage } from '../usage/store.ts'
 import { type Call, type Leg, type Ring, type RingState, uncountedSeconds } from './model.ts'
+import { countSpans, type LegSpan } from './usage.ts'
 
 interface CallRow {
   readonly call_id: string
@@ -18,6 +18,7 @@ interface LegRow {
   readonly call_id: string
   readonly leg_id: string
   readonly identity_id: string | null
+  readonly phone: string | null
   readonly device_id: string
   readonly direction: Leg['direction']
   readonly role: CallRole
@@ -58,6 +59,7 @@ function legFrom(row: LegRow): Leg {
   return {
     legId: row.leg_id,
     identityId: row.identity_id ?? undefined,
+    phone: row.phone ?? undefined,
     deviceId: row.device_id,
     direction: row.direction,
     role: row.role,
@@ -115,8 +117,8 @@ export async function lockCall(
   `
   const legs = await db<LegRow[]>`
     select
-      call_id, leg_id, identity_id, device_id, direction, role, is_muted, joined_at, connected_at,
-      counted_seconds, ended_at, end_reason
+      call_id, leg_id, identity_id, phone, device_id, direction, role, is_muted, joined_at,
+      connected_at, counted_seconds, ended_at, end_reason
     from call_leg
     where resource_id = ${resourceId}
     and call_id = ${callId}
@@ -179,14 +181,14 @@ export async function saveCall(db: Transaction, former: Call, call: Call): Promi
       and call_id = ${callId}
     `
   }
-  const counts = legs.flatMap((leg) => {
-    const quantity = leg.end === undefined ? 0 : uncountedSeconds(leg, leg.end.atMs)
-    const atMs = leg.end?.atMs ?? 0
-    return quantity === 0
-      ? []
-      : [{ resourceId, meter: 'call-participant-seconds' as const, atMs, quantity }]
-  })
-  await countUsage(db, counts)
+  await countSpans(db, resourceId, legs.flatMap(spanOf))
+}
+
+/** What of a leg that has ended is still to be counted. */
+function spanOf({ connectedAtMs, countedSeconds: fromSeconds, end }: Leg): readonly LegSpan[] {
+  if (end === undefined || connectedAtMs === undefined) return []
+  const left = uncountedSeconds({ connectedAtMs, countedSeconds: fromSeconds }, end.atMs)
+  return left === 0 ? [] : [{ connectedAtMs, fromSeconds, toSeconds: fromSeconds + left }]
 }
 
 async function saveLegs(db: Transaction, call: Call, legs: readonly Leg[]): Promise<void> {
@@ -199,14 +201,14 @@ async function saveLegs(db: Transaction, call: Call, legs: readonly Leg[]): Prom
       end === undefined ? leg.countedSeconds : leg.countedSeconds + uncountedSeconds(leg, end.atMs)
     await db`
       insert into call_leg (
-        resource_id, call_id, leg_id, identity_id, device_id, direction, role, is_muted, joined_at,
-        connected_at, counted_seconds, counted_at, ended_at, end_reason
+        resource_id, call_id, leg_id, identity_id, phone, device_id, seen_at, direction, role,
+        is_muted, joined_at, connected_at, counted_seconds, counted_at, ended_at, end_reason
       )
       values (
-        ${resourceId}, ${callId}, ${leg.legId}, ${leg.identityId ?? null}::uuid, ${leg.deviceId},
-        ${leg.direction}, ${leg.role}, ${leg.isMuted}, ${new Date(leg.joinedAtMs)},
-        ${connectedAt}::timestamptz, ${counted}, ${connectedAt}::timestamptz,
-        ${endedAt}::timestamptz, ${end?.reason ?? null}::text
+        ${resourceId}, ${callId}, ${leg.legId}, ${leg.identityId ?? null}::uuid,
+        ${leg.phone ?? null}::text, ${leg.deviceId}, now(), ${leg.direction}, ${leg.role},
+        ${leg.isMuted}, ${new Date(leg.joinedAtMs)}, ${connectedAt}::timestamptz, ${counted},
+        ${connectedAt}::timestamptz, ${endedAt}::timestamptz, ${end?.reason ?? null}::text
       )
       on conflict (resource_id, call_id, leg_id) do update
       set
@@ -294,8 +296,8 @@ export async function findCall(
   if (row === undefined) return undefined
   const legs = await db<LegRow[]>`
     select
-      call_id, leg_id, identity_id, device_id, direction, role, is_muted, joined_at, connected_at,
-      counted_seconds, ended_at, end_reason
+      call_id, leg_id, identity_id, phone, device_id, direction, role, is_muted, joined_at,
+      connected_at, counted_seconds, ended_at, end_reason
     from call_leg
     where resource_id = ${resourceId}
     and call_id = ${callId}

@@ -75,7 +75,7 @@ export async function startCall(world: CallWorld, comer: Comer, asked: AskedCall
       const entered = await letIn(world, db, { call: empty, comer, direction: 'started' })
       if (!entered.ok || callees.length === 0) return entered
       const expiresAtMs = ringUntilMs(world)
-      const rung = ring(entered.value.call, { from: identityId, to: callees, expiresAtMs })
+      const rung = ring(entered.value.call, { from: { identityId }, to: callees, expiresAtMs })
       // The caller knows whom it calls: that they ring is told to others only.
       const tellings = rung.tellings.filter(({ event }) => event.type === 'call.incoming')
       return { ok: true, value: { call: rung.call, tellings } }

@@ -8,12 +8,13 @@
 import { ok } from '@parley/protocol'
 import { findCall } from './call-store.ts'
 import { endLegsOf } from './going.ts'
-import { connect, endAll } from './legs.ts'
+import { endAll, endLegs } from './legs.ts'
 import type { EngineCall, EngineEvent, EngineLeg, MediaEngine } from './media-engine.ts'
 import { type Call, liveLegs, refuse, type Telling } from './model.ts'
+import { connect } from './phone-legs.ts'
 import { type CallWorld, change } from './steps.ts'
 
-/** Listens to the engines of a node, until the end of the process. @returns waits for what was told. */
+/** Listens to the engines of a node from now on. @returns waits for what was told so far. */
 export function followEngines(world: CallWorld): () => Promise<void> {
   const queues = new Map<string, Promise<void>>()
   for (const engine of world.engines.all) {
@@ -104,8 +105,16 @@ async function failOver(world: CallWorld, failed: MediaEngine, named: EngineCall
     if (call.engine !== failed.name) return refuse('Unavailable')
     if (name === undefined)
       return ok(endAll(call, { atMs, reason: 'failed', ringReason: 'caller' }))
-    return ok({ call: { ...call, engine: name }, tellings: [rejoin(call)] })
+    return ok(moved(call, { engine: name, atMs }))
   })
+}
+
+/** The lines of phones were the engine's, and are gone with it. */
+function moved(call: Call, { engine, atMs }: { readonly engine: string; readonly atMs: number }) {
+  const isMeant = ({ phone }: { readonly phone?: string | undefined }) => phone !== undefined
+  const step = endLegs(call, { isMeant, reason: 'failed', atMs }) ?? { call, tellings: [] }
+  if (step.call.end !== undefined) return step
+  return { call: { ...step.call, engine }, tellings: [...step.tellings, rejoin(step.call)] }
 }
 
 function rejoin(call: Call): Telling {

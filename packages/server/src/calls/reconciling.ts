@@ -10,7 +10,7 @@ import { endLegsOf } from './going.ts'
 import type { CallHub } from './hub.ts'
 import type { MediaEngine } from './media-engine.ts'
 import type { CallWorld } from './steps.ts'
-import { findLegEnds, type LegName } from './sweep-store.ts'
+import { findLegEnds, type LegName, touchPhoneLegs } from './sweep-store.ts'
 
 /** What comparing needs. */
 export interface ComparedWorld extends CallWorld {
@@ -52,6 +52,7 @@ async function compare(world: ComparedWorld, engine: MediaEngine): Promise<numbe
   // count that were there before, and still are.
   const before = ownLegs(world, engine)
   const carried = await engine.reconcile()
+  if (engine.hasPhones) await touchPhoneLegs(db, carried)
   const ends = await findLegEnds(db, carried)
   const over = carried.filter(({ legId }) => !ends.has(legId) || ends.get(legId) !== undefined)
   const lateMs = platform.now() - serverLimits.callStrayAfterMs

@@ -49,7 +49,7 @@ export async function startCallWork(world: CallWork): Promise<() => Promise<void
         { name: 'end legs that nobody speaks for', run: () => endStrayLegs(world) },
         { name: 'count the time of calls', run: () => checkpoint(world) },
         { name: 'forget what devices were told', run: () => forgetFrames(world) },
-        { name: 'forget calls without anybody', run: () => deleteNamelessLegs(world.db) },
+        { name: 'forget calls without anybody', run: () => forgetNameless(world) },
       ],
       intervalMs: serverLimits.callReconcileMs,
       log,
@@ -83,16 +83,20 @@ async function endGoneDevices(world: CallWorld): Promise<void> {
  */
 export async function endStrayLegs(world: CallWorld, of?: string): Promise<void> {
   const atMs = world.platform.now()
-  for (const { resourceId, callId, legId, isOfRoom } of await listStrayLegs(world.db, atMs, of)) {
-    const isMeant = (leg: { readonly legId: string }) => leg.legId === legId
-    const reason = isOfRoom ? ('removed' as const) : ('lost' as const)
-    await endLegsOf(world, { resourceId, callId }, { isMeant, reason, atMs })
+  for (const stray of await listStrayLegs(world.db, atMs, of)) {
+    const isMeant = ({ legId }: { readonly legId: string }) => legId === stray.legId
+    const reason = stray.isOfRoom ? ('removed' as const) : ('lost' as const)
+    await endLegsOf(world, stray, { isMeant, reason, atMs: stray.seenAtMs ?? atMs })
   }
 }
 
 async function checkpoint({ db, platform }: CallWorld): Promise<void> {
   const { callRowsAtOnceMax: rowsMax } = serverLimits
   while ((await countLiveLegs(db, platform.now())) === rowsMax) {}
+}
+
+async function forgetNameless({ db }: CallWorld): Promise<void> {
+  while ((await deleteNamelessLegs(db)) === serverLimits.callRowsAtOnceMax) {}
 }
 
 async function forgetFrames({ db, platform }: CallWorld): Promise<void> {

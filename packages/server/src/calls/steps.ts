@@ -20,9 +20,9 @@ import {
   type CallFault,
   type Leg,
   legOf,
-  liveLegs,
   type Party,
   peerOf,
+  presentLegs,
   refuse,
   type Step,
 } from './model.ts'
@@ -134,7 +134,7 @@ export async function seat(
 }
 
 function peersOf(call: Call, own: Leg): readonly CallPeer[] {
-  const others = liveLegs(call).filter((leg) => leg !== own)
+  const others = presentLegs(call).filter((leg) => leg !== own)
   return others.map((leg) => peerOf(call.resourceId, leg))
 }
 

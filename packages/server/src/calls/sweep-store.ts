@@ -1,6 +1,7 @@
 import { serverLimits } from '../contract/limits.ts'
 import type { Queries } from '../database/connect.ts'
 import type { CallName } from './steps.ts'
+import { countingSeconds } from './usage.ts'
 
 /** A leg, by name. */
 export interface LegName extends CallName {
@@ -27,20 +28,30 @@ export async function listDueRings(db: Queries, nowMs: number): Promise<readonly
   return rows.map((row) => ({ resourceId: row.resource_id, callId: row.call_id }))
 }
 
+/** A leg that nobody speaks for. */
+export interface StrayLeg extends LegName {
+  readonly isOfRoom: boolean
+  /** Of a phone: when its node said last that it lives. */
+  readonly seenAtMs: number | undefined
+}
+
 /**
  * Lists live legs of a resource, or of every one, that nobody speaks for: without identity, without
- * device, or in a room that they may not be in.
+ * device, or in a room that they may not be in; a phone whose node is gone.
  */
 export async function listStrayLegs(
   db: Queries,
   nowMs: number,
   resourceId?: string,
-): Promise<readonly (LegName & { readonly isOfRoom: boolean })[]> {
+): Promise<readonly StrayLeg[]> {
   const now = new Date(nowMs)
-  const rows = await db<(NameRow & { readonly is_of_room: boolean })[]>`
+  const rows = await db<
+    (NameRow & { readonly is_of_room: boolean; readonly seen_at: Date | null })[]
+  >`
     select
       leg.resource_id, leg.call_id, leg.leg_id,
-      leg.identity_id is not null and device.device_id is not null as is_of_room
+      leg.identity_id is not null and device.device_id is not null as is_of_room,
+      case when leg.phone is not null then leg.seen_at end as seen_at
     from call_leg as leg
     join call
       on call.resource_id = leg.resource_id
@@ -59,16 +70,20 @@ export async function listStrayLegs(
       and listed.identity_id = leg.identity_id
     where leg.ended_at is null
     ${resourceId === undefined ? db`` : db`and leg.resource_id = ${resourceId}`}
-    and (
-      leg.identity_id is null
-      or device.device_id is null
-      or (call.room_id is not null and listed.identity_id is null)
-    )
+    and case
+      when leg.phone is not null
+        then leg.seen_at < now() - make_interval(secs => ${serverLimits.callDeviceSilentSeconds})
+      else
+        leg.identity_id is null
+        or device.device_id is null
+        or (call.room_id is not null and listed.identity_id is null)
+    end
     limit ${rowsMax}
   `
   return rows.map((row) => ({
     ...{ resourceId: row.resource_id, callId: row.call_id, legId: row.leg_id },
     isOfRoom: row.is_of_room,
+    seenAtMs: row.seen_at?.getTime(),
   }))
 }
 
@@ -90,9 +105,29 @@ export async function findLegEnds(
   return new Map(rows.map((row) => [row.leg_id, row.ended_at?.getTime()]))
 }
 
+/** Says that this node has the lines of phones. */
+export async function touchPhoneLegs(db: Queries, legs: readonly LegName[]): Promise<void> {
+  if (legs.length === 0) return
+  await db`
+    update call_leg
+    set seen_at = now()
+    from unnest(
+      ${legs.map(({ resourceId }) => resourceId)}::uuid[],
+      ${legs.map(({ callId }) => callId)}::uuid[],
+      ${legs.map(({ legId }) => legId)}::uuid[]
+    ) as own (resource_id, call_id, leg_id)
+    where call_leg.resource_id = own.resource_id
+    and call_leg.call_id = own.call_id
+    and call_leg.leg_id = own.leg_id
+    and call_leg.phone is not null
+    and call_leg.ended_at is null
+  `
+}
+
 /**
- * Counts legs that go on, those that were not counted for a minute: a crash forgets no more than
- * that. Nodes share the work, and a leg that is being ended is counted there.
+ * Counts legs that go on, those that were not counted for a while: a crash forgets no more than
+ * that. Nodes share the work, and a leg that is being ended is counted there; so is one whose node
+ * has fallen silent, since it may have ended at its last word.
  *
  * @returns how many were counted; fewer than the most of a round when there are no more.
  */
@@ -101,40 +136,35 @@ export async function countLiveLegs(db: Queries, nowMs: number): Promise<number>
   const before = new Date(nowMs - serverLimits.callCheckpointMs)
   const [row] = await db<{ readonly count: number }[]>`
     with due as materialized (
-      select resource_id, call_id, leg_id, seconds
-      from (
-        select
-          resource_id, call_id, leg_id,
-          floor(extract(epoch from ${now}::timestamptz - connected_at))::integer as seconds
-        from call_leg
-        where ended_at is null
-        and counted_at <= ${before}
-        order by counted_at
-        limit ${rowsMax}
-        for update skip locked
-      ) as held
+      select
+        resource_id, call_id, leg_id, connected_at, counted_seconds as from_seconds,
+        floor(extract(epoch from ${now}::timestamptz - connected_at))::integer as to_seconds
+      from call_leg
+      where ended_at is null
+      and counted_at <= ${before}
+      and (
+        phone is not null
+        or exists (
+          select
+          from call_device
+          where call_device.resource_id = call_leg.resource_id
+          and call_device.device_id = call_leg.device_id
+          and seen_at >= now() - make_interval(secs => ${serverLimits.callDeviceQuietSeconds})
+        )
+      )
+      order by counted_at
+      limit ${rowsMax}
+      for update of call_leg skip locked
     ),
     moved as (
       update call_leg
-      set counted_seconds = greatest(counted_seconds, seconds), counted_at = ${now}
+      set counted_seconds = greatest(from_seconds, to_seconds), counted_at = ${now}
       from due
       where call_leg.resource_id = due.resource_id
       and call_leg.call_id = due.call_id
       and call_leg.leg_id = due.leg_id
-      returning due.resource_id, due.leg_id
     ),
-    counted as (
-      insert into usage_record (resource_id, hour, meter, used)
-      select
-        due.resource_id,
-        date_trunc('hour', ${now}::timestamptz, 'UTC'),
-        'call-participant-seconds',
-        sum(due.seconds - former.counted_seconds)
-      from due
-      join call_leg as former using (resource_id, call_id, leg_id)
-      where due.seconds > former.counted_seconds
-      group by due.resource_id
-    )
+    counted as (${countingSeconds(db, { rows: 'due', column: 'used' })})
     select count(*)::integer as count
     from due
   `
@@ -147,26 +177,67 @@ export async function deleteOldFrames(db: Queries, nowMs: number): Promise<void>
   await db`delete from call_frame where told_at < ${before}`
 }
 
-/** Deletes ended legs without identity, and ended calls of which no leg is left. */
-export async function deleteNamelessLegs(db: Queries): Promise<void> {
-  await db`
-    with gone as (
-      delete from call_leg
-      where identity_id is null
-      and ended_at is not null
-      returning resource_id, call_id, leg_id
-    )
-    delete from call
-    using gone
-    where call.resource_id = gone.resource_id
-    and call.call_id = gone.call_id
-    and call.ended_at is not null
-    and not exists (
-      select
+/**
+ * Deletes ended legs whose identity is gone; and ended calls in which no identity is left, with the
+ * numbers of phones that were in them. What was used stays charged.
+ *
+ * @returns how many legs without identity were deleted; fewer than the most of a round when there
+ * are no more.
+ */
+export async function deleteNamelessLegs(db: Queries): Promise<number> {
+  const [row] = await db<{ readonly count: number }[]>`
+    with nameless as materialized (
+      select resource_id, call_id, leg_id
       from call_leg
-      where call_leg.resource_id = call.resource_id
-      and call_leg.call_id = call.call_id
-      and call_leg.identity_id is not null
-    )
+      where identity_id is null
+      and phone is null
+      and ended_at is not null
+      limit ${rowsMax}
+      for update skip locked
+    ),
+    gone as (
+      delete from call_leg
+      using nameless
+      where call_leg.resource_id = nameless.resource_id
+      and call_leg.call_id = nameless.call_id
+      and call_leg.leg_id = nameless.leg_id
+      returning
+        call_leg.resource_id, call_leg.call_id, connected_at, 0 as from_seconds,
+        counted_seconds as to_seconds
+    ),
+    nobodys as materialized (
+      select distinct call.resource_id, call.call_id
+      from gone
+      join call using (resource_id, call_id)
+      where ended_at is not null
+      and not exists (
+        select
+        from call_leg
+        where call_leg.resource_id = call.resource_id
+        and call_leg.call_id = call.call_id
+        and call_leg.identity_id is not null
+      )
+    ),
+    phones as (
+      delete from call_leg
+      using nobodys
+      where call_leg.resource_id = nobodys.resource_id
+      and call_leg.call_id = nobodys.call_id
+      and phone is not null
+      returning
+        call_leg.resource_id, call_leg.call_id, connected_at, 0 as from_seconds,
+        counted_seconds as to_seconds
+    ),
+    dropped as (
+      delete from call
+      using nobodys
+      where call.resource_id = nobodys.resource_id
+      and call.call_id = nobodys.call_id
+    ),
+    purged as (select * from gone union all select * from phones),
+    counted as (${countingSeconds(db, { rows: 'purged', column: 'purged' })})
+    select count(*)::integer as count
+    from gone
   `
+  return row?.count ?? 0
 }

@@ -35,16 +35,19 @@ export function turnPlaceOf(settings: {
  */
 export function parseTurnUrls(text: string): Result<readonly string[], string> {
   const urls = text.split(',').map((url) => url.trim())
-  const isRight = urls.every((url) => turnUrlPattern.test(url))
+  const isRight = urls.every((url) => turnUrlPattern.test(url) || stunUrlPattern.test(url))
   const hasTurn = urls.some((url) => url.startsWith('turn'))
   const expected = 'turn:host:port with ?transport=udp or tcp if any, turns: and stun:, with commas'
   return isRight && hasTurn ? ok(urls) : fail(expected)
 }
 
-const host = String.raw`(?:[A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\])`
-const turnUrlPattern = new RegExp(
-  String.raw`^(?:turns?:${host}(?::\d{1,5})?(?:\?transport=(?:udp|tcp))?|stuns?:${host}(?::\d{1,5})?)$`,
-)
+const turnUrlPattern = urlPattern(String.raw`turns?:HOST(?::\d{1,5})?(?:\?transport=(?:udp|tcp))?`)
+const stunUrlPattern = urlPattern(String.raw`stuns?:HOST(?::\d{1,5})?`)
+
+function urlPattern(text: string): RegExp {
+  const host = String.raw`(?:[A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\])`
+  return new RegExp(`^${text.replace('HOST', () => host)}$`)
+}
 
 /** Reads a realm: it stands between colons in what is hashed, and in quotes on the wire. */
 export function parseTurnRealm(text: string): Result<string, string> {

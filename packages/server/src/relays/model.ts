@@ -36,9 +36,6 @@ export function relaySecondsFor(asked: number | undefined): number {
 /** How media are led to a relay, as the wire names it. */
 export const routeTypes = ['any', 'nearest'] as const
 
-/** One of `routeTypes`. */
-export type RouteType = (typeof routeTypes)[number]
-
 /** A relay user with its password. */
 export interface RelayCredential {
   readonly userName: string

@@ -1,6 +1,6 @@
 import type { PurgeStep } from '../resources/purge.ts'
 
-/** Deletes the relay users of a resource; what they have open is ended when its cut-off is heard. */
+/** Deletes the relay users of a resource; when its cut-off was heard, their sessions were ended. */
 export const relayUserPurge: PurgeStep = {
   table: 'relay_user',
   async deleteRows(db, resourceId, { rowsMax }) {
