@@ -132,7 +132,7 @@ describe('a relay', { skip }, () => {
     assert.ok((await sessionsOf(server)) >= 2)
   })
 
-  test('gives no candidate to the unknown, the expired, the withdrawn, nor for a wrong password', async () => {
+  test('gives no candidate to whom it does not know, nor for a wrong password', async () => {
     const page = await openPage()
     const tenant = await world.createTenant()
     const id = await createIdentity(tenant)

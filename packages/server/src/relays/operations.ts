@@ -38,7 +38,9 @@ export interface RelaysRoom {
 const askedSchema = Type.Object(
   {
     id: absentable(Type.String()),
-    routeType: absentable(Type.Union(routeTypes.map((type) => Type.Literal(type)))),
+    routeType: absentable(
+      Type.String({ enum: [...routeTypes], pattern: `^(?:${routeTypes.join('|')})$` }),
+    ),
     ttl: absentable(Type.Integer({ minimum: 0 })),
   },
   { additionalProperties: false },
