@@ -8,7 +8,9 @@
  */
 import { setTimeout as delay } from 'node:timers/promises'
 import { ok, type Result } from '@parley/protocol'
+import { serverLimits } from '../contract/limits.ts'
 import type { Database } from '../database/connect.ts'
+import { createGather } from '../foundation/gather.ts'
 import type { Log } from '../foundation/log.ts'
 import type { WatchedNumber } from '../foundation/metrics.ts'
 import type { HostAndPort, TurnPlace } from '../foundation/turn-place.ts'
@@ -55,23 +57,19 @@ interface Counts {
 /** Creates what ends sessions at the relays of the settings. */
 export function createEnding(world: EndingWorld): Ending {
   const counts: Counts = { ended: 0, strays: 0, without: 0, failures: 0 }
+  const gather = createGather<Asked, undefined>({
+    keyOf: ({ isExpected }) => String(isExpected),
+    async answerAll(_, asked) {
+      const users = asked.flatMap((one) => one.users)
+      await endGroup(world, counts, { users, isExpected: asked[0]?.isExpected === true })
+      return asked.map(() => undefined)
+    },
+    asksMax: serverLimits.asksInStatementMax,
+    waitingMax: serverLimits.asksWaitingMax,
+  })
   return {
     async end(users, isExpected) {
-      if (users.length === 0) return
-      const names = new Set(users.map(({ userName }) => userName))
-      const found = await eachRelay(world, counts, (line) => endAllOf(line, names, world.turn))
-      if (found === undefined) return
-      const had = new Set(found.flat().map(({ user }) => user))
-      counts.ended += found.flat().length
-      const without = users.filter(({ userName, isForced }) => isForced && !had.has(userName))
-      if (without.length > 0 && !isExpected) {
-        counts.without += without.length
-        world.log.warn(
-          { count: without.length },
-          'legs that send over relays only had no session at any relay of PARLEY_TURN_CLI',
-        )
-      }
-      await deleteUsers(world.db, users)
+      if (users.length > 0) await gather.ask({ users, isExpected })
     },
     async compare() {
       const strays = await eachRelay(world, counts, (line) => endStrays(world, line))
@@ -82,6 +80,33 @@ export function createEnding(world: EndingWorld): Ending {
     },
     numbers: numbersOf(counts),
   }
+}
+
+/** What is asked for while relays are being asked is done together afterwards. */
+interface Asked {
+  readonly users: readonly WithdrawnUser[]
+  readonly isExpected: boolean
+}
+
+async function endGroup(
+  world: EndingWorld,
+  counts: Counts,
+  { users, isExpected }: Asked,
+): Promise<void> {
+  const names = new Set(users.map(({ userName }) => userName))
+  const found = await eachRelay(world, counts, (line) => endAllOf(line, names, world.turn))
+  if (found === undefined) return
+  const had = new Set(found.flat().map(({ user }) => user))
+  counts.ended += found.flat().length
+  const without = users.filter(({ userName, isForced }) => isForced && !had.has(userName))
+  if (without.length > 0 && !isExpected) {
+    counts.without += without.length
+    world.log.warn(
+      { count: without.length },
+      'legs that send over relays only had no session at any relay of PARLEY_TURN_CLI',
+    )
+  }
+  await deleteUsers(world.db, users)
 }
 
 type Ended = Result<readonly RelaySession[], CommandLineFault>

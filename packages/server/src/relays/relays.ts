@@ -5,6 +5,7 @@ import type { Operation } from '../contract/operation.ts'
 import type { Database } from '../database/connect.ts'
 import type { LogEvent } from '../events/model.ts'
 import type { Follower } from '../events/tail.ts'
+import { createGather, type Gather } from '../foundation/gather.ts'
 import type { Log } from '../foundation/log.ts'
 import type { WatchedNumber } from '../foundation/metrics.ts'
 import type { Platform } from '../foundation/platform.ts'
@@ -88,36 +89,48 @@ interface Life extends RelaysWorld {
   readonly turn: TurnPlace
   readonly relayKey: Buffer
   readonly ending: Ending
+  /** Withdraws after events: what is heard while a statement is under way shares the next one. */
+  readonly events: Gather<LogEvent, readonly WithdrawnUser[]>
   /** What is under way. */
   readonly pending: Set<Promise<unknown>>
+  /** Whether something may have happened that nobody acted upon. */
+  hasMissed: boolean
 }
 
-function relayed(room: Omit<Life, 'ending' | 'pending'>): Omit<Relays, 'operations'> {
+type Room = Omit<Life, 'ending' | 'events' | 'pending' | 'hasMissed'>
+
+function relayed(room: Room): Omit<Relays, 'operations'> {
   const ending = createEnding(room)
-  const life: Life = { ...room, ending, pending: new Set() }
+  const events = gatherEvents(room)
+  const life: Life = { ...room, ending, events, pending: new Set(), hasMissed: true }
   return {
     isConfigured: true,
     numbers: ending.numbers,
     follower: {
       apply(event) {
-        if (mayVoid(event))
-          follow(
-            life,
-            withdraw(life, () => endAfter(life, event)),
-          )
+        if (mayVoid(event)) follow(life, endAfter(life, event))
         return undefined
       },
       async reload() {
-        follow(
-          life,
-          withdraw(life, () => withdrawOfDeniedTokens(life.db, life.platform.now())),
-        )
+        life.hasMissed = true
       },
     },
     iceFor: (leg) => iceFor(life, leg),
     letGo: (legs) => letGo(life, legs),
     start: () => start(life),
   }
+}
+
+function gatherEvents({ db, platform }: Room): Life['events'] {
+  return createGather({
+    keyOf: ({ resourceId }) => resourceId,
+    async answerAll(resourceId, events) {
+      const users = await withdrawAfter(db, resourceId, { events, nowMs: platform.now() })
+      return events.map((_, place) => (place === 0 ? users : []))
+    },
+    asksMax: serverLimits.asksInStatementMax,
+    waitingMax: serverLimits.asksWaitingMax,
+  })
 }
 
 function mayVoid(event: LogEvent): boolean {
@@ -160,21 +173,18 @@ async function letGo(
   }
 }
 
-function endAfter({ db, platform }: Life, event: LogEvent): Promise<readonly WithdrawnUser[]> {
-  return withdrawAfter(db, event, platform.now())
-}
-
-async function withdraw(
-  { ending }: Life,
-  take: () => Promise<readonly WithdrawnUser[]>,
-): Promise<void> {
-  await ending.end(await take(), false)
+async function endAfter({ events, ending }: Life, event: LogEvent): Promise<void> {
+  await ending.end(await events.ask(event), false)
 }
 
 /** What fails here is healed by the recurring work. */
-function follow({ pending, log }: Life, work: Promise<unknown>): void {
+function follow(life: Life, work: Promise<unknown>): void {
+  const { pending, log } = life
   const followed = work
-    .catch((error: unknown) => log.error({ err: error }, 'relay users were not withdrawn'))
+    .catch((error: unknown) => {
+      life.hasMissed = true
+      log.error({ err: error }, 'relay users were not withdrawn; tried again soon')
+    })
     .finally(() => pending.delete(followed))
   pending.add(followed)
 }
@@ -184,11 +194,10 @@ async function start(life: Life): Promise<() => Promise<void>> {
   if (turn.commandLines.length === 0) {
     log.warn({}, 'PARLEY_TURN_CLI is not set: who is cut off stays at the relay until it leaves')
   }
-  const endOfDenied = async () => ending.end(await withdrawOfDeniedTokens(db, platform.now()), true)
-  await endOfDenied()
   const { relayReconcileMs: intervalMs, relayUsersAtOnceMax: usersMax } = serverLimits
   const work = await startRecurringWork({
     tasks: [
+      { name: 'withdraw relay users of denied tokens', run: () => endOfDenied(life) },
       {
         name: 'withdraw relay users that are over',
         async run() {
@@ -204,6 +213,18 @@ async function start(life: Life): Promise<() => Promise<void>> {
   return async () => {
     await work.stop()
     while (pending.size > 0) await Promise.all(pending)
+  }
+}
+
+/** A denied token is acted upon when it is heard of, so only what was missed is looked for. */
+async function endOfDenied(life: Life): Promise<void> {
+  if (!life.hasMissed) return
+  life.hasMissed = false
+  try {
+    await life.ending.end(await withdrawOfDeniedTokens(life.db, life.platform.now()), true)
+  } catch (error) {
+    life.hasMissed = true
+    throw error
   }
 }
 

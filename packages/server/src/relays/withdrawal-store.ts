@@ -24,55 +24,52 @@ function withdrawnFrom(row: WithdrawnRow): WithdrawnUser {
   return { resourceId, userName, isForced }
 }
 
-/** The users that an event of the log has withdrawn, those that another node took excepted. */
+/** The users that events of a resource have withdrawn, but for those that another node took. */
 export async function withdrawAfter(
   db: Database,
-  event: LogEvent,
-  nowMs: number,
+  resourceId: string,
+  { events, nowMs }: { readonly events: readonly LogEvent[]; readonly nowMs: number },
 ): Promise<readonly WithdrawnUser[]> {
-  const { resourceId, kind } = event
-  if (kind === 'token') return withdrawOfToken(db, { resourceId, tokenId: event.subject, nowMs })
-  const isOfPerson = kind === 'identity' || kind === 'identity-scope'
-  const identityId = isOfPerson ? event.subject.slice(0, 36) : undefined
+  const identityIds: string[] = []
+  const tokenIds: string[] = []
+  let isOfAll = false
+  for (const event of events) {
+    if (event.kind === 'token') tokenIds.push(event.subject)
+    else if (event.kind === 'identity' || event.kind === 'identity-scope') {
+      identityIds.push(event.subject.slice(0, guidCharacters))
+    } else isOfAll = true
+  }
   const rows = await db<WithdrawnRow[]>`
     update relay_user
     set withdrawn_at = ${new Date(nowMs)}
     where resource_id = ${resourceId}
     and withdrawn_at is null
-    ${
-      identityId === undefined
-        ? db``
-        : // The identity may be deleted, and its rows be nobody's by now.
-          db`and (
-            identity_id = ${identityId}::uuid
-            or identity_id is null and identity_generation is not null
-          )`
-    }
-    and not exists (
-      select
-      from relay_user_live as live
-      where live.resource_id = ${resourceId}
-      and live.user_name = relay_user.user_name
+    and (
+      token_id = any(${tokenIds}::uuid[])
+      or (
+        ${
+          isOfAll
+            ? db`true`
+            : // The identity may be deleted, and its rows be nobody's by now.
+              db`(
+                identity_id = any(${identityIds}::uuid[])
+                or identity_id is null and identity_generation is not null
+              )`
+        }
+        and not exists (
+          select
+          from relay_user_live as live
+          where live.resource_id = ${resourceId}
+          and live.user_name = relay_user.user_name
+        )
+      )
     )
     returning resource_id, user_name, is_forced
   `
   return rows.map(withdrawnFrom)
 }
 
-async function withdrawOfToken(
-  db: Database,
-  of: { readonly resourceId: string; readonly tokenId: string; readonly nowMs: number },
-): Promise<readonly WithdrawnUser[]> {
-  const rows = await db<WithdrawnRow[]>`
-    update relay_user
-    set withdrawn_at = ${new Date(of.nowMs)}
-    where resource_id = ${of.resourceId}
-    and token_id = ${of.tokenId}
-    and withdrawn_at is null
-    returning resource_id, user_name, is_forced
-  `
-  return rows.map(withdrawnFrom)
-}
+const guidCharacters = 36
 
 /** Those of tokens that were denied while nobody heard of it. */
 export async function withdrawOfDeniedTokens(
