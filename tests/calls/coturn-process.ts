@@ -1,8 +1,9 @@
 /**
- * A coturn of a test's own, as `docs/guides/relay.md` says to run one, but that relays to this
- * network's own addresses, since there are no others.
+ * A coturn of a test's own, with the file and the account that `docs/guides/relay.md` tells
+ * operators to make. Only places differ, and that this network's own addresses are relayed to:
+ * there are no others.
  */
-import { writeFileSync } from 'node:fs'
+import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Database } from '@parley/server/database/connect'
 import { namespaceAddress } from '../tiers/namespace.ts'
@@ -49,38 +50,47 @@ export async function startCoturn(place: CoturnPlace, db: Database): Promise<Dae
   })
 }
 
-/** Makes the account of coturn; gives how it finds the database. */
-async function openAccount(db: Database): Promise<string> {
-  await db.unsafe(`
-    create role parley_coturn login;
-    grant usage on schema parley_turn to parley_coturn;
-    grant select on all tables in schema parley_turn to parley_coturn;
-    alter role parley_coturn set search_path = parley_turn;
-  `)
-  const { host, port, database } = db.options
-  return `host=${host[0]} port=${port[0]} dbname=${database} user=parley_coturn connect_timeout=5`
+const guide = readFileSync(
+  join(import.meta.dirname, '..', '..', '..', 'docs', 'guides', 'relay.md'),
+  'utf8',
+)
+
+function blockOf(language: string): string {
+  const block = new RegExp(`^\`\`\`${language}\\n([^]*?)^\`\`\`$`, 'm').exec(guide)?.[1]
+  if (block === undefined) throw new Error(`the guide has no block of ${language}`)
+  return block
 }
 
+/** Makes the account of coturn; gives how it finds the database. */
+async function openAccount(db: Database): Promise<string> {
+  await db.unsafe(blockOf('sql'))
+  const { host, port, database } = db.options
+  const password = /password '([^']+)'/.exec(blockOf('sql'))?.[1]
+  const account = `user=parley_coturn password=${password}`
+  return `host=${host[0]} port=${port[0]} dbname=${database} ${account} connect_timeout=5`
+}
+
+/** Settings that only a public relay has. */
+const leftOut = /^(?:denied-peer-ip=(?:10\.|127\.)|tls-listening-port=|cert=|pkey=|no-tlsv1)/
+
 function configuration(place: CoturnPlace, database: string, folder: string): string {
-  return `listening-ip=${namespaceAddress}
-relay-ip=${namespaceAddress}
-listening-port=${place.port}
-min-port=32000
-max-port=32999
-realm=${realm}
-lt-cred-mech
-psql-userdb=${database}
-cli-ip=127.0.0.1
-cli-port=${place.commandLinePort}
-cli-password=${commandLinePassword}
-allow-loopback-peers
-no-tls
-no-dtls
-no-multicast-peers
-no-software-attribute
-stale-nonce=600
-pidfile=${join(folder, 'turnserver.pid')}
-log-file=stdout
-simple-log
-`
+  const here: Readonly<Record<string, string>> = {
+    'listening-ip': namespaceAddress,
+    'relay-ip': namespaceAddress,
+    'listening-port': String(place.port),
+    'min-port': '32000',
+    'max-port': '32999',
+    realm,
+    'psql-userdb': database,
+    'cli-port': String(place.commandLinePort),
+    'cli-password': commandLinePassword,
+  }
+  const lines = blockOf('conf')
+    .split('\n')
+    .filter((line) => !leftOut.test(line))
+    .map((line) => {
+      const [name = ''] = line.split('=', 1)
+      return here[name] === undefined ? line : `${name}=${here[name]}`
+    })
+  return [...lines, 'no-tls', 'no-dtls', `pidfile=${join(folder, 'turnserver.pid')}`, ''].join('\n')
 }

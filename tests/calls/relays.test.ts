@@ -31,7 +31,7 @@ import {
   commandLinePassword,
   startCoturn,
 } from './coturn-process.ts'
-import { freePort, lacks, programs } from './daemons.ts'
+import { type Daemon, freePort, lacks, programs } from './daemons.ts'
 import {
   answerInPage,
   describeInPage,
@@ -47,6 +47,7 @@ const skip = lacks('relays', 'coturn', 'chromium')
 describe('a relay', { skip }, () => {
   let world: World
   let place: CoturnPlace
+  let coturn: Daemon
   let browser: Browser
   let origin = ''
   const site = createServer((_, response) => {
@@ -56,7 +57,7 @@ describe('a relay', { skip }, () => {
   before(async () => {
     place = await chooseCoturnPlace()
     world = await startWorld(newDataDir(), { ...place.variables, PARLEY_DOMAIN: 'parley.test' })
-    await startCoturn(place, world.db)
+    coturn = await startCoturn(place, world.db)
     const autoplay = '--autoplay-policy=no-user-gesture-required'
     const media = ['--use-fake-device-for-media-stream', '--use-fake-ui-for-media-stream']
     const args = [
@@ -130,6 +131,7 @@ describe('a relay', { skip }, () => {
     assert.ok(candidates.length >= 2, JSON.stringify(candidates))
     assert.ok(candidates.every((one) => one.includes(' typ relay ')))
     assert.ok((await sessionsOf(server)) >= 2)
+    assert.doesNotMatch(coturn.said(), /ERROR|database/i)
   })
 
   test('gives no candidate to whom it does not know, nor for a wrong password', async () => {
