@@ -45,7 +45,7 @@ describe('the network traversal client 1.1.0-beta.1', () => {
     assert.deepEqual([statusCode, code], [401, 'IdentityNotOwned'])
   })
 
-  test('hands one over that the user of a token gets as well, whose browser has no key', async () => {
+  test('is not needed by the user of a token, whose browser gets one without a key', async () => {
     const { banner, endpoint } = await theServer()
     const identities = new CommunicationIdentityClient(banner.connectionString)
     const { token } = await identities.createUserAndToken(['voip'])
