@@ -7,7 +7,7 @@ import {
   type TemporaryPostgres,
 } from '../database/embedded/temporary-postgres.ts'
 import { migrate } from '../database/migrate.ts'
-import { insertAskedUser, insertLegUser } from './store.ts'
+import { findLiveNames, insertAskedUser, insertLegUser } from './store.ts'
 import {
   deleteUsers,
   withdrawAfter,
@@ -108,6 +108,21 @@ describe('relay users that are over', () => {
     assert.equal(again.length, 20)
     await deleteUsers(sql, again)
     assert.deepEqual([...(await sql`select from relay_user`)], [])
+  })
+
+  test('are not found by coturn from the commit on that ends their leg', async () => {
+    await forgetAll()
+    const userNames = [await insertOfLeg(), await insertAsked()]
+    const live = async () => [...(await findLiveNames(sql, { realm: 'here', userNames }))].sort()
+    assert.deepEqual(await live(), userNames)
+    await sql`
+      update call_leg
+      set ended_at = ${now}, end_reason = 'left'
+      where resource_id = ${resourceId}`
+    assert.deepEqual(await live(), userNames.slice(1))
+    await sql`update call_leg set ended_at = null, end_reason = null`
+    await sql`update relay_user set withdrawn_at = ${now}`
+    assert.deepEqual(await live(), [])
   })
 
   test('are those of a leg that is let go, once', async () => {
