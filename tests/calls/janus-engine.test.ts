@@ -140,6 +140,73 @@ describe('engines at Janus', { skip: lacks('the engine janus', 'janus') }, () =>
     await ownJanus.kill()
   })
 
+  describe('of which there are two', () => {
+    let januses: readonly [JanusProcess, JanusProcess]
+    before(async () => {
+      januses = [await startJanus(), await startJanus()]
+    })
+    after(async () => {
+      for (const one of januses ?? []) await one.kill()
+    })
+
+    /** The Januses that have the room of a call. */
+    async function having(call: ReturnType<typeof newCall>) {
+      const found = await Promise.all(
+        januses.map(async (one) => {
+          const session = connectJanus({ url: one.url, apiSecret: janusSecrets.api, log })
+          if (!(await session.whenUp(3000))) return []
+          const handle = await session.attach('audiobridge', 'a test', () => undefined)
+          assert.ok(handle.ok)
+          const room = `${call.resourceId}.${call.callId}`
+          const asked = await handle.value.ask({ request: 'exists', room })
+          await session.close()
+          return asked.ok && asked.value.data['exists'] === true ? [one] : []
+        }),
+      )
+      return found.flat()
+    }
+
+    test('have each call at one of them, the same for all nodes', async () => {
+      const [first, second] = januses
+      const nodes = [await newJanusEngine(first, second), await newJanusEngine(second, first)]
+      const places = new Set<JanusProcess | undefined>()
+      for (let count = 0; count < 12; count++) {
+        const call = newCall()
+        for (const node of nodes) {
+          assert.equal((await node.open({ ...call, media: 'audio' })).ok, true)
+        }
+        const found = await having(call)
+        assert.equal(found.length, 1)
+        places.add(found[0])
+      }
+      assert.equal(places.size, 2)
+    })
+
+    test('take over the calls of one that dies, at the same one for all nodes', async () => {
+      const nodes = [await newJanusEngine(...januses), await newJanusEngine(...januses)]
+      const call = newCall()
+      const legs = [newLeg(call), newLeg(call)] as const
+      const come = (node: MediaEngine, leg: (typeof legs)[number]) =>
+        node.open({ ...call, media: 'audio' }).then(() => node.admit(leg, permissions))
+      const enter = () =>
+        Promise.all(nodes.map((node, place) => come(node, legs[place] ?? legs[0])))
+      const before = await enter()
+      const [home] = await having(call)
+      const failures = nodes.map((node) => next(node, 'failed'))
+      await home?.kill()
+      assert.deepEqual(await Promise.all(failures), [
+        { kind: 'failed', call },
+        { kind: 'failed', call },
+      ])
+      const after = await enter()
+      assert.ok(after.every((way) => way.ok))
+      assert.notDeepEqual(after, before)
+      const [refuge, ...others] = await having(call)
+      assert.ok(refuge !== undefined && refuge !== home && others.length === 0)
+      await home?.start()
+    })
+  })
+
   test('says that no Janus is reached, rather than wait for one for long', async () => {
     const ownJanus = await startJanus()
     const engine = await newJanusEngine(ownJanus)

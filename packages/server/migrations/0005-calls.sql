@@ -20,6 +20,8 @@ create table call (
 create unique index call_of_room on call (resource_id, room_id)
 where ended_at is null and room_id is not null;
 
+create index call_live on call (resource_id) where ended_at is null;
+
 create index call_list on call (resource_id, created_at, call_id);
 
 -- One device or phone in one call. Deleting an identity takes its name off; whoever then ends the leg still
@@ -141,6 +143,19 @@ for each statement execute function tell_calls_of_rooms();
 create trigger room_window_moved after update on room
 referencing new table as changed
 for each statement execute function tell_calls_of_rooms();
+
+-- Whoever is deleted rings no more, and whoever called only them waits for nobody.
+create function tell_calls_of_rings() returns trigger language plpgsql as $$
+begin
+  perform pg_notify('parley_calls', concerned.resource_id || E'\n*')
+  from (select distinct resource_id from changed where state = 'ringing') as concerned;
+  return null;
+end
+$$;
+
+create trigger call_ring_gone after delete on call_ring
+referencing old table as changed
+for each statement execute function tell_calls_of_rings();
 
 -- (relays)
 

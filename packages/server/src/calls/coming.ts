@@ -20,6 +20,7 @@ import {
   insertCall,
   lockCall,
 } from './call-store.ts'
+import { grow } from './growing.ts'
 import { type Coming, endLegs, enter } from './legs.ts'
 import { type Call, type CallFault, legOf, type Party, refuse } from './model.ts'
 import { isOpenAt } from './permissions.ts'
@@ -207,7 +208,10 @@ async function come(
   decide: Decide,
 ): Joined {
   const { resourceId, identityId } = comer
-  const come = await change(world, { resourceId, callId, others: [identityId] }, decide)
+  const enter = () => change(world, { resourceId, callId, others: [identityId] }, decide)
+  const first = await enter()
+  const isFull = !first.ok && first.fault.code === 'CallFull'
+  const come = isFull && (await grow(world, { resourceId, callId })) ? await enter() : first
   return come.ok ? seated(world, come.value, comer) : come
 }
 

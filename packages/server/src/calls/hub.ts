@@ -13,7 +13,7 @@ import type { Platform } from '../foundation/platform.ts'
 import { type AdmissionWorld, type Admitted, admitCaller, type Refusal } from './admission.ts'
 import { markDeviceLost, touchDevices } from './device-store.ts'
 import { listFramesAfter } from './frame-store.ts'
-import { endDevice } from './going.ts'
+import { endDevice, giveUpRings } from './going.ts'
 import type { DeviceNotice } from './notification-text.ts'
 import { type Act, queueRequest } from './queue.ts'
 import { type CallSession, isFailing, sendFrame } from './session.ts'
@@ -193,7 +193,9 @@ function end(life: Life, session: CallSession, { code, reason }: SessionEnd): vo
   transport?.close(code, reason)
   drop(life, session)
   follow(life, removeLegs(life.engines, session))
-  follow(life, endDevice(life, { resourceId, deviceId, sessionId }, { reason, atMs }))
+  const ended = endDevice(life, { resourceId, deviceId, sessionId }, { reason, atMs })
+  const named = { resourceId, identityId: session.admitted.identityId }
+  follow(life, reason === 'revoked' ? ended.then(() => giveUpRings(life, named)) : ended)
 }
 
 function lose(life: Life, session: CallSession): void {

@@ -202,8 +202,8 @@ function configOperation(room: CallsRoom): Operation {
   })
 }
 
-function callingConfig({ relays }: CallsRoom) {
-  const { meshAudioLegsMax: audio, meshVideoLegsMax: video } = serverLimits
+function callingConfig({ engines, relays }: CallsRoom) {
+  const { legsMax } = engines.choose({ isGroup: true, isToPhone: false })
   return {
     subprotocol: callingSubprotocol,
     path: callingPath,
@@ -211,11 +211,11 @@ function callingConfig({ relays }: CallsRoom) {
     ringForMs: serverLimits.callRingMs,
     resumeWithinMs: serverLimits.callResumeMs,
     frameBytesMax: serverLimits.callFrameBytesMax,
-    legsMax: { audio, video },
+    legsMax: { audio: legsMax('audio'), video: legsMax('video') },
     calleesMax: serverLimits.callCalleesMax,
     codecs: { audio: ['opus'], video: ['VP8', 'H264'] },
     isRelayConfigured: relays.isConfigured,
-    arePhonesConfigured: false,
+    arePhonesConfigured: engines.all.some(({ hasPhones }) => hasPhones),
   }
 }
 

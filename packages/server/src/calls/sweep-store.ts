@@ -87,6 +87,44 @@ export async function listStrayLegs(
   }))
 }
 
+/**
+ * Lists calls of a resource, or of every one, with at most one leg and nothing that rings, into which
+ * nobody comes by itself.
+ */
+export async function listLonelyCalls(
+  db: Queries,
+  resourceId?: string,
+): Promise<readonly CallName[]> {
+  const rows = await db<Omit<NameRow, 'leg_id'>[]>`
+    select resource_id, call_id
+    from call
+    where ended_at is null
+    and room_id is null
+    and not is_joinable
+    ${resourceId === undefined ? db`` : db`and resource_id = ${resourceId}`}
+    and not exists (
+      select
+      from call_ring
+      where call_ring.resource_id = call.resource_id
+      and call_ring.call_id = call.call_id
+      and state = 'ringing'
+    )
+    and (
+      select count(*)
+      from (
+        select
+        from call_leg
+        where call_leg.resource_id = call.resource_id
+        and call_leg.call_id = call.call_id
+        and call_leg.ended_at is null
+        limit 2
+      ) as present
+    ) < 2
+    limit ${rowsMax}
+  `
+  return rows.map((row) => ({ resourceId: row.resource_id, callId: row.call_id }))
+}
+
 /** When legs ended, `undefined` for those that live; a leg that is not stored is not in it. */
 export async function findLegEnds(
   db: Queries,

@@ -176,11 +176,13 @@ function askerOf({ caller, body }: EitherCall<Asked>): Result<Asker, Fault> {
     const { identityId, expiresAtMs: untilMs, subjects } = caller
     const opening = callScopes.filter((scope) => caller.scopes.includes(scope))
     const find = (kind: string) => subjects.find((one) => one.kind === kind)
+    const own = find('identity')
+    if (own === undefined) return fail({ kind: 'caller-refused', reason: 'access-token-invalid' })
     const key = find('access-key')
     const slot = key?.subject as AccessKeyGeneration['slot'] | undefined
     return ok({
       ...{ resourceId, identityId, untilMs, tokenId: find('token')?.subject },
-      identityGeneration: find('identity')?.carried,
+      identityGeneration: own.carried,
       scopePlaces: opening.map((scope) => scopes.indexOf(scope)),
       accessKey: key && slot && { slot, generation: key.carried },
     })

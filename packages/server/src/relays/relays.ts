@@ -72,11 +72,12 @@ export function createRelays(world: RelaysWorld): Relays {
   const room = { ...world, relayKey: relayKeyOf(installationKey) }
   const operations = relayOperations(room)
   return turn === undefined
-    ? { ...unrelayed, operations }
+    ? { ...noRelays, operations }
     : { operations, ...relayed({ ...room, turn }) }
 }
 
-const unrelayed: Omit<Relays, 'operations'> = {
+/** Where there are none: legs find each other without. */
+export const noRelays: Omit<Relays, 'operations'> = {
   isConfigured: false,
   numbers: [],
   follower: { apply: () => undefined },

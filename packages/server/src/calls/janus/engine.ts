@@ -81,7 +81,12 @@ export function createJanus(world: JanusEngineWorld): MediaEngine {
     async admit(leg, permissions) {
       return admit(life, leg, permissions)
     },
-    signal: async (leg, signal) => legOf(life, leg)?.signal(signal) ?? refused('leg'),
+    async signal({ resourceId, callId, legId }, signal) {
+      const name = { resourceId, callId, legId }
+      const taken = (await legOf(life, name)?.signal(signal)) ?? refused('leg')
+      if (!taken.ok) life.log.warn({ ...name, fault: taken.fault }, 'a client was not understood')
+      return taken
+    },
     setPermissions: async (leg, permissions) =>
       legOf(life, leg)?.setPermissions(permissions) ?? refused('leg'),
     dial: async () => fail({ kind: 'unable', detail: 'no line to phones is configured' }),

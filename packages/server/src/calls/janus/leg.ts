@@ -8,6 +8,7 @@
  * Every offer of the client begins anew, and ends what was there: nothing is ever agreed on again
  * over a connection that stands, so after any loss there is one way to go on.
  */
+import { setTimeout as pause } from 'node:timers/promises'
 import { type CallMedia, fail, ok, type Result, type SignalPayload } from '@parley/protocol'
 import type { EngineFault, EngineLeg } from '../media-engine.ts'
 import type { LegPermissions } from '../permissions.ts'
@@ -15,7 +16,7 @@ import type { Candidate, JanusEvent, JanusHandle, JanusReply } from './connectio
 import { createDownstream, type Downstream } from './downstream.ts'
 import { opaqueIdFor, roomFor, tokenFor } from './names.ts'
 import { isRefusedWith, type RoomPlugin, roomCodes } from './rooms.ts'
-import { midsOf, ufragOf } from './sdp.ts'
+import { markedAsOf, midsOf, ufragOf } from './sdp.ts'
 import type { JanusServer } from './server.ts'
 import type { JanusFault, Jsep } from './socket.ts'
 
@@ -47,6 +48,10 @@ export interface JanusLegOptions {
   /** Tells the client. */
   readonly tell: (signal: SignalPayload) => void
 }
+
+/** Times that a leg tries to come into its room again, and how long what is leaving it may take. */
+const entriesMax = 8
+const leavingMs = 50
 
 /** Candidates that may wait for the description that they belong to. */
 const earlyMax = 64
@@ -147,7 +152,7 @@ async function begin(life: Life, sdp: string): Done {
     ? await rooms.moderate(plugin, name, { isSilent, mids })
     : ok(undefined)
   if (!moderated.ok) return told(moderated)
-  life.tell({ sdp: jsep })
+  life.tell({ sdp: { type: 'answer', sdp: markedAsOf(jsep.sdp, run.ufrag) } })
   if (plugin === 'videoroom') receive(life, run, data)
   await flush(life)
   return ok(undefined)
@@ -168,15 +173,20 @@ async function enter(life: Life, handle: JanusHandle, jsep: Jsep): Promise<Enter
     const allowed = await rooms.allow(plugin, name)
     return allowed.ok ? handle.ask(request, jsep) : allowed
   }
-  const first = await join()
-  if (isRefusedWith(first, roomCodes.noSuchRoom, plugin)) {
-    const made = await rooms.ensure(plugin, name)
-    return made.ok ? join() : made
+  let entered = await join()
+  for (let again = 0; again < entriesMax; again++) {
+    if (isRefusedWith(entered, roomCodes.noSuchRoom, plugin)) {
+      const made = await rooms.ensure(plugin, name)
+      if (!made.ok) return made
+    } else if (isRefusedWith(entered, roomCodes.idInUse, plugin)) {
+      // What is left of this leg at another node, or of a connection that was lost. A handle that
+      // is being detached leaves its room a moment later.
+      if (again > 0) await pause(leavingMs)
+      await rooms.kick(plugin, name)
+    } else return entered
+    entered = await join()
   }
-  if (!isRefusedWith(first, roomCodes.idInUse, plugin)) return first
-  // What is left of this leg at another node, or of a connection that was lost.
-  await rooms.kick(plugin, name)
-  return join()
+  return entered
 }
 
 function hear(life: Life, run: Run, event: JanusEvent): void {
@@ -218,7 +228,7 @@ function receive(life: Life, run: Run, joined: JanusReply['data']): void {
       private_id: joined['private_id'],
       token: tokenFor(secrets.apiSecret, name),
     },
-    offer: (sdp) => tell({ sdp: { type: 'offer', sdp } }),
+    offer: (sdp) => tell({ sdp: { type: 'offer', sdp: markedAsOf(sdp, run.ufrag) } }),
     lost: () => lose(life, run),
   })
   run.downstream.add(sendersIn(joined))

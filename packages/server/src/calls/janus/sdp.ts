@@ -30,6 +30,11 @@ export function withOwners(sdp: string, legByMid: ReadonlyMap<string, string>): 
   return session + sections.join('')
 }
 
+/** Notes in a description which offer of the client it belongs to, by the name of its connection. */
+export function markedAsOf(sdp: string, ufrag: string | undefined): string {
+  return sdp.replace(/^(?=m=)/m, `a=parley-of:${ufrag ?? ''}\r\n`)
+}
+
 function sectionsOf(sdp: string): readonly string[] {
   return sdp.split(/^(?=m=)/m).slice(1)
 }
