@@ -36,7 +36,7 @@ describe('a cause that voids', () => {
   let tenant: Tenant
   let secondary: Tenant
   before(async () => {
-    outside = await startTemporaryPostgres()
+    outside = await startTemporaryPostgres(60)
     const { username, host, port, database } = outside.postgres.connection
     const settings = {
       PARLEY_DATABASE_URL: `postgres://${username}@/${database}?host=${host}&port=${port}`,

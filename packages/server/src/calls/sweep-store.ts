@@ -88,8 +88,8 @@ export async function listStrayLegs(
 }
 
 /**
- * Lists calls of a resource, or of every one, with at most one leg and nothing that rings, into which
- * nobody comes by itself.
+ * Lists calls of a resource, or of every one, with at most one leg and nothing that rings, into
+ * which nobody comes by itself.
  */
 export async function listLonelyCalls(
   db: Queries,
