@@ -3,6 +3,8 @@
  * over it, and when it ends for somebody who does not want it to.
  */
 import assert from 'node:assert/strict'
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { after, before, describe, test } from 'node:test'
@@ -24,6 +26,7 @@ import {
 import { openTown, type Town } from '../calling-pages.ts'
 import { createIdentity, deleteIdentity, postRevoke, postToken } from '../calls.ts'
 import { control, createResource, newPlace, resourcePath } from '../control-plane.ts'
+import { namespaceAddress } from '../tiers/namespace.ts'
 import { newDataDir, send, startWorld, type Tenant, type World } from '../world.ts'
 import {
   type CoturnPlace,
@@ -155,6 +158,25 @@ describe('a relay', { skip }, () => {
       assert.ok(errors.includes(401), `${name}: ${errors}`)
     }
     assert.ok((await gather(page, good)).candidates.length > 0)
+  })
+
+  test('leads nobody into networks that are denied to it', async () => {
+    const { username = '', credential = '' } = await ask(await world.createTenant())
+    const reach = async (peer: string) => {
+      const given = ['-u', username, '-w', credential, '-e', peer, '-r', '9', '-n', '1', '-c']
+      const port = String(place.port)
+      const child = spawn('turnutils_uclient', [...given, '-p', port, namespaceAddress])
+      let said = ''
+      for (const stream of [child.stdout, child.stderr]) stream.on('data', (text) => (said += text))
+      const ended = once(child, 'exit')
+      await Promise.race([ended, delay(2000)])
+      child.kill('SIGKILL')
+      await ended
+      return said
+    }
+    assert.match(await reach('192.168.1.1'), /403/)
+    assert.match(await reach('172.16.0.1'), /403/)
+    assert.doesNotMatch(await reach(namespaceAddress), /403/)
   })
 
   /** Two legs of a call, whose pages know of each other by hand and obey nobody. */
