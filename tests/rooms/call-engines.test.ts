@@ -11,6 +11,7 @@ import { createReconciling } from '@parley/server/calls/reconciling'
 import { createCallSession } from '@parley/server/calls/session'
 import { change } from '@parley/server/calls/steps'
 import { openLog } from '@parley/server/foundation/log'
+import { noRelays } from '@parley/server/relays/relays'
 import {
   closeCallSockets,
   join,
@@ -43,7 +44,7 @@ describe('an engine', () => {
     const node = {
       ...{ db: world.db, log, engines: gatherEngines([createMesh(), engine]) },
       platform: { now: world.now, newGuid: randomUUID, randomBytes: () => Buffer.alloc(16) },
-      iceFor: async () => ({ iceServers: [], iceTransportPolicy: 'all' as const }),
+      relays: noRelays,
     }
     const settle = followEngines(node)
     const told = async (event: EngineEvent) => {

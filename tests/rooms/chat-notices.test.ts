@@ -34,6 +34,7 @@ async function theRoom() {
     const identityId = who.slice(-36)
     const caller: UserCaller = {
       ...{ resourceId, identityId, rawId: who, scopes: ['chat'] as const, expiresAtMs: 0 },
+      subjects: [],
     }
     const outcome = await operation.handle({
       ...{ caller, params: {}, query: {}, headers: {}, body: {}, requestId: '' },

@@ -6,6 +6,7 @@ import { after, describe, test } from 'node:test'
 import { listAuditEntries } from '@parley/server/audit/store'
 import { serverLimits } from '@parley/server/contract/limits'
 import { identityHoldings } from '@parley/server/identity-holdings'
+import { insertAskedUser } from '@parley/server/relays/store'
 import { createVerifier } from '@parley/verifier/node'
 import { createLocalJWKSet, decodeProtectedHeader, jwtVerify } from 'jose'
 import {
@@ -61,6 +62,17 @@ interface Receipt {
   readonly signedReceipt: string
 }
 
+/** Stores a relay user as it is asked for; there are no relays here. */
+async function giveRelay({ resourceId }: Tenant, id: string): Promise<void> {
+  const stored = await insertAskedUser(world.db, {
+    ...{ resourceId, userName: id.slice(-36), realm: 'here', hmacKey: 'f'.repeat(32) },
+    ...{ identityId: id.slice(-36), identityGeneration: undefined, accessKey: undefined },
+    ...{ tokenId: undefined, scopePlaces: undefined },
+    ...{ createdAtMs: Date.now(), expiresAtMs: Date.now() + 60_000 },
+  })
+  assert.equal(stored, 'stored')
+}
+
 /** Ann, who has said and read things in two threads, and Bob. */
 async function friends() {
   const tenant = await world.createTenant()
@@ -78,6 +90,7 @@ async function friends() {
   const room = { participants: { [ann.id]: { role: 'Presenter' } } }
   const path = '/rooms?api-version=2025-03-13'
   assert.equal((await tenant.call({ method: 'POST', path, body: room })).status, 201)
+  await giveRelay(tenant, ann.id)
   return { tenant, ann, bob, threads, ids }
 }
 
@@ -91,7 +104,7 @@ describe('an export', () => {
     assert.equal(end?.type, 'end')
     const told = end?.['counts'] as Readonly<Record<string, number>>
     const calls = { callLeg: 0, callRing: 0, callDevice: 0 }
-    const others = { chatMention: 0, chatEndpoint: 0, roomParticipant: 1, ...calls }
+    const others = { chatMention: 0, chatEndpoint: 0, roomParticipant: 1, relayUser: 1, ...calls }
     assert.deepEqual({ ...told, chatMention: 0 }, { ...counts, ...others })
     const of = (kind: string) => rest.filter((line) => line.type === kind)
     const messages = of('chatMessage')
@@ -198,10 +211,11 @@ describe('an export', () => {
         'chat_participant',
         'chat_receipt',
         'identity',
+        'relay_user',
         'room_participant',
       ],
     )
-    assert.equal(identityHoldings.length, 10)
+    assert.equal(identityHoldings.length, 11)
   })
 
   test('leaves out what nobody has any more', async () => {

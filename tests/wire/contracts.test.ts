@@ -83,6 +83,21 @@ const ofRooms: readonly Deliberate[] = [
   },
 ]
 
+const ofRelays: readonly Deliberate[] = [
+  {
+    name: 'unknown-fields',
+    covers: ({ fact }) => fact === 'body unknown fields',
+  },
+  {
+    name: 'null-is-absent',
+    covers: ({ fact, parley }) => /^body\.\w+ null$/.test(fact) && parley === 'accepted',
+  },
+  {
+    name: 'no-innererror',
+    covers: ({ fact, parley }) => fact.startsWith('fault.error.innererror') && parley === undefined,
+  },
+]
+
 const acted = (action: string) => new RegExp(`^POST .*/${action}$`)
 
 const ofManagement: readonly Deliberate[] = [
@@ -190,6 +205,8 @@ const ofChat: readonly Deliberate[] = [
 /** A service with contracts, and where we differ from them on purpose. */
 interface Compared {
   readonly service: Service
+  /** Of the contracts; absent: that of the name of the service. */
+  readonly folder?: string
   /** Name of the file in the folder of each version. */
   readonly file: string
   readonly deliberate: readonly Deliberate[]
@@ -198,12 +215,19 @@ interface Compared {
 const compared: readonly Compared[] = [
   { service: 'identity', file: 'CommunicationIdentity.json', deliberate: ofIdentities },
   { service: 'rooms', file: 'communicationservicesrooms.json', deliberate: ofRooms },
+  {
+    ...{ service: 'relays', folder: 'network-traversal', deliberate: ofRelays },
+    file: 'CommunicationNetworkTraversal.json',
+  },
   { service: 'management', file: 'CommunicationServices.json', deliberate: ofManagement },
   { service: 'chat', file: 'communicationserviceschat.json', deliberate: ofChat },
 ]
 
-function differencesIn({ service, file }: Compared, version: ApiVersion): readonly Difference[] {
-  const contract = readDescription(join(contracts, service, version, file))
+function differencesIn(
+  { service, folder = service, file }: Compared,
+  version: ApiVersion,
+): readonly Difference[] {
+  const contract = readDescription(join(contracts, folder, version, file))
   const document = printOpenApi(describeOperations(), { service, version })
   return differencesBetween(factsOf(contract), factsOf({ document }))
 }
@@ -215,7 +239,7 @@ function print({ operation, fact, contract, parley }: Difference): string {
 
 for (const one of compared) {
   const { service, deliberate } = one
-  const folder = join(contracts, service)
+  const folder = join(contracts, one.folder ?? service)
   const versions = existsSync(folder) ? (readdirSync(folder).sort() as ApiVersion[]) : []
   const skip = versions.length === 0 && `there are no contracts at ${folder} (PARLEY_CONTRACTS)`
 

@@ -9,9 +9,13 @@ import { serverFolder } from './environment.ts'
 
 let started: Promise<ServerProcess> | undefined
 
+/** The relays that it tells of; they are only named. */
+export const relayUrls = ['turn:relay.test:3478', 'stun:relay.test:3478'] as const
+
 /** The server of this tier; started at the first call, stopped after the last test. */
 export function theServer(): Promise<ServerProcess> {
-  started ??= startServer({ dataDir: join(tierFolder(), serverFolder) })
+  const settings = { PARLEY_TURN_URLS: relayUrls.join(',') }
+  started ??= startServer({ dataDir: join(tierFolder(), serverFolder), settings })
   return started
 }
 

@@ -156,6 +156,7 @@ $$;
 create trigger call_ring_gone after delete on call_ring
 referencing old table as changed
 for each statement execute function tell_calls_of_rings();
+
 -- (corridor: a voiding in one round trip)
 -- Appends acts to the audit log, in the order of the arrays, and gives how many. The hash of an entry
 -- is made of the lines of audit/model.ts. Called last in the transaction of what is told: the end of
@@ -209,3 +210,151 @@ begin
   return entries;
 end
 $$;
+
+-- (relays)
+
+-- Users of the relay (coturn): of a leg of a call, or as an app server or a person asked for one.
+--
+-- Neither leg nor identity takes a row along. Whoever ends the sessions of a user has to know its
+-- name after the cause is gone; only then is the row deleted. It loses its identity at once.
+create table relay_user (
+  resource_id uuid not null references resource on delete cascade,
+  -- Chance, or for a leg a keyed hash of it: it crosses the net in the clear and says nothing.
+  user_name text not null check (user_name ~ '^[A-Za-z0-9_-]{22,64}$'),
+  realm text not null check (length(realm) between 1 and 127),
+  -- MD5 of user:realm:password in hexadecimal, RFC 8489 section 9.2.2. The password is nowhere.
+  hmac_key text not null check (hmac_key ~ '^[0-9a-f]{32}$'),
+  identity_id uuid,
+  -- That of the identity that was meant; stays when the identity goes, so nobody else's is meant.
+  identity_generation bigint,
+  -- The access key that it was asked for with, or that the token was issued under.
+  access_key_slot text,
+  access_key_generation bigint,
+  -- The access token that it was asked for with.
+  token_id uuid,
+  -- Which scopes of that token open calls, by their places in the protocol's list.
+  scope_places smallint[],
+  -- The leg that it is for, and as long as which it lives.
+  call_id uuid,
+  leg_id uuid,
+  -- Whether that leg sends nothing but over a relay.
+  is_forced boolean not null default false,
+  created_at timestamptz not null,
+  -- Absent: as long as the leg.
+  expires_at timestamptz,
+  -- Since when its sessions are being ended; the one who sets this ends them.
+  withdrawn_at timestamptz,
+  primary key (resource_id, user_name),
+  foreign key (resource_id, identity_id) references identity on delete set null (identity_id),
+  check ((call_id is null) = (leg_id is null)),
+  check ((access_key_slot is null) = (access_key_generation is null)),
+  check (leg_id is not null or expires_at is not null)
+);
+
+-- coturn asks by this alone.
+create index relay_user_name on relay_user (user_name);
+create index relay_user_identity on relay_user (resource_id, identity_id);
+create index relay_user_leg on relay_user (resource_id, leg_id) where leg_id is not null;
+create index relay_user_token on relay_user (resource_id, token_id) where token_id is not null;
+create index relay_user_expiry on relay_user (expires_at) where withdrawn_at is null;
+create index relay_user_withdrawn on relay_user (withdrawn_at) where withdrawn_at is not null;
+
+-- Whether the legs of a resource send over relays only.
+create table relay_policy (
+  resource_id uuid primary key references resource on delete cascade,
+  hides_addresses boolean not null
+);
+
+-- The users that may allocate. What voids a user is in the rows that it depends on, so it is gone
+-- from here with the commit of its cause, whether or not any server is alive to act upon that. The
+-- one place where this clock counts: coturn asks, and has none of ours.
+create view relay_user_live as
+select
+  relay_user.resource_id,
+  relay_user.user_name,
+  relay_user.realm,
+  relay_user.hmac_key
+from relay_user
+join resource_standing
+  on resource_standing.resource_id = relay_user.resource_id
+  and resource_standing.standing = 'live'
+where relay_user.withdrawn_at is null
+and (relay_user.expires_at is null or relay_user.expires_at > clock_timestamp())
+and (
+  relay_user.identity_generation is null
+  or exists (
+    select
+    from identity
+    where identity.resource_id = relay_user.resource_id
+    and identity.identity_id = relay_user.identity_id
+    and coalesce(identity.live_from_generation, identity.generation)
+      <= relay_user.identity_generation
+  )
+)
+and (
+  relay_user.access_key_slot is null
+  or exists (
+    select
+    from access_key
+    where access_key.resource_id = relay_user.resource_id
+    and access_key.slot = relay_user.access_key_slot
+    and (
+      access_key.generation = relay_user.access_key_generation
+      or access_key.former_generation = relay_user.access_key_generation
+      and access_key.former_until > clock_timestamp()
+    )
+  )
+)
+and (
+  relay_user.leg_id is null
+  or exists (
+    select
+    from call_leg
+    where call_leg.resource_id = relay_user.resource_id
+    and call_leg.call_id = relay_user.call_id
+    and call_leg.leg_id = relay_user.leg_id
+    and call_leg.ended_at is null
+  )
+)
+-- A person asked for it with a token that opened calls: one scope of it that did is enough. A single
+-- token that is denied is not looked for here, since its row cannot be found but by reading all: the
+-- nodes withdraw its users when they hear of it.
+and (
+  relay_user.scope_places is null
+  or exists (
+    select
+    from unnest(relay_user.scope_places) as scope (place)
+    where not exists (
+      select
+      from revocation_event
+      where revocation_event.kind = 'identity-scope'
+      and revocation_event.resource_id = relay_user.resource_id
+      and left(revocation_event.subject, 36) = relay_user.identity_id::text
+      and revocation_event.subject = relay_user.identity_id::text || '-' || scope.place
+      and revocation_event.generation > relay_user.identity_generation
+    )
+  )
+);
+
+-- What coturn reads, under the names and with the columns that it expects. In a schema of its own,
+-- so that its account may see this and nothing else. The empty ones are asked for all the time.
+create schema parley_turn;
+
+create view parley_turn.turnusers_lt as
+select realm::varchar(127), user_name::varchar(512) as name, hmac_key::varchar(128) as hmackey
+from relay_user_live;
+
+create view parley_turn.turn_secret as
+select ''::varchar(127) as realm, ''::varchar(256) as value where false;
+
+create view parley_turn.allowed_peer_ip as
+select ''::varchar(127) as realm, ''::varchar(256) as ip_range where false;
+
+create view parley_turn.denied_peer_ip as
+select ''::varchar(127) as realm, ''::varchar(256) as ip_range where false;
+
+create view parley_turn.turn_origin_to_realm as
+select ''::varchar(127) as origin, ''::varchar(127) as realm where false;
+
+create view parley_turn.turn_realm_option as
+select ''::varchar(127) as realm, ''::varchar(32) as opt, ''::varchar(128) as value where false;

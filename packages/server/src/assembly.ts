@@ -104,7 +104,8 @@ export async function assemble(world: AssemblyWorld): Promise<Assembly> {
   const { cors, corsDefaults } = corsOf(settings, resources)
   const { overlaps, controlPlane } = controlPlaneOf(world, { feed, resources })
   const { endpointFor } = controlPlane
-  const sockets = createSockets({ ...world, openings, verifier, resources, endpointFor, metrics })
+  const judging = { openings, verifier, resources, feed }
+  const sockets = createSockets({ ...world, ...judging, endpointFor, metrics })
   return {
     operations: operationsOf({
       ...world,

@@ -28,6 +28,7 @@ import { identityHoldings } from './identity-holdings.ts'
 import type { KeyRing } from './keys/key-ring.ts'
 import { keyOperations } from './keys/operations.ts'
 import type { Node } from './nodes/node.ts'
+import { describeRelayOperations, type Relays } from './relays/relays.ts'
 import type { CorsDefaults } from './resources/cors.ts'
 import { corsOperations } from './resources/cors-operations.ts'
 import type { ResourceDirectory } from './resources/directory.ts'
@@ -78,6 +79,7 @@ export interface OperationWorld {
   readonly log: Pick<Log, 'error'>
   readonly realtime: Pick<Realtime, 'operations'>
   readonly calls: Pick<Calls, 'operations'>
+  readonly relays: Pick<Relays, 'operations'>
   readonly publish: PublishNotices
 }
 
@@ -126,6 +128,7 @@ export function operationsOf(world: OperationWorld): readonly Operation[] {
     ...world.realtime.operations,
     ...chatOperations({ ...world, findResource }),
     ...world.calls.operations,
+    ...world.relays.operations,
   ]
 }
 
@@ -161,6 +164,7 @@ export function describeOperations(): readonly Operation[] {
     log: { error: absent },
     realtime: { operations: describeRealtimeOperations() },
     calls: { operations: describeCallOperations() },
+    relays: { operations: describeRelayOperations() },
     publish: absent,
   })
 }

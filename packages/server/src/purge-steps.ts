@@ -8,6 +8,7 @@ import { chatPurges } from './chat/purge.ts'
 import { endpointPurge, noticePurge } from './chat/realtime/purge.ts'
 import { assignmentPurge } from './exchanges/purge.ts'
 import { identityPurge } from './identities/purge.ts'
+import { relayPolicyPurge, relayUserPurge } from './relays/purge.ts'
 import type { PurgeStep } from './resources/purge.ts'
 import { credentialPurge } from './revocations/credential-store.ts'
 import { roomParticipantPurge, roomPurge } from './rooms/purge.ts'
@@ -19,6 +20,8 @@ export const purgeSteps: readonly PurgeStep[] = [
   noticePurge,
   endpointPurge,
   ...callPurges,
+  relayUserPurge,
+  relayPolicyPurge,
   roomParticipantPurge,
   roomPurge,
   tokenPurge,

@@ -7,7 +7,15 @@
  *
  * @source ACS Chat, `Authorization: Bearer <user access token>`; RFC 6750 section 2.1.
  */
-import { fail, ok, type Result, type Scope } from '@parley/protocol'
+import {
+  type CarriedGeneration,
+  checkClaims,
+  fail,
+  ok,
+  type Result,
+  type Scope,
+  subjectsOf,
+} from '@parley/protocol'
 import type { Accepted, Reason } from '@parley/verifier'
 import type { SyncVerifier } from '@parley/verifier/node'
 import type { Fault, RefusalReason } from '../contract/faults.ts'
@@ -62,7 +70,9 @@ function callerOf(verdict: Accepted): UserCaller {
   if (known !== undefined) return known
   const { resourceId, identity: rawId, scopes, expiresAtMs } = verdict
   const identityId = rawId.slice(rawId.indexOf('_') + 1)
-  const caller = { resourceId, identityId, rawId, scopes, expiresAtMs }
+  const claims = checkClaims({ ...verdict.claims })
+  const subjects: readonly CarriedGeneration[] = claims === undefined ? [] : subjectsOf(claims)
+  const caller = { resourceId, identityId, rawId, scopes, expiresAtMs, subjects }
   callers.set(verdict, caller)
   return caller
 }

@@ -74,12 +74,17 @@ export function createAuthenticator(world: AuthenticationWorld): Authenticate {
   const lastSigners = new WeakMap<object, ActiveAccessKey>()
   return (arrival, asked, scopes) => {
     // Whoever may do anything with a resource may follow it.
-    const access = asked === 'follower' ? 'resource' : asked
+    const access = asked === 'follower' || asked === 'resource-or-user' ? 'resource' : asked
     const place = placeOf(arrival.headers.host ?? '', places)
     const token = tokenOf(arrival, access)
     if (token !== undefined) {
       if (access === 'user') return authenticateUser({ token, place, scopes }, world)
       const { params, nowMs } = arrival
+      if (asked === 'resource-or-user') {
+        const user = authenticateUser({ token, place, scopes }, world)
+        // What is no token of ours may be a bearer of an issuer that is trusted.
+        if (user.ok || !isForeign(user.fault)) return user
+      }
       if (asked === 'follower' && isVerifierCredential(token)) {
         return authenticateVerifier({ token, place, nowMs }, world)
       }
@@ -164,6 +169,10 @@ function* likeliestFirst(
   }
   if (lastSigner !== undefined) yield* keyRing.keysOf(lastSigner.resourceId)
   yield* keyRing.candidates()
+}
+
+function isForeign(fault: Fault): boolean {
+  return fault.kind === 'caller-refused' && fault.reason === 'access-token-invalid'
 }
 
 function refuse(reason: RefusalReason): Result<never, Fault> {

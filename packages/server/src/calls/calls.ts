@@ -11,6 +11,7 @@ import type { WatchedNumber } from '../foundation/metrics.ts'
 import type { Platform } from '../foundation/platform.ts'
 import type { Settings } from '../foundation/settings.ts'
 import type { Node } from '../nodes/node.ts'
+import type { Relays } from '../relays/relays.ts'
 import type { ResourceDirectory } from '../resources/directory.ts'
 import { followEngines } from './engine-events.ts'
 import { openEngines } from './engines.ts'
@@ -50,6 +51,7 @@ export interface CallsWorld {
   readonly verifier: Pick<SyncVerifier, 'verify'>
   readonly resources: Pick<ResourceDirectory, 'find'>
   readonly node: Pick<Node, 'isCurrent' | 'whenCurrent'>
+  readonly relays: Relays
   /** The endpoint that clients of a resource use, by its name. */
   readonly endpointFor: (name: string) => string
 }
@@ -60,9 +62,8 @@ export function createCalls(given: CallsWorld): Calls {
   const { isCurrent } = node
   const whenCurrent = async () =>
     isCurrent() || (await node.whenCurrent(serverLimits.currentWaitMs))
-  const iceFor = async () => ({ iceServers: [], iceTransportPolicy: 'all' as const })
   const engines = openEngines(given)
-  const world = { ...given, engines, iceFor, isCurrent, whenCurrent }
+  const world = { ...given, engines, isCurrent, whenCurrent }
   const reconciling = createReconciling()
   const hub = createCallHub(world)
   const closers: (() => Promise<void>)[] = []

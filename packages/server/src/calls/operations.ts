@@ -202,7 +202,7 @@ function configOperation(room: CallsRoom): Operation {
   })
 }
 
-function callingConfig({ engines }: CallsRoom) {
+function callingConfig({ engines, relays }: CallsRoom) {
   const { legsMax } = engines.choose({ isGroup: true, isToPhone: false })
   return {
     subprotocol: callingSubprotocol,
@@ -214,7 +214,7 @@ function callingConfig({ engines }: CallsRoom) {
     legsMax: { audio: legsMax('audio'), video: legsMax('video') },
     calleesMax: serverLimits.callCalleesMax,
     codecs: { audio: ['opus'], video: ['VP8', 'H264'] },
-    isRelayConfigured: false,
+    isRelayConfigured: relays.isConfigured,
     arePhonesConfigured: engines.all.some(({ hasPhones }) => hasPhones),
   }
 }

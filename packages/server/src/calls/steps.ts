@@ -2,7 +2,6 @@
 import {
   type CallMedia,
   type CallPeer,
-  type IceServer,
   type JoinedCall,
   ok,
   printIdentityName,
@@ -12,6 +11,7 @@ import { serverLimits } from '../contract/limits.ts'
 import type { Database, Transaction } from '../database/connect.ts'
 import type { Log } from '../foundation/log.ts'
 import type { Platform } from '../foundation/platform.ts'
+import type { Relays } from '../relays/relays.ts'
 import { lockCall, saveCall } from './call-store.ts'
 import type { Engines } from './engines.ts'
 import { tell } from './frame-store.ts'
@@ -28,26 +28,14 @@ import {
 } from './model.ts'
 import { permissionsFor } from './permissions.ts'
 
-/** What a client is given to find its way through the net. */
-export interface IceTerms {
-  readonly iceServers: readonly IceServer[]
-  readonly iceTransportPolicy: 'all' | 'relay'
-}
-
 /** What the steps of calls need. */
 export interface CallWorld {
   readonly db: Database
   readonly platform: Pick<Platform, 'now' | 'newGuid' | 'randomBytes'>
   readonly engines: Engines
   readonly log: Pick<Log, 'info' | 'warn' | 'error'>
-  /** Relays for a leg that comes in; called once for each coming. */
-  readonly iceFor: (leg: {
-    readonly resourceId: string
-    readonly callId: string
-    readonly legId: string
-    readonly identityId: string
-    readonly expiresAtMs: number
-  }) => Promise<IceTerms>
+  /** Gives legs that come in a way over relays, and takes it back from those that have ended. */
+  readonly relays: Pick<Relays, 'isConfigured' | 'iceFor' | 'letGo'>
 }
 
 /** A call, by name. */
@@ -97,12 +85,15 @@ export async function takeStep(
 }
 
 /** Lets the engine know who is out. What it misses, it is told when all is compared. */
-export async function followStep({ engines }: CallWorld, call: Call): Promise<void> {
+export async function followStep({ engines, relays }: CallWorld, call: Call): Promise<void> {
   const { resourceId, callId, legs } = call
   const engine = engines.of(call)
   const over = legs.filter(({ end }) => end !== undefined)
   await Promise.all(over.map(({ legId }) => engine.remove({ resourceId, callId, legId })))
   if (call.end !== undefined) await engine.close({ resourceId, callId })
+  await relays.letGo(
+    over.map(({ legId, end }) => ({ resourceId, callId, legId, hasLeft: end?.reason === 'left' })),
+  )
 }
 
 /** Most legs of a call of some media. */
@@ -123,7 +114,7 @@ export async function seat(
   if (own === undefined) return refuse('LegNotFound')
   const { resourceId, callId, media, roomId } = call
   const { legId, role, isMuted, deviceId } = own
-  const { identityId, expiresAtMs } = party
+  const { identityId } = party
   const leg = { resourceId, callId, legId }
   const identity = printIdentityName({ resourceId, identityId })
   const engine = world.engines.of(call)
@@ -137,7 +128,7 @@ export async function seat(
     world.log.warn({ ...leg, fault: way.fault }, 'the engine of calls did not let a leg in')
     return refuse('EngineFailed')
   }
-  const ice = await world.iceFor({ ...leg, identityId, expiresAtMs })
+  const ice = await world.relays.iceFor({ ...leg, identityId })
   return ok({
     ...{ callId, legId, media, role, isMuted, engine: call.engine, way: way.value, ...ice },
     ...(roomId === undefined ? {} : { roomId }),

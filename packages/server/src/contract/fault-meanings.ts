@@ -112,6 +112,10 @@ export const faultMeanings: { readonly [Kind in Fault['kind']]: FaultMeaning<Kin
     when: 'The contract has the operation and this server does not serve it.',
     example: { kind: 'operation-not-served', what: '{operation}' },
   },
+  'relay-not-configured': {
+    when: 'A relay was asked for, and `PARLEY_TURN_URLS` names none.',
+    example: { kind: 'relay-not-configured' },
+  },
   'caller-not-allowed': {
     when: 'The caller is known and has no role that allows this at this place.',
     example: { kind: 'caller-not-allowed', actor: '{caller}' },

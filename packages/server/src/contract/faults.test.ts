@@ -121,6 +121,10 @@ const table: { readonly [Kind in Fault['kind']]: readonly [FaultOf<Kind>, Wire] 
     { kind: 'operation-not-served', what: 'exchanges' },
     [501, 'NotImplemented', 'This server does not serve exchanges.'],
   ],
+  'relay-not-configured': [
+    { kind: 'relay-not-configured' },
+    [503, 'RelayNotConfigured', 'This server has no relay.'],
+  ],
   'caller-not-allowed': [
     { kind: 'caller-not-allowed', actor: 'somebody' },
     [403, 'AuthorizationFailed', 'somebody is not allowed to do this here.'],
@@ -234,8 +238,9 @@ describe('a fault on the wire', () => {
     })
   }
 
-  test('asks whoever gets a 503 to come again', () => {
-    const all = Object.values(table).map(([fault]) => replyToFault(fault))
+  test('asks whoever gets a 503 to come again, but where there is no relay at all', () => {
+    const passing = Object.values(table).filter(([{ kind }]) => kind !== 'relay-not-configured')
+    const all = passing.map(([fault]) => replyToFault(fault))
     const unavailable = all.filter((reply) => reply.status === 503)
     assert.equal(unavailable.length, 4)
     assert.ok(unavailable.every((reply) => 'retry-after' in reply.headers))

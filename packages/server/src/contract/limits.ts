@@ -261,6 +261,12 @@ export const serverLimits = {
   callReconcileMs: 10_000,
   /** Time after its end at which a leg that an engine still has is one that got away, in ms. */
   callStrayAfterMs: 2000,
+  /** Relay users that one identity has at a time, those of its legs aside. */
+  relayUsersOfIdentityMax: 64,
+  /** Time between two comparisons of the relays with who may use them, in milliseconds. */
+  relayReconcileMs: 10_000,
+  /** Relay users that a round of the recurring work withdraws of each kind. */
+  relayUsersAtOnceMax: 500,
   /** Calls on a page of their list. */
   callsInPage: 100,
   /** Rows that a round of the recurring work of calls takes at once. */

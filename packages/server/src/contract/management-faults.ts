@@ -76,7 +76,7 @@ const resourceGroupMessage =
 
 /** Says a fault of every service as the service at hand says it. */
 export function inMannerOfService(row: FaultRow, fault: Fault, service: Service): FaultRow {
-  if (service === 'identity' || service === 'rooms') return row
+  if (service === 'identity' || service === 'rooms' || service === 'relays') return row
   if (service === 'chat') return inMannerOfChat(row, fault)
   switch (fault.kind) {
     case 'version-missing':

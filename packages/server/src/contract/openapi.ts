@@ -31,7 +31,7 @@ export interface ServiceVersion {
 export function printOpenApi(operations: readonly Operation[], space: OpenApiSpace): JsonObject {
   const paths: Record<string, Record<string, Json>> = {}
   const shown = operations.filter((one) => isInSpace(one, space))
-  const hasUsers = shown.some(({ access }) => access === 'user')
+  const hasUsers = shown.some(({ access }) => access === 'user' || access === 'resource-or-user')
   for (const operation of shown) {
     const { path, method } = operation
     const methods = paths[path] ?? {}
@@ -70,6 +70,7 @@ const titles: Readonly<Record<Service, string>> = {
   subscription: 'Parley: subscriptions',
   chat: 'Parley: chat',
   rooms: 'Parley: rooms',
+  relays: 'Parley: relays',
 }
 
 function printOperation(operation: Operation, space: OpenApiSpace): JsonObject {
@@ -110,6 +111,8 @@ function securityOf({ access, scopes = [] }: Operation): readonly JsonObject[] {
       return [{ AccessKey: [] }, { Bearer: [] }]
     case 'user':
       return [{ AccessToken: [...scopes] }]
+    case 'resource-or-user':
+      return [{ AccessKey: [] }, { Bearer: [] }, { AccessToken: [...scopes] }]
     default:
       return [{ Bearer: [] }]
   }

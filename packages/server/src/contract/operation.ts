@@ -43,6 +43,7 @@ export interface Operation {
  *   with the role of an owner or contributor there.
  * - `follower`: the same, or a verifier by a credential of that resource.
  * - `user`: the holder of an access token with one of the scopes of the operation.
+ * - `resource-or-user`: one or the other of these two.
  * - `entra-user`: a person, by a bearer of a trusted issuer that is the person's own.
  * - `administrator`: who may change what stands at the operation's place in the control plane.
  * - `reader`: who may look at it.
@@ -52,6 +53,7 @@ export type Access =
   | 'resource'
   | 'follower'
   | 'user'
+  | 'resource-or-user'
   | 'entra-user'
   | 'administrator'
   | 'reader'

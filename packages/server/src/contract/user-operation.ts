@@ -1,6 +1,12 @@
-import type { Scope } from '@parley/protocol'
+import type { CarriedGeneration, Scope } from '@parley/protocol'
 import type { Static, TObject } from '@sinclair/typebox'
-import { type Call, type Operation, type TypedOperation, withoutTypes } from './operation.ts'
+import {
+  type Call,
+  type Operation,
+  type ResourceCaller,
+  type TypedOperation,
+  withoutTypes,
+} from './operation.ts'
 
 /** The holder of an access token that is live and opens the operation. */
 export interface UserCaller {
@@ -13,6 +19,8 @@ export interface UserCaller {
   readonly scopes: readonly Scope[]
   /** `exp` in milliseconds since the Unix epoch. */
   readonly expiresAtMs: number
+  /** What the token depends on. */
+  readonly subjects: readonly CarriedGeneration[]
 }
 
 /** A call by the holder of an access token, with its body typed. */
@@ -31,4 +39,19 @@ export function userOperation<Schema extends TObject>(
   },
 ): Operation {
   return withoutTypes(operation, 'user')
+}
+
+/** A call by the owner of a resource, or by the holder of an access token of it. */
+export interface EitherCall<Body> extends Omit<Call, 'caller' | 'body'> {
+  readonly caller: ResourceCaller | UserCaller
+  readonly body: Body
+}
+
+/** Defines an operation that owners may ask for, and users with a token of one of `scopes`. */
+export function resourceOrUserOperation<Schema extends TObject>(
+  operation: TypedOperation<Schema, EitherCall<Static<Schema>>> & {
+    readonly scopes: readonly Scope[]
+  },
+): Operation {
+  return withoutTypes(operation, 'resource-or-user')
 }

@@ -67,6 +67,13 @@ export const chatVersions = [
  */
 const roomsVersions = ['2023-06-14', '2024-04-15', '2025-03-13'] as const
 
+/**
+ * The api-version of relays; the service never had a stable one.
+ *
+ * @source ACS Network Traversal; what its last SDK sends.
+ */
+const relaysVersions = ['2022-03-01-preview'] as const
+
 /** The api-versions of every service; the same name in two of them means two things. */
 export const apiVersions = {
   identity: identityVersions,
@@ -74,6 +81,7 @@ export const apiVersions = {
   subscription: subscriptionVersions,
   chat: chatVersions,
   rooms: roomsVersions,
+  relays: relaysVersions,
 } as const
 
 /** A service with api-versions, and a manner of answering, of its own. */
@@ -95,6 +103,7 @@ export type ServiceVersions =
   | ({ readonly service: 'subscription' } & Ends<(typeof subscriptionVersions)[number]>)
   | ({ readonly service: 'chat' } & Ends<(typeof chatVersions)[number]>)
   | ({ readonly service: 'rooms' } & Ends<(typeof roomsVersions)[number]>)
+  | ({ readonly service: 'relays' } & Ends<(typeof relaysVersions)[number]>)
 
 interface Ends<Version> {
   readonly since: Version

@@ -115,6 +115,7 @@ describe('the tables', () => {
         'chat_thread',
         'entra_assignment',
         'identity',
+        ...['relay_policy', 'relay_user'],
         'resource_purge',
         'revocation_event',
         'revocation_follower',

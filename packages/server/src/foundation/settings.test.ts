@@ -39,6 +39,10 @@ const defaults: Settings = {
   stopTimeoutMs: 10_000,
   hasCanary: true,
   workersCount: 1,
+  turnUrls: undefined,
+  turnRealm: 'parley',
+  turnCli: undefined,
+  turnCliPassword: undefined,
 }
 
 const trustedIssuer = {
@@ -56,6 +60,8 @@ const published: Settings['rates'] = new Map(
 const taken: readonly (readonly [name: string, value: string, set: Partial<Settings>])[] = [
   ['PARLEY_CANARY', 'off', { hasCanary: false }],
   ['PARLEY_WORKERS', '64', { workersCount: 64 }],
+  ['PARLEY_TURN_URLS', 'turn:a.example', { turnUrls: ['turn:a.example'] }],
+  ['PARLEY_TURN_REALM', 'a.example', { turnRealm: 'a.example' }],
   ['PARLEY_CALLS_OF_TWO', 'server', { callsOfTwo: 'server' }],
   ['PARLEY_DATA_DIR', '/data', { dataDir: '/data' }],
   ['PARLEY_DATA_DIR', 'here', { dataDir: resolve('here') }],
@@ -127,6 +133,10 @@ const refused: readonly (readonly [name: string, value: string, expected: string
   ['PARLEY_NATS_URL', 'n1:4222', 'URLs that start with nats:// or tls://, with commas'],
   ['PARLEY_NATS_REPLICAS', '6', 'a whole number, 1..5'],
   ['PARLEY_NATS_CREDENTIALS', 'alone.creds', 'set only where PARLEY_NATS_URL is'],
+  ['PARLEY_TURN_REALM', 'a:b', '1 to 127 letters, digits, dots and hyphens'],
+  ['PARLEY_TURN_CLI', '127.0.0.1', 'host:port, with commas'],
+  ['PARLEY_TURN_CLI', '127.0.0.1:5766', 'set only where PARLEY_TURN_URLS is'],
+  ['PARLEY_TURN_CLI_PASSWORD', 'secret', 'set exactly when PARLEY_TURN_CLI is'],
   ['PARLEY_ISSUER', 'https://parley.example/', anIssuer],
   ['PARLEY_ISSUER', 'https://parley.example?a', anIssuer],
   ['PARLEY_ISSUER', 'https://parley.example#a', anIssuer],

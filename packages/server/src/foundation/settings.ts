@@ -18,6 +18,8 @@ import {
   wholeNumber,
 } from './setting-values.ts'
 import { parseTrustedIssuers, type TrustedIssuer } from './trusted-issuer.ts'
+import type { HostAndPort } from './turn-place.ts'
+import { turnFrom, turnRows } from './turn-settings.ts'
 
 /**
  * Every setting, read in this one place from environment variables. The reference page
@@ -65,6 +67,12 @@ export interface Settings {
   readonly callsOfTwo: 'direct' | 'server'
   /** Processes that serve; 1: the one that starts. */
   readonly workersCount: number
+  /** `undefined`: there is no relay. */
+  readonly turnUrls: readonly string[] | undefined
+  readonly turnRealm: string
+  /** `undefined`: sessions at relays are not ended. */
+  readonly turnCli: readonly HostAndPort[] | undefined
+  readonly turnCliPassword: string | undefined
 }
 
 /** How access tokens are signed. */
@@ -178,6 +186,7 @@ export const settingRows = [
     '`direct`: from peer to peer; `server`: by the media server that carries groups, if any.',
   ),
   ...janusRows,
+  ...turnRows,
 ] as const satisfies readonly SettingRow[]
 
 function row<const Name extends string>(
@@ -277,6 +286,7 @@ function settingsFrom(read: (name: SettingName) => string | undefined): Settings
     stopTimeoutMs: wholeNumber('PARLEY_STOP_TIMEOUT_MS', { min: 0, max: 600_000 }, read),
     hasCanary: oneOf('PARLEY_CANARY', ['on', 'off'], read) === 'on',
     workersCount: wholeNumber('PARLEY_WORKERS', { min: 1, max: 64 }, read),
+    ...turnFrom(read),
   }
 }
 

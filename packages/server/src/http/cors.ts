@@ -56,8 +56,15 @@ export interface CorsWorld {
 export function audienceOf({ browsers, access }: Operation): BrowserAudience | undefined {
   if (browsers !== undefined) return browsers
   // A credential of a verifier was handed to the page, as access tokens are.
-  if (access === 'user' || access === 'entra-user' || access === 'follower') return 'users'
-  return access === 'resource' ? 'owners' : undefined
+  switch (access) {
+    case 'user':
+    case 'resource-or-user':
+    case 'entra-user':
+    case 'follower':
+      return 'users'
+    default:
+      return access === 'resource' ? 'owners' : undefined
+  }
 }
 
 /** What scripts may read of an answer beside its body. */

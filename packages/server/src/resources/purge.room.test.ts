@@ -12,6 +12,7 @@ import { migrate } from '../database/migrate.ts'
 import { ensureTokenPartitions } from '../database/partitions.ts'
 import { insertIdentities, upsertNamedIdentity } from '../identities/store.ts'
 import { purgeSteps } from '../purge-steps.ts'
+import { insertSampleRelays } from '../relays/sample-rows.ts'
 import { insertSampleRooms } from '../rooms/sample-rows.ts'
 import { recordTokens } from '../tokens/store.ts'
 import { type PurgeStep, type PurgeWorld, startPurger } from './purge.ts'
@@ -83,6 +84,7 @@ async function makeResource(count: number): Promise<Made> {
   await insertSampleRooms(sql, resourceId, { count, now, later })
   await insertSampleChat(sql, resourceId, now)
   await insertSampleCalls(sql, resourceId, now)
+  await insertSampleRelays(sql, resourceId, { now, later })
   return made
 }
 
@@ -176,6 +178,8 @@ const emptied = {
   chat_thread: 0,
   entra_assignment: 0,
   identity: 0,
+  relay_policy: 0,
+  relay_user: 0,
   resource: 0,
   room: 0,
   room_participant: 0,
