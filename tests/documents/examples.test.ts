@@ -57,6 +57,9 @@ describe('a command on a page', () => {
 describe('a variable on a page', () => {
   const sources = [
     'packages/server/src/foundation/settings.ts',
+    'packages/server/src/foundation/janus-settings.ts',
+    'packages/server/src/foundation/livekit-settings.ts',
+    'packages/server/src/foundation/turn-settings.ts',
     'packages/server/src/admin/environment-file.ts',
     // Names its stream in NATS so.
     'packages/server/src/events/nats/line.ts',
