@@ -118,6 +118,16 @@ function changes(create: Create): void {
     assert.equal((await engine.admit(leg(), permissions)).ok, false)
   })
 
+  test('takes nothing from the client of a leg that was removed', async () => {
+    const { engine, leg } = await opened()
+    const one = leg()
+    await engine.admit(one, permissions)
+    await engine.remove(one)
+    for (const signal of [{ candidate: null }, { sdp: { type: 'offer', sdp: '' } }] as const) {
+      assert.equal((await engine.signal(one, signal)).ok, false)
+    }
+  })
+
   test('says what it cannot do, rather than do nothing', async () => {
     const { engine, leg } = await opened()
     const one = leg()

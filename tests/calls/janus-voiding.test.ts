@@ -17,6 +17,7 @@ import {
   type Caller,
   closeCallSockets,
   connectCalls,
+  eventually,
   join,
   newCaller,
   type ReadyClient,
@@ -210,8 +211,13 @@ describe('legs at Janus', { skip: lacks('the ends of legs at Janus', 'janus') },
       engines.push((await join(client, { type: 'call.accept', callId })).engine)
     }
     assert.deepEqual(engines, ['mesh', 'mesh', 'mesh', 'janus'])
-    const told = host.waiting().map(({ type }) => type)
-    assert.equal(told.filter((type) => type === 'call.rejoin').length, 1)
+    await eventually(
+      async () => {
+        await host.ask({ type: 'ping' })
+        return host.waiting().filter(({ type }) => type === 'call.rejoin').length
+      },
+      (count) => count === 1,
+    )
     const again = await join(host, { type: 'call.join', callId })
     assert.deepEqual([again.engine, again.way.mode, again.peers.length], ['janus', 'sdp', 4])
     await offer(host, callId)
