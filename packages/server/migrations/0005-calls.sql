@@ -133,3 +133,44 @@ for each statement execute function tell_calls_of_rooms();
 create trigger room_window_moved after update on room
 referencing new table as changed
 for each statement execute function tell_calls_of_rooms();
+
+-- Phones. Trunks and routes of a resource, as they are shown: small, and read and written whole.
+create table sip_configuration (
+  resource_id uuid not null references resource on delete cascade,
+  trunks json not null,
+  routes json not null,
+  primary key (resource_id)
+);
+
+-- What a resource allows its calls to phones; no row: nothing. Whoever dials holds the row of the
+-- resource, so that of two calls one is counted before the other is judged.
+create table phone_settings (
+  resource_id uuid not null references resource on delete cascade,
+  is_enabled boolean not null,
+  countries text[] not null,
+  refused_prefixes text[] not null,
+  concurrent_max integer not null,
+  per_minute_max integer not null,
+  duration_seconds_max integer not null,
+  identity_seconds_per_day_max integer not null,
+  primary key (resource_id)
+);
+
+create table phone_number (
+  resource_id uuid not null references resource on delete cascade,
+  number text not null,
+  -- Where calls to it go: at most one of the two. Neither: what it led to is deleted.
+  identity_id uuid,
+  room_id bigint,
+  created_at timestamptz not null,
+  primary key (resource_id, number),
+  foreign key (resource_id, identity_id) references identity on delete set null (identity_id),
+  foreign key (resource_id, room_id) references room on delete set null (room_id),
+  check (identity_id is null or room_id is null)
+);
+
+-- A number is of one resource of all: a call that comes in says no more than it.
+create unique index phone_number_owner on phone_number (number);
+
+create index phone_number_identity on phone_number (resource_id, identity_id);
+create index phone_number_room on phone_number (resource_id, room_id);

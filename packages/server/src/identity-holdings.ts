@@ -6,6 +6,7 @@ import { callHoldings } from './calls/holding-store.ts'
 import { chatHoldings } from './chat/holdings-store.ts'
 import { endpointHolding } from './chat/realtime/holding-store.ts'
 import type { Holding } from './identities/holdings.ts'
+import { numberHolding } from './phones/holding-store.ts'
 import { roomHolding } from './rooms/holding-store.ts'
 import { tokenHolding } from './tokens/holding.ts'
 
@@ -15,5 +16,6 @@ export const identityHoldings: readonly Holding[] = [
   ...chatHoldings,
   endpointHolding,
   roomHolding,
+  numberHolding,
   ...callHoldings,
 ]

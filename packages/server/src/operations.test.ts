@@ -43,6 +43,7 @@ describe('the operations', () => {
       'CommunicationIdentity_Update',
       'Parley_Acknowledge',
       'Parley_AllocateRealtimeConnection',
+      'Parley_AssignPhoneNumber',
       'Parley_BeginSocket',
       'Parley_CompareUsage',
       'Parley_CreateVerifierCredential',

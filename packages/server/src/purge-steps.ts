@@ -8,6 +8,7 @@ import { chatPurges } from './chat/purge.ts'
 import { endpointPurge, noticePurge } from './chat/realtime/purge.ts'
 import { assignmentPurge } from './exchanges/purge.ts'
 import { identityPurge } from './identities/purge.ts'
+import { phonePurges } from './phones/purge.ts'
 import type { PurgeStep } from './resources/purge.ts'
 import { credentialPurge } from './revocations/credential-store.ts'
 import { roomParticipantPurge, roomPurge } from './rooms/purge.ts'
@@ -19,6 +20,7 @@ export const purgeSteps: readonly PurgeStep[] = [
   noticePurge,
   endpointPurge,
   ...callPurges,
+  ...phonePurges,
   roomParticipantPurge,
   roomPurge,
   tokenPurge,

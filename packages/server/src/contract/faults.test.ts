@@ -121,6 +121,10 @@ const table: { readonly [Kind in Fault['kind']]: readonly [FaultOf<Kind>, Wire] 
     { kind: 'operation-not-served', what: 'exchanges' },
     [501, 'NotImplemented', 'This server does not serve exchanges.'],
   ],
+  'sip-unprocessable': [
+    { kind: 'sip-unprocessable', code: 'InvalidRouteName', message: 'Its name.' },
+    [422, 'UnprocessableConfiguration', 'Its name.'],
+  ],
   'caller-not-allowed': [
     { kind: 'caller-not-allowed', actor: 'somebody' },
     [403, 'AuthorizationFailed', 'somebody is not allowed to do this here.'],

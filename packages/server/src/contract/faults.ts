@@ -75,6 +75,7 @@ export type Fault =
   | { readonly kind: 'user-differs' }
   | { readonly kind: 'events-forgotten' }
   | { readonly kind: 'operation-not-served'; readonly what: string }
+  | { readonly kind: 'sip-unprocessable'; readonly code: string; readonly message: string }
   | { readonly kind: 'rate-exceeded'; readonly retryAfterSeconds: number }
   | { readonly kind: 'server-busy' }
   | { readonly kind: 'node-behind' }
@@ -169,6 +170,10 @@ function rowFor(fault: Fault): FaultRow {
       return row(410, 'EventsForgotten', 'What follows this number is no longer at hand.')
     case 'operation-not-served':
       return row(501, 'NotImplemented', `This server does not serve ${fault.what}.`)
+    case 'sip-unprocessable': {
+      const { code, message } = fault
+      return { ...row(422, 'UnprocessableConfiguration', message), details: [{ code, message }] }
+    }
     case 'rate-exceeded':
       return {
         ...row(429, 'TooManyRequests', 'Too many requests; Retry-After says when to come again.'),

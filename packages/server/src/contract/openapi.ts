@@ -70,6 +70,8 @@ const titles: Readonly<Record<Service, string>> = {
   subscription: 'Parley: subscriptions',
   chat: 'Parley: chat',
   rooms: 'Parley: rooms',
+  sip: 'Parley: SIP trunks and routes',
+  'phone-numbers': 'Parley: phone numbers, which it does not sell',
 }
 
 function printOperation(operation: Operation, space: OpenApiSpace): JsonObject {

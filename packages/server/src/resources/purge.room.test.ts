@@ -11,6 +11,7 @@ import {
 import { migrate } from '../database/migrate.ts'
 import { ensureTokenPartitions } from '../database/partitions.ts'
 import { insertIdentities, upsertNamedIdentity } from '../identities/store.ts'
+import { insertSamplePhones, noPhones } from '../phones/sample-rows.ts'
 import { purgeSteps } from '../purge-steps.ts'
 import { insertSampleRooms } from '../rooms/sample-rows.ts'
 import { recordTokens } from '../tokens/store.ts'
@@ -83,6 +84,7 @@ async function makeResource(count: number): Promise<Made> {
   await insertSampleRooms(sql, resourceId, { count, now, later })
   await insertSampleChat(sql, resourceId, now)
   await insertSampleCalls(sql, resourceId, now)
+  await insertSamplePhones(sql, resourceId, now)
   return made
 }
 
@@ -166,6 +168,7 @@ const emptied = {
   access_key: 0,
   access_token: 0,
   ...noCalls,
+  ...noPhones,
   chat_endpoint: 0,
   chat_erasure: 0,
   chat_message: 0,
