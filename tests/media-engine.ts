@@ -85,6 +85,17 @@ function limitsAndEnds(create: Create): void {
     await engine.remove(unknown)
   })
 
+  test('holds nothing of a leg that another node has, and takes it back', async () => {
+    const { engine, call, leg } = await opened()
+    const one = leg()
+    await engine.admit(one, permissions)
+    for (const _ of ['once', 'again']) await engine.release(one)
+    assert.deepEqual(await carried(engine, call), [])
+    assert.equal((await engine.open({ ...call, media: 'audio' })).ok, true)
+    assert.equal((await engine.admit(one, permissions)).ok, true)
+    assert.deepEqual(await carried(engine, call), [one.legId])
+  })
+
   test('changes what a leg may do, and refuses that of one that it has not', async () => {
     const { engine, leg } = await opened()
     const one = leg()

@@ -185,7 +185,8 @@ export class Call extends Emitter<CallEvents> {
     else if (event.type === 'participant.updated') this.#update(event.peer)
     else if (event.type === 'participant.left') this.#remove(event.legId, event.reason)
     else if (event.type === 'signal') this.#participants.get(event.from)?.receive(event)
-    else if (event.type === 'call.ended') this.end({ reason: event.reason })
+    else if (event.type === 'call.rejoin') void this.#rejoin()
+    else if (event.type === 'call.ended') this.#endAs(event)
     else if (event.type === 'callee.updated') {
       const { state, identity } = event
       this.emit('calleeUpdated', { identifier: identifierOf(identity), state })
@@ -274,6 +275,22 @@ export class Call extends Emitter<CallEvents> {
     this.#participants.delete(legId)
     participant.close(reason)
     this.emit('remoteParticipantsUpdated', { added: [], removed: [participant] })
+  }
+
+  /** The media were lost behind the service: takes this page's place in the call anew. */
+  async #rejoin(): Promise<void> {
+    const callId = this.id
+    try {
+      const answer = await this.#context.signalling.ask({ type: 'call.join', callId })
+      if (answer.type === 'call.joined' && this.#end === undefined) this.resume(answer)
+    } catch (error) {
+      if (error instanceof CallingError) this.end({ reason: 'error', error })
+    }
+  }
+
+  /** A leg that was put out may have come back before its end was heard. */
+  #endAs({ legId, reason }: Extract<CallEvent, { type: 'call.ended' }>): void {
+    if (legId === undefined || legId === this.#joined?.legId) this.end({ reason })
   }
 
   #sayMuted(isMuted: boolean): void {

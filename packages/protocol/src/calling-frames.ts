@@ -49,7 +49,7 @@ export type ClientCallFrame =
   | { readonly type: 'call.reject'; readonly callId: string }
   /** Ends a call that nobody has accepted; of the one who started it. */
   | { readonly type: 'call.cancel'; readonly callId: string }
-  /** Answered by `call.joined`. */
+  /** Answered by `call.joined`; of a device that is in it: by its place as it is now. */
   | { readonly type: 'call.join'; readonly callId: string }
   /** Joins the call of a room, or starts it; answered by `call.joined`. */
   | { readonly type: 'room.join'; readonly roomId: string; readonly media?: CallMedia }
@@ -189,10 +189,14 @@ export type CallEvent =
       readonly from: string
       readonly digits: string
     }
+  /** The media are lost, here or for all: `call.join` again; the leg goes on, the way is another. */
+  | { readonly type: 'call.rejoin'; readonly callId: string }
   /** The call, or this device's part in it, is over. */
   | {
       readonly type: 'call.ended'
       readonly callId: string
+      /** The leg that is over; absent: the call is. */
+      readonly legId?: string
       readonly reason: CallEndReason | LegEndReason
     }
 

@@ -22,14 +22,18 @@ where ended_at is null and room_id is not null;
 
 create index call_list on call (resource_id, created_at, call_id);
 
--- One device in one call. Deleting an identity takes its name off; whoever then ends the leg still
+-- One device or phone in one call. Deleting an identity takes its name off; whoever then ends the leg still
 -- finds how long it was, and deletes it.
 create table call_leg (
   resource_id uuid not null,
   call_id uuid not null,
   leg_id uuid not null,
   identity_id uuid,
+  -- The number of a phone, which has no identity.
+  phone text check (identity_id is null or phone is null),
   device_id uuid not null,
+  -- When a node said last that it has the line of that phone.
+  seen_at timestamptz,
   direction text not null check (direction in ('started', 'answered', 'joined')),
   role text not null check (role in ('Presenter', 'Attendee', 'Consumer', 'Collaborator')),
   is_muted boolean not null default false,

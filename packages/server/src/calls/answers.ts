@@ -5,8 +5,8 @@ import {
   type Call,
   type CallFault,
   legOf,
-  liveLegs,
   type Party,
+  presentLegs,
   refuse,
   type Step,
 } from './model.ts'
@@ -49,7 +49,7 @@ export function timeOut(call: Call, atMs: number): Step | undefined {
 export function cancel(call: Call, by: Party & { readonly atMs: number }): Result<Step, CallFault> {
   const own = legOf(call, by.deviceId)
   if (own === undefined) return refuse('LegNotFound')
-  const isFirst = own.direction === 'started' && liveLegs(call).length === 1
+  const isFirst = own.direction === 'started' && presentLegs(call).length === 1
   const hasAnswer = call.rings.some(({ state }) => state === 'accepted')
   if (!isFirst || hasAnswer || call.roomId !== undefined) return refuse('CallNotRinging')
   return ok(endAll(call, { atMs: by.atMs, reason: 'cancelled', ringReason: 'caller' }))

@@ -18,6 +18,7 @@ interface LegRow {
   readonly call_id: string
   readonly leg_id: string
   readonly identity_id: string | null
+  readonly phone: string | null
   readonly device_id: string
   readonly direction: Leg['direction']
   readonly role: CallRole
@@ -58,6 +59,7 @@ function legFrom(row: LegRow): Leg {
   return {
     legId: row.leg_id,
     identityId: row.identity_id ?? undefined,
+    phone: row.phone ?? undefined,
     deviceId: row.device_id,
     direction: row.direction,
     role: row.role,
@@ -115,8 +117,8 @@ export async function lockCall(
   `
   const legs = await db<LegRow[]>`
     select
-      call_id, leg_id, identity_id, device_id, direction, role, is_muted, joined_at, connected_at,
-      counted_seconds, ended_at, end_reason
+      call_id, leg_id, identity_id, phone, device_id, direction, role, is_muted, joined_at,
+      connected_at, counted_seconds, ended_at, end_reason
     from call_leg
     where resource_id = ${resourceId}
     and call_id = ${callId}
@@ -163,6 +165,14 @@ export async function saveCall(db: Transaction, former: Call, call: Call): Promi
   if (legs.length > 0) await saveLegs(db, call, legs)
   const rings = call.rings.filter((ring) => !former.rings.includes(ring))
   if (rings.length > 0) await saveRings(db, call, rings)
+  if (call.engine !== former.engine) {
+    await db`
+      update call
+      set engine = ${call.engine}
+      where resource_id = ${resourceId}
+      and call_id = ${callId}
+    `
+  }
   if (call.end !== undefined && former.end === undefined) {
     await db`
       update call
@@ -191,13 +201,13 @@ async function saveLegs(db: Transaction, call: Call, legs: readonly Leg[]): Prom
       end === undefined ? leg.countedSeconds : leg.countedSeconds + uncountedSeconds(leg, end.atMs)
     await db`
       insert into call_leg (
-        resource_id, call_id, leg_id, identity_id, device_id, direction, role, is_muted, joined_at,
-        connected_at, counted_seconds, counted_at, ended_at, end_reason
+        resource_id, call_id, leg_id, identity_id, phone, device_id, seen_at, direction, role,
+        is_muted, joined_at, connected_at, counted_seconds, counted_at, ended_at, end_reason
       )
       values (
-        ${resourceId}, ${callId}, ${leg.legId}, ${leg.identityId ?? null}::uuid, ${leg.deviceId},
-        ${leg.direction}, ${leg.role}, ${leg.isMuted}, ${new Date(leg.joinedAtMs)},
-        ${connectedAt}::timestamptz, ${counted}, ${connectedAt}::timestamptz,
+        ${resourceId}, ${callId}, ${leg.legId}, ${leg.identityId ?? null}::uuid,
+        ${leg.phone ?? null}::text, ${leg.deviceId}, now(), ${leg.direction}, ${leg.role},
+        ${leg.isMuted}, ${new Date(leg.joinedAtMs)}, ${connectedAt}::timestamptz, ${counted}, ${connectedAt}::timestamptz,
         ${endedAt}::timestamptz, ${end?.reason ?? null}::text
       )
       on conflict (resource_id, call_id, leg_id) do update
@@ -286,8 +296,8 @@ export async function findCall(
   if (row === undefined) return undefined
   const legs = await db<LegRow[]>`
     select
-      call_id, leg_id, identity_id, device_id, direction, role, is_muted, joined_at, connected_at,
-      counted_seconds, ended_at, end_reason
+      call_id, leg_id, identity_id, phone, device_id, direction, role, is_muted, joined_at,
+      connected_at, counted_seconds, ended_at, end_reason
     from call_leg
     where resource_id = ${resourceId}
     and call_id = ${callId}

@@ -9,13 +9,16 @@ import type { Openings } from '../events/openings.ts'
 import type { Log } from '../foundation/log.ts'
 import type { WatchedNumber } from '../foundation/metrics.ts'
 import type { Platform } from '../foundation/platform.ts'
+import type { Settings } from '../foundation/settings.ts'
 import type { Node } from '../nodes/node.ts'
 import type { ResourceDirectory } from '../resources/directory.ts'
+import { followEngines } from './engine-events.ts'
+import { openEngines } from './engines.ts'
 import { callChannel } from './frame-store.ts'
 import { createCallHub } from './hub.ts'
-import { createMesh } from './mesh.ts'
 import { parseNotices } from './notification-text.ts'
 import { callOperations } from './operations.ts'
+import { createReconciling } from './reconciling.ts'
 import { endStrayLegs, startCallWork } from './recurring.ts'
 import { takeCallSockets } from './websocket.ts'
 
@@ -38,6 +41,7 @@ export interface Calls {
 
 /** What calls need. */
 export interface CallsWorld {
+  readonly settings: Settings
   readonly address: DatabaseAddress
   readonly db: Database
   readonly platform: Platform
@@ -52,12 +56,14 @@ export interface CallsWorld {
 
 /** Creates the calls of a node; nobody hears of anything before they were started. */
 export function createCalls(given: CallsWorld): Calls {
-  const { db, log, node, address, resources } = given
+  const { log, node, address, resources } = given
   const { isCurrent } = node
   const whenCurrent = async () =>
     isCurrent() || (await node.whenCurrent(serverLimits.currentWaitMs))
   const iceFor = async () => ({ iceServers: [], iceTransportPolicy: 'all' as const })
-  const world = { ...given, engine: createMesh(), iceFor, isCurrent, whenCurrent }
+  const engines = openEngines(given)
+  const world = { ...given, engines, iceFor, isCurrent, whenCurrent }
+  const reconciling = createReconciling()
   const hub = createCallHub(world)
   const closers: (() => Promise<void>)[] = []
   let closed: Promise<void> | undefined
@@ -78,6 +84,7 @@ export function createCalls(given: CallsWorld): Calls {
         type: 'gauge',
         read: hub.count,
       },
+      ...reconciling.numbers,
     ],
     async start(listeners) {
       const complain = (error: unknown) =>
@@ -94,7 +101,10 @@ export function createCalls(given: CallsWorld): Calls {
         onBroken: () => undefined,
         onOpened: hub.readAll,
       })
-      closers.push(await startCallWork({ ...world, db, hub }), hearing.close)
+      const settleEvents = followEngines(world)
+      const reconcile = () => reconciling.run({ ...world, hub })
+      const stopWork = await startCallWork({ ...world, hub, reconcile })
+      closers.push(stopWork, engines.stop, settleEvents, hearing.close)
       for (const one of listeners) {
         if (one !== undefined) takeCallSockets(one.server, { ...world, hub })
       }

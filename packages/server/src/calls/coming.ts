@@ -21,7 +21,7 @@ import {
   lockCall,
 } from './call-store.ts'
 import { type Coming, endLegs, enter } from './legs.ts'
-import { type Call, type CallFault, type Party, refuse } from './model.ts'
+import { type Call, type CallFault, legOf, type Party, refuse } from './model.ts'
 import { isOpenAt } from './permissions.ts'
 import { ring } from './rings.ts'
 import {
@@ -64,7 +64,8 @@ export async function startCall(world: CallWorld, comer: Comer, asked: AskedCall
   if (!Array.isArray(to)) return to as Result<never, CallFault>
   const callees = to as readonly string[]
   const { media, isJoinable } = asked
-  const call = newCall(world, { resourceId, media, isJoinable, roomId: undefined })
+  const isGroup = isJoinable || callees.length > 1
+  const call = newCall(world, { resourceId, media, isJoinable, roomId: undefined }, isGroup)
   const begun = (await world.db.begin(async (db) => {
     const present = await holdCallees(db, resourceId, [...callees, identityId])
     const missing = callees.some((id) => !present.has(id)) || !present.has(identityId)
@@ -74,7 +75,7 @@ export async function startCall(world: CallWorld, comer: Comer, asked: AskedCall
       const entered = await letIn(world, db, { call: empty, comer, direction: 'started' })
       if (!entered.ok || callees.length === 0) return entered
       const expiresAtMs = ringUntilMs(world)
-      const rung = ring(entered.value.call, { from: identityId, to: callees, expiresAtMs })
+      const rung = ring(entered.value.call, { from: { identityId }, to: callees, expiresAtMs })
       // The caller knows whom it calls: that they ring is told to others only.
       const tellings = rung.tellings.filter(({ event }) => event.type === 'call.incoming')
       return { ok: true, value: { call: rung.call, tellings } }
@@ -101,14 +102,16 @@ function calleesOf(
 
 /** Its id is 122 bits of chance: whoever knows it was told. */
 function newCall(
-  { platform, engine }: CallWorld,
+  { platform, engines }: CallWorld,
   asked: Pick<BareCall, 'resourceId' | 'media' | 'isJoinable' | 'roomId'>,
+  isGroup: boolean,
 ): BareCall {
   const bytes = platform.randomBytes(16)
   bytes[6] = 0x40 | ((bytes[6] ?? 0) & 0x0f)
   bytes[8] = 0x80 | ((bytes[8] ?? 0) & 0x3f)
   const callId = bytes.toString('hex').replace(/^(.{8})(.{4})(.{4})(.{4})/, '$1-$2-$3-$4-')
-  return { ...asked, callId, engine: engine.name, createdAtMs: platform.now(), end: undefined }
+  const engine = engines.choose({ isGroup, isToPhone: false }).name
+  return { ...asked, callId, engine, createdAtMs: platform.now(), end: undefined }
 }
 
 /** Answers a call that rings; the first device of all wins. */
@@ -123,6 +126,9 @@ export async function acceptCall(world: CallWorld, comer: Comer, callId: string)
 export async function joinCall(world: CallWorld, comer: Comer, callId: string): Joined {
   return come(world, { comer, callId }, async (call, db) => {
     const { identityId } = comer
+    // Whoever is in it already takes its place anew: its answer, or the media of all, got lost.
+    if (legOf(call, comer.deviceId) !== undefined)
+      return { ok: true, value: { call, tellings: [] } }
     const isInvited = call.rings.some((one) => one.identityId === identityId)
     const former = await findFormerEnd(db, call, identityId)
     const isKnown = call.isJoinable || isInvited || former !== undefined || hasLegIn(call, comer)
@@ -153,7 +159,7 @@ export async function joinRoom(
     if (room === undefined || role === undefined) return refuse('RoomNotFound')
     if (!isOpenAt(room, world.platform.now())) return refuse('RoomNotOpen')
     // Of two who start it at once one waits here, and finds the other's.
-    const call = newCall(world, { resourceId, media, isJoinable: false, roomId })
+    const call = newCall(world, { resourceId, media, isJoinable: false, roomId }, true)
     const isNew =
       (await findCallOfRoom(db, resourceId, roomId)) === undefined && (await insertCall(db, call))
     const callId = isNew ? call.callId : await findCallOfRoom(db, resourceId, roomId)

@@ -6,7 +6,7 @@ import { findCall, listCallsOfDevice } from './call-store.ts'
 import type { Comer } from './coming.ts'
 import { insertDevice, listRinging, resumeDevice } from './device-store.ts'
 import { notify, tell } from './frame-store.ts'
-import { liveLegs, type Telling } from './model.ts'
+import { liveLegs, rawIdOf, type Telling } from './model.ts'
 import { printTaken } from './notification-text.ts'
 import { ring } from './rings.ts'
 import type { CallSession } from './session.ts'
@@ -92,10 +92,10 @@ async function ringingFor(
   for (const callId of await listRinging(db, device)) {
     const call = await findCall(db, device.resourceId, callId)
     const own = call?.rings.find(({ identityId }) => identityId === device.identityId)
-    const from = call && liveLegs(call).find(({ identityId }) => identityId !== undefined)
-    if (!call || !own || !from?.identityId || own.expiresAtMs <= nowMs) continue
+    const from = call && liveLegs(call).find((leg) => rawIdOf(device.resourceId, leg) !== undefined)
+    if (!call || !own || !from || own.expiresAtMs <= nowMs) continue
     const { expiresAtMs, identityId } = own
-    const again = ring(call, { from: from.identityId, to: [identityId], expiresAtMs })
+    const again = ring(call, { from, to: [identityId], expiresAtMs })
     const incoming = again.tellings.filter(({ event }) => event.type === 'call.incoming')
     const { deviceId } = device
     tellings.push(...incoming.map(({ about, event }) => ({ devices: [deviceId], about, event })))

@@ -102,7 +102,12 @@ export async function addCallee(world: CallWorld, at: AtCall & { readonly rawId:
         roomId === undefined || (await findRole(db, resourceId, { roomId, identityId: to }))
       if (!isListed) return refuse('RoleForbidden', 'not on the list of the room')
       const { callCalleesMax: calleesMax } = serverLimits
-      return add(call, { from, to, expiresAtMs: ringUntilMs(world), calleesMax })
+      return add(call, {
+        from: { identityId: from },
+        to,
+        expiresAtMs: ringUntilMs(world),
+        calleesMax,
+      })
     },
   )
 }

@@ -16,7 +16,7 @@ import { listFramesAfter } from './frame-store.ts'
 import { endDevice } from './going.ts'
 import type { DeviceNotice } from './notification-text.ts'
 import { type Act, queueRequest } from './queue.ts'
-import { type CallSession, isFailing, sendFrame } from './session.ts'
+import { type CallSession, isFailing, sendFrame, takeEndedLeg } from './session.ts'
 import type { CallWorld } from './steps.ts'
 
 /** What a hub needs. */
@@ -182,8 +182,8 @@ function end(life: Life, session: CallSession, { code, reason }: SessionEnd): vo
   const atMs = life.platform.now()
   transport?.close(code, reason)
   drop(life, session)
-  for (const [callId, legId] of session.legs) {
-    follow(life, life.engine.remove({ resourceId, callId, legId }))
+  for (const [callId, { legId, engine }] of session.legs) {
+    follow(life, life.engines.of({ engine }).remove({ resourceId, callId, legId }))
   }
   follow(life, endDevice(life, { resourceId, deviceId, sessionId }, { reason, atMs }))
 }
@@ -218,8 +218,10 @@ function deliver(life: Life, session: CallSession, notice: DeviceNotice): void {
     if (notice.sessionId === session.sessionId) return
     session.transport?.close(codes.replaced, 'the device has another socket')
     drop(life, session)
+    release(life, session)
     return
   }
+  if (notice.kind === 'frame') cutEnded(life, session, notice.body)
   if (session.transport === undefined) return
   if (session.requestCount > 0) {
     session.held.push(notice)
@@ -228,6 +230,24 @@ function deliver(life: Life, session: CallSession, notice: DeviceNotice): void {
   const isNext = notice.kind === 'frame' && notice.seq === session.toldSeq + 1
   if (isNext && !session.isReading && life.isCurrent()) sendFrame(session, notice)
   else if (notice.kind === 'read' || notice.seq > session.toldSeq) void read(life, session)
+}
+
+/** Another node, or another socket here, carries its legs from now on. */
+function release(life: Life, { admitted, deviceId, legs }: CallSession): void {
+  const { resourceId } = admitted
+  if (life.devices.has(nameOf(resourceId, deviceId))) return
+  for (const [callId, { legId, engine }] of legs) {
+    follow(life, life.engines.of({ engine }).release({ resourceId, callId, legId }))
+  }
+}
+
+/** Whichever node ended a leg: what carries it here is cut in the turn in which that is heard. */
+function cutEnded(life: Life, session: CallSession, body: string): void {
+  const ended = takeEndedLeg(session, body)
+  if (ended === undefined) return
+  const { resourceId } = session.admitted
+  const { callId, legId } = ended
+  follow(life, life.engines.of(ended).remove({ resourceId, callId, legId }))
 }
 
 /** Reads what a client was not told yet, and tells it. */
@@ -242,7 +262,10 @@ async function read(life: Life, session: CallSession): Promise<void> {
       const device = { resourceId: admitted.resourceId, deviceId }
       const frames = await listFramesAfter(life.db, device, session.toldSeq)
       while (!life.isCurrent() && !session.isOver && !life.isClosed) await life.whenCurrent()
-      for (const frame of frames) sendFrame(session, frame)
+      for (const frame of frames) {
+        cutEnded(life, session, frame.body)
+        sendFrame(session, frame)
+      }
     }
   } catch (error) {
     // It comes again, and reads then.

@@ -5,18 +5,20 @@ import {
   type CallRole,
   type LegEndReason,
   ok,
-  printIdentityName,
   type Result,
   type RingEndReason,
 } from '@parley/protocol'
 import {
   type Call,
   type CallFault,
+  isDialling,
   type Leg,
   legOf,
   liveLegs,
   type Party,
   peerOf,
+  presentLegs,
+  rawIdOf,
   refuse,
   type Step,
   type Telling,
@@ -37,19 +39,14 @@ export function enter(call: Call, coming: Coming): Result<Step, CallFault> {
   const { legsMax, atMs, ...party } = coming
   if (call.end !== undefined) return refuse('CallNotFound')
   if (legOf(call, coming.deviceId) !== undefined) return refuse('AlreadyJoined')
-  const present = liveLegs(call)
-  if (present.length >= legsMax) return refuse('CallFull')
+  const present = presentLegs(call)
+  if (liveLegs(call).length >= legsMax) return refuse('CallFull')
   const isAlone = present.length === 0
   const leg: Leg = {
     ...{ ...party, isMuted: false, joinedAtMs: atMs, countedSeconds: 0, end: undefined },
     connectedAtMs: isAlone ? undefined : atMs,
   }
-  // Whoever waited alone is connected from now on.
-  const legs = call.legs.map((one) =>
-    one.end === undefined && one.connectedAtMs === undefined && !isAlone
-      ? { ...one, connectedAtMs: atMs }
-      : one,
-  )
+  const legs = isAlone ? call.legs : connectAll(call.legs, atMs)
   const { callId, resourceId } = call
   const telling: Telling = {
     devices: present.map(({ deviceId }) => deviceId),
@@ -57,6 +54,14 @@ export function enter(call: Call, coming: Coming): Result<Step, CallFault> {
     event: { type: 'participant.joined', callId, peer: peerOf(resourceId, leg) },
   }
   return ok({ call: { ...call, legs: [...legs, leg] }, tellings: isAlone ? [] : [telling] })
+}
+
+/** Whoever waited alone is connected from now on. */
+export function connectAll(legs: readonly Leg[], atMs: number): readonly Leg[] {
+  return legs.map((leg) => {
+    const isWaiting = leg.end === undefined && leg.connectedAtMs === undefined && !isDialling(leg)
+    return isWaiting ? { ...leg, connectedAtMs: atMs } : leg
+  })
 }
 
 /** Which legs end, and why. */
@@ -78,12 +83,15 @@ export function endLegs(call: Call, { isMeant, reason, atMs }: Ending): Step | u
   const devices = liveLegs(left).map(({ deviceId }) => deviceId)
   const tellings = meant.flatMap((leg): Telling[] => {
     const { legId, identityId, deviceId } = leg
-    const ended: CallEvent = { type: 'call.ended', callId, reason }
+    const identity = rawIdOf(resourceId, leg)
+    if (isDialling(leg)) {
+      const event = { type: 'callee.updated', callId, identity: identity ?? '', state: 'rejected' }
+      return [{ devices, about: undefined, event: event as CallEvent }]
+    }
+    const ended: CallEvent = { type: 'call.ended', callId, legId, reason }
     const event: CallEvent = {
       ...{ type: 'participant.left', callId, legId, reason },
-      ...(identityId === undefined
-        ? {}
-        : { identity: printIdentityName({ resourceId, identityId }) }),
+      ...(identity === undefined ? {} : { identity }),
     }
     // Whoever leaves is answered; the others are told that they are out.
     const own: Telling = { devices: [deviceId], about: undefined, event: ended }
@@ -128,9 +136,9 @@ export function endAll(
 
 /** Whether anybody is left who can talk to somebody, or will. */
 function isOver(call: Call): boolean {
-  const count = liveLegs(call).length
-  if (count === 0) return true
-  if (count > 1 || call.isJoinable || call.roomId !== undefined) return false
+  const legs = liveLegs(call)
+  if (legs.every(({ phone }) => phone !== undefined)) return true
+  if (legs.length > 1 || call.isJoinable || call.roomId !== undefined) return false
   return !call.rings.some(({ state }) => state === 'ringing')
 }
 

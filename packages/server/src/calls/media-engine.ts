@@ -2,9 +2,14 @@
  * What carries the media of calls, as the calls see it. A call and its legs are ours: the engine is
  * told who is let in and who is out, and decides nothing about people.
  *
- * Every verb may be repeated, and each settles within the time that it is given: whoever removes a
- * Every verb may be repeated, and each settles within a time of its own: whoever removes a
+ * Every verb may be repeated, and each settles within a time of its own: whoever removes a leg does
+ * not wait for a media server that is gone. What was missed is healed when all is compared: what the
  * engine has and the calls do not is removed, and a leg that the engine has lost is ended.
+ *
+ * Each node has an engine object of its own, which holds the legs of the clients at this node; a
+ * media server behind it may be shared. A leg is admitted at the node where its client is. `remove`
+ * comes there, and earlier at the node that decided it, where the engine may not hold the leg and
+ * does what it can.
  *
  * `tests/media-engine.ts` is what an engine must pass.
  */
@@ -31,6 +36,10 @@ export interface EngineFault {
 
 /** What an engine tells of its own. */
 export type EngineEvent =
+  /**
+   * `connected` - it hears and is heard (of a phone: it was answered), and is charged from here on;
+   * `media-lost` - its client comes again; `disconnected` - it has ended (a phone has hung up).
+   */
   | { readonly kind: 'connected' | 'media-lost' | 'disconnected'; readonly leg: EngineLeg }
   /** For the client of a leg. */
   | { readonly kind: 'signal'; readonly leg: EngineLeg; readonly signal: SignalPayload }
@@ -39,7 +48,10 @@ export type EngineEvent =
 
 /** Carries the media of calls. */
 export interface MediaEngine {
-  readonly name: 'mesh' | 'janus' | 'livekit'
+  /** `mesh`, `janus` or `livekit`. */
+  readonly name: string
+  /** Whether it can `dial`. */
+  readonly hasPhones: boolean
   /** Most legs of a call. */
   readonly legsMax: (media: CallMedia) => number
   /** Makes room for a call. */
@@ -67,10 +79,14 @@ export interface MediaEngine {
   ) => Promise<Result<undefined, EngineFault>>
   /** Cuts a leg out, whatever its client does. */
   readonly remove: (leg: EngineLeg) => Promise<void>
+  /** Forgets what this node holds of a leg whose client is at another node now; the leg lives. */
+  readonly release: (leg: EngineLeg) => Promise<void>
   /** Cuts all legs out and forgets the call. */
   readonly close: (call: EngineCall) => Promise<void>
-  /** Lists the legs that it has. */
+  /** Lists the legs that this node's engine has. */
   readonly reconcile: () => Promise<readonly EngineLeg[]>
   /** Calls back with what it tells, until the end of the process. */
   readonly follow: (listener: (event: EngineEvent) => void) => void
+  /** Ends its connections; nothing is told any more. Legs may go on by another node. */
+  readonly stop: () => Promise<void>
 }

@@ -18,10 +18,12 @@ export function createMesh(): MediaEngine {
     calls.get(nameOf(leg))?.legs.has(leg.legId) === true ? ok(undefined) : refused('leg')
   return {
     name: 'mesh',
+    hasPhones: false,
     legsMax,
     async open({ resourceId, callId, media }) {
       const call = { resourceId, callId }
-      if (!calls.has(nameOf(call))) calls.set(nameOf(call), { call, media, legs: new Map() })
+      const found = calls.get(nameOf(call)) ?? { call, media, legs: new Map(), isIdle: false }
+      calls.set(nameOf(call), { ...found, isIdle: false })
       return ok(undefined)
     },
     async admit({ resourceId, callId, legId }) {
@@ -35,14 +37,17 @@ export function createMesh(): MediaEngine {
     signal: async () => unable('clients of a mesh talk to each other'),
     setPermissions: async (leg) => legIn(leg),
     dial: async () => unable('a mesh has no line to phones'),
-    async remove(leg) {
-      calls.get(nameOf(leg))?.legs.delete(leg.legId)
-    },
+    remove: async (leg) => forget(calls, leg),
+    release: async (leg) => forget(calls, leg),
     async close(call) {
       calls.delete(nameOf(call))
     },
-    reconcile: async () => [...calls.values()].flatMap(({ legs }) => [...legs.values()]),
+    async reconcile() {
+      dropIdle(calls)
+      return [...calls.values()].flatMap(({ legs }) => [...legs.values()])
+    },
     follow: () => undefined,
+    stop: async () => undefined,
   }
 }
 
@@ -50,6 +55,23 @@ interface MeshCall {
   readonly call: EngineCall
   readonly media: CallMedia
   readonly legs: Map<string, EngineLeg>
+  /** Whether it was without legs at the last comparison. */
+  readonly isIdle: boolean
+}
+
+type Calls = Map<string, MeshCall>
+
+function forget(calls: Calls, leg: EngineLeg): void {
+  calls.get(nameOf(leg))?.legs.delete(leg.legId)
+}
+
+/** A call whose legs are all at other nodes now is closed there and not here. */
+function dropIdle(calls: Calls): void {
+  for (const [name, call] of calls) {
+    const isIdle = call.legs.size === 0
+    if (isIdle && call.isIdle) calls.delete(name)
+    else calls.set(name, { ...call, isIdle })
+  }
 }
 
 function legsMax(media: CallMedia): number {

@@ -37,7 +37,7 @@ function code(taken: Result<Step, CallFault>): string {
 /** Ann calls some. */
 function ringing(...to: readonly string[]): Call {
   const { call } = done(enter(empty, coming(ann)))
-  return ring(call, { from: ann, to, expiresAtMs: noonMs + 45_000 }).call
+  return ring(call, { from: { identityId: ann }, to, expiresAtMs: noonMs + 45_000 }).call
 }
 
 /** Ann talks to Bob. */
@@ -139,7 +139,7 @@ describe('a call', () => {
   })
 
   test('rings one more who is not in it, and does not ring already', () => {
-    const asked = { from: ann, expiresAtMs: noonMs + 1, calleesMax: 1 }
+    const asked = { from: { identityId: ann }, expiresAtMs: noonMs + 1, calleesMax: 1 }
     const { call } = done(add(talking, { ...asked, to: cid }))
     assert.equal(code(add(call, { ...asked, to: cid })), 'AlreadyJoined')
     assert.equal(code(add(talking, { ...asked, to: bob })), 'AlreadyJoined')

@@ -1,11 +1,13 @@
 /**
  * A call: legs, and rings.
  *
- * A *leg* is one device in the call, from its coming until its end; no leg ends twice. A
+ * A *leg* is one device or phone in the call, from its coming until its end; no leg ends twice. A
+ * phone that is dialled has its leg from the first ring on, and is there once it has answered. A
  * *ring* is an identity that is called, on all its devices at once: it rings, and is then accepted,
  * rejected, cancelled, or timed out, and never rings again unless somebody adds it anew. A call is
- * over when nobody is left to talk to: without a leg; and, unless others may come in by themselves
- * (a room, a joinable call), with one leg and nothing that rings. An ended call stays ended.
+ * over when nobody is left to talk to: without a leg, or with phones alone; and, unless others may
+ * come in by themselves (a room, a joinable call), with one leg and nothing that rings. An ended call
+ * stays ended.
  *
  * Everything that happens is a function from the state of the call to the next one and what is told
  * of it, or to why not. Nothing here reads a clock or a row. Whoever runs one holds the row of the
@@ -32,8 +34,10 @@ import {
 /** One device in a call. */
 export interface Leg {
   readonly legId: string
-  /** `undefined` once the identity is deleted. */
+  /** `undefined` of a phone, and once the identity is deleted. */
   readonly identityId: string | undefined
+  /** The number of a phone, `+1555...`. */
+  readonly phone?: string | undefined
   readonly deviceId: string
   readonly direction: 'started' | 'answered' | 'joined'
   readonly role: CallRole
@@ -106,6 +110,21 @@ export function liveLegs({ legs }: Pick<Call, 'legs'>): readonly Leg[] {
   return legs.filter(({ end }) => end === undefined)
 }
 
+/** Whether it is a phone that was dialled and has not answered. */
+export function isDialling({ phone, direction, connectedAtMs, end }: Leg): boolean {
+  return (
+    phone !== undefined &&
+    direction === 'answered' &&
+    connectedAtMs === undefined &&
+    end === undefined
+  )
+}
+
+/** The live legs that one can talk to. */
+export function presentLegs(call: Pick<Call, 'legs'>): readonly Leg[] {
+  return liveLegs(call).filter((leg) => !isDialling(leg))
+}
+
 /** The live leg of a device. */
 export function legOf(call: Call, deviceId: string): Leg | undefined {
   return liveLegs(call).find((leg) => leg.deviceId === deviceId)
@@ -118,9 +137,17 @@ export function refuse(code: CallErrorCode, detail?: string): Result<never, Call
 
 /** A leg as its peers are told of it. */
 export function peerOf(resourceId: string, leg: Leg): CallPeer {
-  const { legId, identityId, deviceId, role, isMuted } = leg
-  const identity = identityId === undefined ? '' : printIdentityName({ resourceId, identityId })
-  return { legId, identity, deviceId, role, isMuted }
+  const { legId, deviceId, role, isMuted } = leg
+  return { legId, identity: rawIdOf(resourceId, leg) ?? '', deviceId, role, isMuted }
+}
+
+/** Whose leg it is, as the wire says it; `undefined` where the identity is deleted. */
+export function rawIdOf(
+  resourceId: string,
+  { identityId, phone }: Pick<Leg, 'identityId' | 'phone'>,
+): string | undefined {
+  if (phone !== undefined) return `4:${phone}`
+  return identityId === undefined ? undefined : printIdentityName({ resourceId, identityId })
 }
 
 /** Seconds of a leg that are charged until an instant and were not yet: whole ones. */

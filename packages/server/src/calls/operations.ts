@@ -17,7 +17,7 @@ import { userOperation } from '../contract/user-operation.ts'
 import type { Resource } from '../resources/model.ts'
 import { type BareCall, findCall, listCalls } from './call-store.ts'
 import { endCall, endLegsOf } from './going.ts'
-import type { Call, Leg } from './model.ts'
+import { type Call, type Leg, rawIdOf } from './model.ts'
 import { voipScopes } from './permissions.ts'
 import type { CallName, CallWorld } from './steps.ts'
 
@@ -43,7 +43,9 @@ const callSchema = Type.Object(callFields)
 
 const legSchema = Type.Object({
   legId: Type.String(),
-  rawId: Type.Optional(Type.String({ description: 'Absent where the identity is deleted.' })),
+  rawId: Type.Optional(
+    Type.String({ description: '`4:+...` of a phone; absent where the identity is deleted.' }),
+  ),
   deviceId: Type.String(),
   direction: Type.String({ description: '`started`, `answered` or `joined`.' }),
   role: Type.String(),
@@ -154,16 +156,18 @@ function endOperation(room: CallsRoom): Operation {
 function removeOperation(room: CallsRoom): Operation {
   return resourceOperation({
     id: 'Parley_RemoveFromCall',
-    summary: 'Sends an identity out of a call, with all its devices. Harmless to repeat.',
+    summary:
+      'Sends an identity out of a call, with all its devices, or a phone. Harmless to repeat.',
     method: 'POST',
     path: '/calls/{callId}/participants/{rawId}/:remove',
     versions: 'unversioned',
     reply: { status: 204 },
     handle: async ({ caller: { resourceId }, params, nowMs: atMs }) => {
       const named = callIn(resourceId, params)
-      const name = parseIdentityName(params['rawId'] ?? '')
-      if (named === undefined || name?.resourceId !== resourceId) return callUnknown
-      const isMeant = ({ identityId }: Leg) => identityId === name.identityId
+      const { rawId = '' } = params
+      const isOfCall = rawId.startsWith('4:') || parseIdentityName(rawId)?.resourceId === resourceId
+      if (named === undefined || !isOfCall) return callUnknown
+      const isMeant = (leg: Leg) => rawIdOf(resourceId, leg) === rawId
       const ended = await endLegsOf(room, named, { isMeant, reason: 'removed', atMs })
       return ended.ok ? ok(undefined) : doneIfKnown(room, named)
     },
@@ -241,17 +245,22 @@ function printEnd(end: { readonly atMs: number; readonly reason: string } | unde
 
 function printWholeCall(call: Call) {
   const { resourceId, legs, rings } = call
-  const rawIdOf = (identityId: string) => printIdentityName({ resourceId, identityId })
   return {
     ...printCall(call),
     participants: legs.map((leg) => ({
       legId: leg.legId,
-      ...(leg.identityId === undefined ? {} : { rawId: rawIdOf(leg.identityId) }),
+      ...printRawId(rawIdOf(resourceId, leg)),
       ...{ deviceId: leg.deviceId, direction: leg.direction, role: leg.role, isMuted: leg.isMuted },
       joinedAt: printInstant(leg.joinedAtMs),
       ...(leg.connectedAtMs === undefined ? {} : { connectedAt: printInstant(leg.connectedAtMs) }),
       ...printEnd(leg.end),
     })),
-    called: rings.map(({ identityId, state }) => ({ rawId: rawIdOf(identityId), state })),
+    called: rings.map(({ identityId, state }) => {
+      return { rawId: printIdentityName({ resourceId, identityId }), state }
+    }),
   }
+}
+
+function printRawId(rawId: string | undefined): { readonly rawId?: string } {
+  return rawId === undefined ? {} : { rawId }
 }

@@ -15,15 +15,16 @@ import {
   countLiveLegs,
   deleteNamelessLegs,
   deleteOldFrames,
-  findLiveLegs,
   listDueRings,
   listStrayLegs,
 } from './sweep-store.ts'
 
 /** What the recurring work of calls needs. */
 export interface CallWork extends CallWorld {
-  readonly hub: Pick<CallHub, 'judgeAll' | 'sessions'>
+  readonly hub: Pick<CallHub, 'judgeAll'>
   readonly log: Log
+  /** Compares the engines with what is stored. */
+  readonly reconcile: () => Promise<void>
 }
 
 /** Time between two rounds of what does not wait, in milliseconds. */
@@ -44,7 +45,7 @@ export async function startCallWork(world: CallWork): Promise<() => Promise<void
     await startRecurringWork({
       tasks: [
         { name: 'judge the tokens of calls again', run: async () => world.hub.judgeAll() },
-        { name: 'compare the engine of calls with its legs', run: () => reconcile(world) },
+        { name: 'compare the engines of calls with the legs', run: () => world.reconcile() },
         { name: 'end legs that nobody speaks for', run: () => endStrayLegs(world) },
         { name: 'count the time of calls', run: () => checkpoint(world) },
         { name: 'forget what devices were told', run: () => forgetFrames(world) },
@@ -75,29 +76,6 @@ async function endGoneDevices(world: CallWorld): Promise<void> {
   for (const device of await listGoneDevices(world.db, at)) await endDevice(world, device, device)
 }
 
-/** What the engine has and the calls do not is removed; a leg that the engine lost is ended. */
-async function reconcile(world: CallWork): Promise<void> {
-  const { engine, db, log, platform, hub } = world
-  const carried = await engine.reconcile()
-  const live = await findLiveLegs(db, carried)
-  const left = carried.filter(({ legId }) => !live.has(legId))
-  if (left.length > 0)
-    log.warn({ count: left.length }, 'the engine of calls had legs that had ended')
-  for (const leg of left) await engine.remove(leg)
-  const known = new Set(carried.map(({ legId }) => legId))
-  const own = hub.sessions().flatMap(({ admitted, legs, requestCount }) =>
-    // Whoever is coming in at this moment may be let in by the engine a moment later.
-    requestCount > 0 ? [] : [...legs].map(([callId, legId]) => ({ ...admitted, callId, legId })),
-  )
-  const lost = own.filter(({ legId }) => !known.has(legId))
-  const lostLive = lost.length === 0 ? new Set<string>() : await findLiveLegs(db, lost)
-  for (const { resourceId, callId, legId } of lost.filter((leg) => lostLive.has(leg.legId))) {
-    const isMeant = (leg: { readonly legId: string }) => leg.legId === legId
-    const ending = { isMeant, reason: 'lost' as const, atMs: platform.now() }
-    await endLegsOf(world, { resourceId, callId }, ending)
-  }
-}
-
 /**
  * Ends legs that nobody speaks for, and those in rooms that they may not be in.
  *
@@ -105,10 +83,10 @@ async function reconcile(world: CallWork): Promise<void> {
  */
 export async function endStrayLegs(world: CallWorld, of?: string): Promise<void> {
   const atMs = world.platform.now()
-  for (const { resourceId, callId, legId, isOfRoom } of await listStrayLegs(world.db, atMs, of)) {
-    const isMeant = (leg: { readonly legId: string }) => leg.legId === legId
-    const reason = isOfRoom ? ('removed' as const) : ('lost' as const)
-    await endLegsOf(world, { resourceId, callId }, { isMeant, reason, atMs })
+  for (const stray of await listStrayLegs(world.db, atMs, of)) {
+    const isMeant = ({ legId }: { readonly legId: string }) => legId === stray.legId
+    const reason = stray.isOfRoom ? ('removed' as const) : ('lost' as const)
+    await endLegsOf(world, stray, { isMeant, reason, atMs: stray.seenAtMs ?? atMs })
   }
 }
 

@@ -16,7 +16,14 @@ type Relayed = Promise<Result<undefined, CallFault>>
 
 interface Ends {
   readonly ownLegId: string
+  readonly engine: string
   readonly others: readonly { readonly legId: string; readonly deviceId: string }[]
+}
+
+interface EndRow {
+  readonly leg_id: string
+  readonly device_id: string
+  readonly engine: string
 }
 
 /**
@@ -32,7 +39,8 @@ export async function relaySignal(
   if (to === undefined) {
     const own = (await world.db.begin((db) => endsOf(db, at))) as Ends | undefined
     if (own === undefined) return refuse('LegNotFound')
-    const taken = await world.engine.signal({ resourceId, callId, legId: own.ownLegId }, signal)
+    const engine = world.engines.of(own)
+    const taken = await engine.signal({ resourceId, callId, legId: own.ownLegId }, signal)
     return taken.ok ? taken : refuse('EngineFailed', taken.fault.kind)
   }
   return relay(world, at, (from) => ({ type: 'signal', callId, from, ...signal }))
@@ -68,20 +76,22 @@ async function relay(
 
 /** Both ends, held: whoever ends one of them comes before or after. */
 async function endsOf(db: Transaction, at: AtCall): Promise<Ends | undefined> {
-  const rows = await db<{ readonly leg_id: string; readonly device_id: string }[]>`
-    select leg_id, device_id
+  const rows = await db<EndRow[]>`
+    select leg_id, device_id, engine
     from call_leg
-    where resource_id = ${at.resourceId}
-    and call_id = ${at.callId}
-    and ended_at is null
+    join call using (resource_id, call_id)
+    where call_leg.resource_id = ${at.resourceId}
+    and call_leg.call_id = ${at.callId}
+    and call_leg.ended_at is null
     order by joined_at, leg_id
-    for share
+    for share of call_leg
   `
   const own = rows.find((row) => row.device_id === at.deviceId)
   if (own === undefined) return undefined
   const others = rows.filter((row) => row !== own)
   return {
     ownLegId: own.leg_id,
+    engine: own.engine,
     others: others.map((row) => ({ legId: row.leg_id, deviceId: row.device_id })),
   }
 }

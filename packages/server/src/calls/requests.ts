@@ -65,7 +65,8 @@ async function answerComing(
   }
   const joined = await come()
   if (!joined.ok) return joined
-  session.legs.set(joined.value.callId, joined.value.legId)
+  const { callId, legId, engine } = joined.value
+  session.legs.set(callId, { legId, engine })
   return ok({ type: 'call.joined', ...joined.value })
 }
 

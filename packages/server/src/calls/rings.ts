@@ -9,18 +9,27 @@ import {
 import {
   type Call,
   type CallFault,
+  type Leg,
   liveLegs,
   type Ring,
   type RingState,
+  rawIdOf,
   refuse,
   type Step,
   type Telling,
 } from './model.ts'
 
+/** Who rings: an identity, or a phone. */
+export type Ringer = Pick<Leg, 'identityId' | 'phone'>
+
 /** Rings identities. */
 export function ring(
   call: Call,
-  asked: { readonly from: string; readonly to: readonly string[]; readonly expiresAtMs: number },
+  asked: {
+    readonly from: Ringer
+    readonly to: readonly string[]
+    readonly expiresAtMs: number
+  },
 ): Step {
   const { from, to, expiresAtMs } = asked
   const { resourceId, callId, media } = call
@@ -28,13 +37,13 @@ export function ring(
   const others = call.rings.filter(({ identityId }) => !to.includes(identityId))
   const incoming: CallEvent = {
     ...{ type: 'call.incoming', callId, media },
-    from: printIdentityName({ resourceId, identityId: from }),
+    from: rawIdOf(resourceId, from) ?? '',
     expiresAt: new Date(expiresAtMs).toISOString(),
   }
   const devices = liveLegs(call).map(({ deviceId }) => deviceId)
   const tellings = to.flatMap((identityId): Telling[] => [
     // Whoever adds somebody may be deleted while it rings; that frame goes with the caller.
-    { identityId, about: from, event: incoming },
+    { identityId, about: from.identityId, event: incoming },
     tellCallee(call, { devices, identityId, state: 'ringing' }),
   ])
   return { call: { ...call, rings: [...others, ...added] }, tellings }
@@ -57,7 +66,7 @@ function tellCallee(
 export function add(
   call: Call,
   asked: {
-    readonly from: string
+    readonly from: Ringer
     readonly to: string
     readonly expiresAtMs: number
     readonly calleesMax: number

@@ -49,7 +49,7 @@ export interface CallSession {
   seenAtMs: number
   readonly rate: SlidingCount
   /** Its legs, by call: what is cut at once when its token is void. */
-  readonly legs: Map<string, string>
+  readonly legs: Map<string, { readonly legId: string; readonly engine: string }>
 }
 
 /** A client that has just come. */
@@ -81,7 +81,21 @@ export function countFrame(session: CallSession, atMs: number): boolean {
   return session.requestCount < serverLimits.callFramesWaitingMax
 }
 
-const endPattern = /^\{"type":"call\.ended","callId":"([0-9a-f-]{36})"/
+const endPattern =
+  /^\{"type":"call\.ended","callId":"([0-9a-f-]{36})"(?:,"legId":"([0-9a-f-]{36})")?/
+
+/** Takes a leg off a session that is told of its end. @returns that leg. */
+export function takeEndedLeg(
+  { legs }: CallSession,
+  body: string,
+): { readonly callId: string; readonly legId: string; readonly engine: string } | undefined {
+  const [isMatch, callId = '', endedId] = endPattern.exec(body) ?? []
+  const own = isMatch === undefined ? undefined : legs.get(callId)
+  // It may have come in again since that leg ended.
+  if (own === undefined || (endedId !== undefined && endedId !== own.legId)) return undefined
+  legs.delete(callId)
+  return { callId, ...own }
+}
 
 /** Sends what a client is told, once. */
 export function sendFrame(
@@ -90,7 +104,6 @@ export function sendFrame(
 ): void {
   const { transport } = session
   if (transport === undefined || frame.seq <= session.toldSeq) return
-  session.legs.delete(endPattern.exec(frame.body)?.[1] ?? '')
   session.toldSeq = frame.seq
   transport.send(`{"seq":${frame.seq},${frame.body.slice(1)}`)
 }

@@ -13,16 +13,16 @@ import type { Database, Transaction } from '../database/connect.ts'
 import type { Log } from '../foundation/log.ts'
 import type { Platform } from '../foundation/platform.ts'
 import { lockCall, saveCall } from './call-store.ts'
+import type { Engines } from './engines.ts'
 import { tell } from './frame-store.ts'
-import type { MediaEngine } from './media-engine.ts'
 import {
   type Call,
   type CallFault,
   type Leg,
   legOf,
-  liveLegs,
   type Party,
   peerOf,
+  presentLegs,
   refuse,
   type Step,
 } from './model.ts'
@@ -38,7 +38,7 @@ export interface IceTerms {
 export interface CallWorld {
   readonly db: Database
   readonly platform: Pick<Platform, 'now' | 'newGuid' | 'randomBytes'>
-  readonly engine: MediaEngine
+  readonly engines: Engines
   readonly log: Pick<Log, 'warn' | 'error'>
   /** Relays for a leg that comes in; called once for each coming. */
   readonly iceFor: (leg: {
@@ -97,16 +97,20 @@ export async function takeStep(
 }
 
 /** Lets the engine know who is out. What it misses, it is told when all is compared. */
-export async function followStep({ engine }: CallWorld, call: Call): Promise<void> {
+export async function followStep({ engines }: CallWorld, call: Call): Promise<void> {
   const { resourceId, callId, legs } = call
+  const engine = engines.of(call)
   const over = legs.filter(({ end }) => end !== undefined)
   await Promise.all(over.map(({ legId }) => engine.remove({ resourceId, callId, legId })))
   if (call.end !== undefined) await engine.close({ resourceId, callId })
 }
 
 /** Most legs of a call of some media. */
-export function legsMaxOf({ engine }: CallWorld, { media }: { readonly media: CallMedia }): number {
-  return engine.legsMax(media)
+export function legsMaxOf(
+  { engines }: CallWorld,
+  call: { readonly engine: string; readonly media: CallMedia },
+): number {
+  return engines.of(call).legsMax(call.media)
 }
 
 /** Tells a device of its place in a call, after the engine has let it in. */
@@ -122,8 +126,10 @@ export async function seat(
   const { identityId, expiresAtMs } = party
   const leg = { resourceId, callId, legId }
   const identity = printIdentityName({ resourceId, identityId })
-  await world.engine.open({ resourceId, callId, media })
-  const way = await world.engine.admit({ ...leg, identity, deviceId }, permissionsFor(role))
+  const engine = world.engines.of(call)
+  const opened = await engine.open({ resourceId, callId, media })
+  const admit = () => engine.admit({ ...leg, identity, deviceId }, permissionsFor(role))
+  const way = opened.ok ? await admit() : opened
   if (!way.ok) {
     world.log.warn({ ...leg, fault: way.fault }, 'the engine of calls did not let a leg in')
     return refuse('EngineFailed')
@@ -137,7 +143,7 @@ export async function seat(
 }
 
 function peersOf(call: Call, own: Leg): readonly CallPeer[] {
-  const others = liveLegs(call).filter((leg) => leg !== own)
+  const others = presentLegs(call).filter((leg) => leg !== own)
   return others.map((leg) => peerOf(call.resourceId, leg))
 }
 

@@ -27,20 +27,30 @@ export async function listDueRings(db: Queries, nowMs: number): Promise<readonly
   return rows.map((row) => ({ resourceId: row.resource_id, callId: row.call_id }))
 }
 
+/** A leg that nobody speaks for. */
+export interface StrayLeg extends LegName {
+  readonly isOfRoom: boolean
+  /** Of a phone: when its node said last that it lives. */
+  readonly seenAtMs: number | undefined
+}
+
 /**
  * Lists live legs of a resource, or of every one, that nobody speaks for: without identity, without
- * device, or in a room that they may not be in.
+ * device, or in a room that they may not be in; a phone whose node is gone.
  */
 export async function listStrayLegs(
   db: Queries,
   nowMs: number,
   resourceId?: string,
-): Promise<readonly (LegName & { readonly isOfRoom: boolean })[]> {
+): Promise<readonly StrayLeg[]> {
   const now = new Date(nowMs)
-  const rows = await db<(NameRow & { readonly is_of_room: boolean })[]>`
+  const rows = await db<
+    (NameRow & { readonly is_of_room: boolean; readonly seen_at: Date | null })[]
+  >`
     select
       leg.resource_id, leg.call_id, leg.leg_id,
-      leg.identity_id is not null and device.device_id is not null as is_of_room
+      leg.identity_id is not null and device.device_id is not null as is_of_room,
+      case when leg.phone is not null then leg.seen_at end as seen_at
     from call_leg as leg
     join call
       on call.resource_id = leg.resource_id
@@ -59,35 +69,58 @@ export async function listStrayLegs(
       and listed.identity_id = leg.identity_id
     where leg.ended_at is null
     ${resourceId === undefined ? db`` : db`and leg.resource_id = ${resourceId}`}
-    and (
-      leg.identity_id is null
-      or device.device_id is null
-      or (call.room_id is not null and listed.identity_id is null)
-    )
+    and case
+      when leg.phone is not null
+        then leg.seen_at < now() - make_interval(secs => ${serverLimits.callDeviceSilentSeconds})
+      else
+        leg.identity_id is null
+        or device.device_id is null
+        or (call.room_id is not null and listed.identity_id is null)
+    end
     limit ${rowsMax}
   `
   return rows.map((row) => ({
     ...{ resourceId: row.resource_id, callId: row.call_id, legId: row.leg_id },
     isOfRoom: row.is_of_room,
+    seenAtMs: row.seen_at?.getTime(),
   }))
 }
 
-/** Which of some legs live. */
-export async function findLiveLegs(
+/** When legs ended, `undefined` for those that live; a leg that is not stored is not in it. */
+export async function findLegEnds(
   db: Queries,
   legs: readonly LegName[],
-): Promise<ReadonlySet<string>> {
-  const rows = await db<{ readonly leg_id: string }[]>`
-    select call_leg.leg_id
+): Promise<ReadonlyMap<string, number | undefined>> {
+  if (legs.length === 0) return new Map()
+  const rows = await db<{ readonly leg_id: string; readonly ended_at: Date | null }[]>`
+    select call_leg.leg_id, ended_at
     from unnest(
       ${legs.map(({ resourceId }) => resourceId)}::uuid[],
       ${legs.map(({ callId }) => callId)}::uuid[],
       ${legs.map(({ legId }) => legId)}::uuid[]
     ) as asked (resource_id, call_id, leg_id)
     join call_leg using (resource_id, call_id, leg_id)
-    where ended_at is null
   `
-  return new Set(rows.map((row) => row.leg_id))
+  return new Map(rows.map((row) => [row.leg_id, row.ended_at?.getTime()]))
+}
+
+/** Says that this node has the lines of phones. */
+export async function touchPhoneLegs(db: Queries, legs: readonly LegName[]): Promise<void> {
+  if (legs.length === 0) return
+  await db`
+    update call_leg
+    set seen_at = now()
+    from unnest(
+      ${legs.map(({ resourceId }) => resourceId)}::uuid[],
+      ${legs.map(({ callId }) => callId)}::uuid[],
+      ${legs.map(({ legId }) => legId)}::uuid[]
+    ) as own (resource_id, call_id, leg_id)
+    where call_leg.resource_id = own.resource_id
+    and call_leg.call_id = own.call_id
+    and call_leg.leg_id = own.leg_id
+    and call_leg.phone is not null
+    and call_leg.ended_at is null
+  `
 }
 
 /**
@@ -147,12 +180,13 @@ export async function deleteOldFrames(db: Queries, nowMs: number): Promise<void>
   await db`delete from call_frame where told_at < ${before}`
 }
 
-/** Deletes ended legs without identity, and ended calls of which no leg is left. */
+/** Deletes ended legs whose identity is gone, and ended calls without any identity. */
 export async function deleteNamelessLegs(db: Queries): Promise<void> {
   await db`
     with gone as (
       delete from call_leg
       where identity_id is null
+      and phone is null
       and ended_at is not null
       returning resource_id, call_id, leg_id
     )

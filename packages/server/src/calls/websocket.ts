@@ -186,7 +186,7 @@ async function welcome(
     else closeRefused(transport, judged.fault)
     return endDevice(world, device, { reason: 'revoked', atMs })
   }
-  for (const { callId, legId } of entered.calls) session.legs.set(callId, legId)
+  for (const { callId, legId, engine } of entered.calls) session.legs.set(callId, { legId, engine })
   line.session = session
   world.hub.enter(session)
   const { calls, isResumed } = entered

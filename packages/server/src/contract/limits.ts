@@ -251,6 +251,8 @@ export const serverLimits = {
   callCheckpointMs: 60_000,
   /** Time between two comparisons of engines, tokens and rooms with what is stored, in ms. */
   callReconcileMs: 10_000,
+  /** Time after its end at which a leg that an engine still has is one that got away, in ms. */
+  callStrayAfterMs: 2000,
   /** Calls on a page of their list. */
   callsInPage: 100,
   /** Rows that a round of the recurring work of calls takes at once. */
