@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { type Counts, noCounts, parseClosingLines } from './closing-lines.ts'
+import { lackOfNamespace, namespacePrefix } from './namespace.ts'
 import type { Tier } from './table.ts'
 
 /** How a tier ended. */
@@ -72,6 +73,7 @@ function lackOf({ needs }: Tier, browser: string): string | undefined {
   if (needs === 'chromium' && !existsSync(browser)) {
     return `there is no browser at ${browser} (CHROMIUM_PATH)`
   }
+  if (needs === 'network') return lackOfNamespace()
   if (needs !== 'spin') return undefined
   // Spin writes a program in C, which is compiled.
   const absent = ['spin', 'gcc'].filter((name) => spawnSync('which', [name]).status !== 0)
@@ -99,9 +101,14 @@ async function runProcess(run: TierRun, env: NodeJS.ProcessEnv): Promise<TierOut
   const reporter = process.stdout.isTTY
     ? 'spec'
     : pathToFileURL(join(import.meta.dirname, 'terse-reporter.js')).href
-  const child = spawn(
+  const [command = '', ...rest] = [
+    ...(run.tier.needs === 'network' ? namespacePrefix() : []),
     process.execPath,
+  ]
+  const child = spawn(
+    command,
     [
+      ...rest,
       `--test-reporter=${reporter}`,
       '--test-reporter-destination=stdout',
       join(import.meta.dirname, 'child.js'),

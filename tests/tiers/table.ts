@@ -19,7 +19,7 @@ export interface Tier {
   /** Says whether a test source belongs here; `path` is relative to the repository. */
   readonly holds: (path: string) => boolean
   /** What the machine must have beyond Node and the installed packages. */
-  readonly needs?: 'chromium' | 'spin'
+  readonly needs?: 'chromium' | 'spin' | 'network'
 }
 
 const ruleTest = /^packages\/[^/]+\/src\/(?!.*\.room\.test\.ts$).*\.test\.ts$/
@@ -39,6 +39,12 @@ export const tiers: readonly Tier[] = [
     limitSeconds: 600,
     holds: (path) => isIn('browsers', path),
     needs: 'chromium',
+  },
+  {
+    name: 'calls',
+    limitSeconds: 1200,
+    holds: (path) => isIn('calls', path),
+    needs: 'network',
   },
   { name: 'worlds', limitSeconds: 1800, holds: (path) => isIn('worlds', path) },
   { name: 'simulation', limitSeconds: 900, holds: (path) => isIn('simulation', path) },

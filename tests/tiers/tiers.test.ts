@@ -14,6 +14,7 @@ const places = [
   ['tests/rooms/tenancy.test.ts', 'rooms'],
   ['tests/wire/identity-1.3.test.ts', 'wire'],
   ['tests/browsers/call.test.ts', 'browsers'],
+  ['tests/calls/janus.test.ts', 'calls'],
   ['tests/worlds/kills.test.ts', 'worlds'],
   ['tests/model/leases.test.ts', 'model'],
   ['tests/documents/readme.test.ts', 'documents'],
