@@ -47,18 +47,17 @@ async function auditOf({ resourceId }: Tenant): Promise<readonly (readonly strin
 }
 
 describe('a phone number', () => {
-  test('is assigned to an identity, then to a room, shown, listed and given up', async () => {
+  test('is assigned to an identity, then to another, shown, listed and given up', async () => {
     const tenant = await createTenant()
     const [number, other] = [aNumber(), aNumber()]
-    const identity = await createIdentity(tenant)
-    const roomId = await createRoom(tenant)
+    const [identity, next] = [await createIdentity(tenant), await createIdentity(tenant)]
     const made = await put(tenant, number, { identity })
     assert.equal(made.status, 201, made.text)
     const { createdOn } = shown(made)
     assert.deepEqual(shown(made), { phoneNumber: number, identity, createdOn })
-    const moved = await put(tenant, number, { roomId, identity: null })
+    const moved = await put(tenant, number, { identity: next })
     assert.equal(moved.status, 200)
-    assert.deepEqual(shown(moved), { phoneNumber: number, roomId, createdOn })
+    assert.deepEqual(shown(moved), { phoneNumber: number, identity: next, createdOn })
     assert.deepEqual(shown(await get(tenant, at(number))), shown(moved))
     await put(tenant, other, { identity })
     const list = await get(tenant, '/parley/phoneNumbers')
@@ -92,20 +91,23 @@ describe('a phone number', () => {
     assert.equal((await get(tenant, at(number))).status, 200)
   })
 
-  test('stays with the resource when what it leads to is deleted, and leads nowhere', async () => {
+  test('stays with the resource when its identity is deleted, and rings nobody', async () => {
     const tenant = await createTenant()
-    const [one, two] = [aNumber(), aNumber()]
+    const number = aNumber()
     const identity = await createIdentity(tenant)
-    const roomId = await createRoom(tenant)
-    await put(tenant, one, { identity })
-    await put(tenant, two, { roomId })
+    await put(tenant, number, { identity })
     await deleteIdentity(tenant, identity)
-    await tenant.call({ method: 'DELETE', path: `/rooms/${roomId}?api-version=2025-03-13` })
-    for (const number of [one, two]) {
-      const { createdOn, ...rest } = shown(await get(tenant, at(number)))
-      assert.ok(createdOn)
-      assert.deepEqual(rest, { phoneNumber: number })
-    }
+    const { createdOn, ...rest } = shown(await get(tenant, at(number)))
+    assert.ok(createdOn)
+    assert.deepEqual(rest, { phoneNumber: number })
+  })
+
+  test('leads into no room: that is not served, and says so', async () => {
+    const tenant = await createTenant()
+    const number = aNumber()
+    const answer = await put(tenant, number, { roomId: await createRoom(tenant) })
+    assert.deepEqual([answer.status, answer.body.error.code], [501, 'NotImplemented'])
+    assert.equal((await get(tenant, at(number))).status, 404)
   })
 
   const guid = randomUUID()
@@ -113,13 +115,10 @@ describe('a phone number', () => {
     ['that is none', '425', undefined, 'PhoneNumber'],
     ['of an emergency', '+1911', undefined, 'PhoneNumber'],
     ['that is dear', '+19005550100', undefined, 'PhoneNumber'],
-    ['for nobody', '+14255550199', {}, 'Body'],
-    ['for two', '+14255550199', { identity: 'x', roomId: '1' }, 'Body'],
-    ['for a room that is not there', '+14255550199', { roomId: '12345' }, 'RoomId'],
-    ['for a room that cannot be', '+14255550199', { roomId: 'x' }, 'RoomId'],
+    ['for nobody', '+14255550199', {}, 'Identity'],
     ['for no identity', '+14255550199', { identity: '8:acs:x' }, 'Identity'],
     ["for another resource's", '+14255550199', { identity: `8:acs:${guid}_${guid}` }, 'Identity'],
-    ['with more', '+14255550199', { roomId: '1', x: 1 }, 'X'],
+    ['with more', '+14255550199', { identity: '8:acs:x', x: 1 }, 'X'],
   ]
   for (const [name, number, body, target] of refused) {
     test(`is refused ${name}`, async () => {

@@ -57,7 +57,11 @@ export type MediaWay =
   /** From peer to peer: `signal` with `to` a leg. */
   | { readonly mode: 'p2p' }
   /** To a media server behind this one: `signal` without `to`; it answers as `engine`. */
-  | { readonly mode: 'sdp' }
+  | {
+      readonly mode: 'sdp'
+      /** Absent: the client offers. `engine`: it waits for the offer of the engine, and answers. */
+      readonly offerer?: 'engine'
+    }
   /** To a media server that clients reach themselves. */
   | { readonly mode: 'external'; readonly url: string; readonly token: string }
 

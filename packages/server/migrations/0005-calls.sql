@@ -146,7 +146,7 @@ create table sip_configuration (
   primary key (resource_id)
 );
 
--- What a resource allows its calls to phones; no row: nothing. Whoever dials holds the row of the
+-- What a resource allows its calls to phones; no row: nothing. Whoever dials holds a lock of the
 -- resource, so that of two calls one is counted before the other is judged.
 create table phone_settings (
   resource_id uuid not null references resource on delete cascade,
@@ -163,18 +163,17 @@ create table phone_settings (
 create table phone_number (
   resource_id uuid not null references resource on delete cascade,
   number text not null,
-  -- Where calls to it go: at most one of the two. Neither: what it led to is deleted.
+  -- Whom it rings; absent once that identity is deleted.
   identity_id uuid,
-  room_id bigint,
   created_at timestamptz not null,
   primary key (resource_id, number),
-  foreign key (resource_id, identity_id) references identity on delete set null (identity_id),
-  foreign key (resource_id, room_id) references room on delete set null (room_id),
-  check (identity_id is null or room_id is null)
+  foreign key (resource_id, identity_id) references identity on delete set null (identity_id)
 );
 
 -- A number is of one resource of all: a call that comes in says no more than it.
 create unique index phone_number_owner on phone_number (number);
 
 create index phone_number_identity on phone_number (resource_id, identity_id);
-create index phone_number_room on phone_number (resource_id, room_id);
+
+-- What a resource has dialled of late, for its caps.
+create index call_leg_phone on call_leg (resource_id, joined_at) where phone is not null;

@@ -1,5 +1,6 @@
 import type { CallMedia, CallRole, LegEndReason } from '@parley/protocol'
 import type { Queries, Transaction } from '../database/connect.ts'
+import type { Meter } from '../usage/model.ts'
 import { countUsage } from '../usage/store.ts'
 import { type Call, type Leg, type Ring, type RingState, uncountedSeconds } from './model.ts'
 
@@ -184,11 +185,14 @@ export async function saveCall(db: Transaction, former: Call, call: Call): Promi
   const counts = legs.flatMap((leg) => {
     const quantity = leg.end === undefined ? 0 : uncountedSeconds(leg, leg.end.atMs)
     const atMs = leg.end?.atMs ?? 0
-    return quantity === 0
-      ? []
-      : [{ resourceId, meter: 'call-participant-seconds' as const, atMs, quantity }]
+    return quantity === 0 ? [] : [{ resourceId, meter: meterOf(leg), atMs, quantity }]
   })
   await countUsage(db, counts)
+}
+
+/** Phones are counted apart: they cost what the trunk takes. */
+function meterOf({ phone }: Leg): Meter {
+  return phone === undefined ? 'call-participant-seconds' : 'call-phone-seconds'
 }
 
 async function saveLegs(db: Transaction, call: Call, legs: readonly Leg[]): Promise<void> {

@@ -35,8 +35,11 @@ export interface AskedEngine {
 }
 
 /** Creates the engines that settings name; mesh is the last. */
-export function openEngines(_world: { readonly settings: Settings }): Engines {
-  return gatherEngines([createMesh()])
+export function openEngines(
+  _world: { readonly settings: Settings },
+  others: readonly MediaEngine[] = [],
+): Engines {
+  return gatherEngines([createMesh(), ...others])
 }
 
 /** Puts engines together. */

@@ -71,7 +71,7 @@ export function callOperations(room: CallsRoom): readonly Operation[] {
     getOperation(room),
     endOperation(room),
     removeOperation(room),
-    config,
+    configOperation(room),
   ]
 }
 
@@ -174,33 +174,35 @@ function removeOperation(room: CallsRoom): Operation {
   })
 }
 
-const config = userOperation({
-  id: 'Parley_GetCallingConfig',
-  summary: 'What a client of calls should know before it opens its socket.',
-  method: 'GET',
-  path: '/calling/config',
-  scopes: voipScopes,
-  versions: 'unversioned',
-  reply: {
-    status: 200,
-    schema: Type.Object({
-      subprotocol: Type.String(),
-      path: Type.String(),
-      pingEveryMs: Type.Integer(),
-      ringForMs: Type.Integer(),
-      resumeWithinMs: Type.Integer(),
-      frameBytesMax: Type.Integer(),
-      legsMax: Type.Object({ audio: Type.Integer(), video: Type.Integer() }),
-      calleesMax: Type.Integer(),
-      codecs: Type.Object({ audio: Type.Array(Type.String()), video: Type.Array(Type.String()) }),
-      isRelayConfigured: Type.Boolean(),
-      arePhonesConfigured: Type.Boolean(),
-    }),
-  },
-  handle: () => ok(callingConfig()),
-})
+function configOperation(room: CallsRoom): Operation {
+  return userOperation({
+    id: 'Parley_GetCallingConfig',
+    summary: 'What a client of calls should know before it opens its socket.',
+    method: 'GET',
+    path: '/calling/config',
+    scopes: voipScopes,
+    versions: 'unversioned',
+    reply: {
+      status: 200,
+      schema: Type.Object({
+        subprotocol: Type.String(),
+        path: Type.String(),
+        pingEveryMs: Type.Integer(),
+        ringForMs: Type.Integer(),
+        resumeWithinMs: Type.Integer(),
+        frameBytesMax: Type.Integer(),
+        legsMax: Type.Object({ audio: Type.Integer(), video: Type.Integer() }),
+        calleesMax: Type.Integer(),
+        codecs: Type.Object({ audio: Type.Array(Type.String()), video: Type.Array(Type.String()) }),
+        isRelayConfigured: Type.Boolean(),
+        arePhonesConfigured: Type.Boolean(),
+      }),
+    },
+    handle: () => ok(callingConfig(room)),
+  })
+}
 
-function callingConfig() {
+function callingConfig({ engines }: CallsRoom) {
   const { meshAudioLegsMax: audio, meshVideoLegsMax: video } = serverLimits
   return {
     subprotocol: callingSubprotocol,
@@ -213,7 +215,7 @@ function callingConfig() {
     calleesMax: serverLimits.callCalleesMax,
     codecs: { audio: ['opus'], video: ['VP8', 'H264'] },
     isRelayConfigured: false,
-    arePhonesConfigured: false,
+    arePhonesConfigured: engines.all.some(({ hasPhones }) => hasPhones),
   }
 }
 

@@ -161,12 +161,14 @@ export async function countLiveLegs(db: Queries, nowMs: number): Promise<number>
       select
         due.resource_id,
         date_trunc('hour', ${now}::timestamptz, 'UTC'),
-        'call-participant-seconds',
+        case
+          when former.phone is null then 'call-participant-seconds' else 'call-phone-seconds'
+        end,
         sum(due.seconds - former.counted_seconds)
       from due
       join call_leg as former using (resource_id, call_id, leg_id)
       where due.seconds > former.counted_seconds
-      group by due.resource_id
+      group by due.resource_id, former.phone is null
     )
     select count(*)::integer as count
     from due

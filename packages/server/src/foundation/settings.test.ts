@@ -33,6 +33,7 @@ const defaults: Settings = {
   showsRefusalReasons: false,
   stopTimeoutMs: 10_000,
   hasCanary: true,
+  phoneEdge: undefined,
   workersCount: 1,
 }
 

@@ -4,6 +4,7 @@ import { parseDatabaseUrl, parseDomain, parseHosts, parseIssuer } from './addres
 import { type LogLevel, logLevels } from './log.ts'
 import { type NatsServers, parseNatsServers } from './nats-place.ts'
 import { parseOriginList } from './origin.ts'
+import { type PhoneEdge, parseJanusUrl, parseSipEdge } from './phone-edge.ts'
 import { parseRates, type Rates } from './rates.ts'
 import {
   daysFrom,
@@ -55,6 +56,8 @@ export interface Settings {
   readonly showsRefusalReasons: boolean
   readonly stopTimeoutMs: number
   readonly hasCanary: boolean
+  /** `undefined`: no phones. */
+  readonly phoneEdge: PhoneEdge | undefined
   /** Processes that serve; 1: the one that starts. */
   readonly workersCount: number
 }
@@ -162,6 +165,13 @@ export const settingRows = [
   row('PARLEY_REFUSAL_REASONS', 'off', '`on` names the reason of a 401 in a response header.'),
   row('PARLEY_STOP_TIMEOUT_MS', '10000', 'Time that requests in flight have to finish at a stop.'),
   row('PARLEY_CANARY', 'on', '`off`: no token is issued, verified and revoked each second.'),
+  row(
+    'PARLEY_SIP_EDGE',
+    undefined,
+    'Account at the SIP server before the trunks: `sip:user:password@host:port`; absent: no phones.',
+  ),
+  row('PARLEY_SIP_JANUS_URL', undefined, 'WebSocket of the Janus with the SIP plugin.'),
+  row('PARLEY_SIP_JANUS_SECRET', undefined, 'Its `api_secret`.'),
   row('PARLEY_WORKERS', '1', 'Processes that serve, 1..64; about one for each processor.'),
 ] as const satisfies readonly SettingRow[]
 
@@ -258,8 +268,20 @@ function settingsFrom(read: (name: SettingName) => string | undefined): Settings
     showsRefusalReasons: oneOf('PARLEY_REFUSAL_REASONS', ['on', 'off'], read) === 'on',
     stopTimeoutMs: wholeNumber('PARLEY_STOP_TIMEOUT_MS', { min: 0, max: 600_000 }, read),
     hasCanary: oneOf('PARLEY_CANARY', ['on', 'off'], read) === 'on',
+    phoneEdge: phoneEdgeFrom(read),
     workersCount: wholeNumber('PARLEY_WORKERS', { min: 1, max: 64 }, read),
   }
+}
+
+function phoneEdgeFrom(read: (name: SettingName) => string | undefined): PhoneEdge | undefined {
+  const edge = ifGiven('PARLEY_SIP_EDGE', parseSipEdge, read)
+  const janusUrl = ifGiven('PARLEY_SIP_JANUS_URL', parseJanusUrl, read)
+  const janusSecret = read('PARLEY_SIP_JANUS_SECRET')
+  if (edge === undefined && janusUrl === undefined && janusSecret === undefined) return undefined
+  if (edge === undefined || janusUrl === undefined || janusSecret === undefined) {
+    throw new Invalid('PARLEY_SIP_EDGE', 'set together with the two PARLEY_SIP_JANUS_ settings')
+  }
+  return { edge, janusUrl, janusSecret }
 }
 
 function natsServersFrom(text: string): Result<NatsServers, string> {

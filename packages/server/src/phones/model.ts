@@ -2,8 +2,8 @@
  * Phones: numbers of a resource, where calls to them go, and who may dial out.
  *
  * A *number* is E.164 and belongs to one resource of the server at most. It is assigned to an
- * identity, whose devices all ring, or to a room, whose call the phone joins. Nobody sells numbers
- * here: they come from whoever runs the trunk, and what is kept is where they lead.
+ * identity, whose devices all ring. Nobody sells numbers here: they come from whoever runs the
+ * trunk, and what is kept is where they lead.
  *
  * A *trunk* is a SIP peer that carries calls to the telephone network, by host name and port. A
  * *route* says for which numbers which trunks are tried, in their order; the first route whose
@@ -24,17 +24,12 @@
  */
 import { fail, ok, type Result } from '@parley/protocol'
 
-/** Where calls to a number go. */
-export type NumberTarget =
-  | { readonly kind: 'identity'; readonly identityId: string }
-  | { readonly kind: 'room'; readonly roomId: string }
-
 /** A number of a resource. */
 export interface PhoneNumber {
   /** E.164, with `+`. */
   readonly number: string
-  /** `undefined`: it was deleted; calls to the number are refused. */
-  readonly target: NumberTarget | undefined
+  /** Whom it rings; `undefined`: that one is deleted, and calls to the number are refused. */
+  readonly identityId: string | undefined
   readonly createdAtMs: number
 }
 

@@ -9,9 +9,8 @@ import {
   type ResourceCall,
   resourceOperation,
 } from '../contract/operation.ts'
-import { isRoomId } from '../rooms/model.ts'
 import { judgeNumber } from './dialling.ts'
-import { type NumberTarget, type PhoneNumber, parsePhoneNumber } from './model.ts'
+import { type PhoneNumber, parsePhoneNumber } from './model.ts'
 import {
   countPhoneNumbers,
   deletePhoneNumber,
@@ -28,16 +27,17 @@ const path = '/parley/phoneNumbers/{phoneNumber}'
 
 const targetSchema = Type.Object(
   {
-    identity: absentable(Type.String({ description: 'Raw id of an identity; all devices ring.' })),
-    roomId: absentable(Type.String({ description: 'A room; the phone joins its call.' })),
+    identity: absentable(
+      Type.String({ description: 'Raw id of an identity, whose devices all ring.' }),
+    ),
+    roomId: absentable(Type.String({ description: 'Answered 501: phones come into no group.' })),
   },
-  { additionalProperties: false, description: 'One of the two.' },
+  { additionalProperties: false },
 )
 
 const numberSchema = Type.Object({
   phoneNumber: Type.String({ description: 'E.164, `+15550100`.' }),
   identity: Type.Optional(Type.String()),
-  roomId: Type.Optional(Type.String()),
   createdOn: instantSchema,
 })
 
@@ -102,7 +102,7 @@ function putOperation(room: PhonesRoom): Operation {
   const id = 'Parley_AssignPhoneNumber'
   return resourceOperation({
     id,
-    summary: 'Assigns a phone number to an identity or to a room.',
+    summary: 'Assigns a phone number to an identity.',
     method: 'PUT',
     path,
     versions,
@@ -149,14 +149,17 @@ async function answerPut(
   if (!number.ok || !judgeNumber(number.value).ok) {
     return refuseField('phoneNumber', 'Expected an E.164 number such as +15550100.')
   }
-  const target = targetOf(resourceId, body)
-  if (!target.ok) return target
+  if (typeof body.roomId === 'string') {
+    return fail({ kind: 'operation-not-served', what: 'phones in the calls of rooms' })
+  }
+  const name = parseIdentityName(body.identity ?? '')
+  if (name?.resourceId !== resourceId) return refuseField('identity', notThere)
   return room.db.begin(async (db): Promise<Result<unknown, Fault>> => {
     if (!(await lockPhones(db, resourceId))) return resourceDeleted
-    const asked = { number: number.value, target: target.value, atMs }
+    const asked = { number: number.value, identityId: name.identityId, atMs }
     const stored = await upsertPhoneNumber(db, resourceId, asked)
     if (stored.kind === 'taken') return refuseField('phoneNumber', 'It is of another resource.')
-    if (stored.kind === 'target-unknown') return refuseField(fieldOf(target.value), notThere)
+    if (stored.kind === 'identity-unknown') return refuseField('identity', notThere)
     const { phoneNumbersMax: most } = serverLimits
     // The lock is held: nobody else adds one meanwhile. A refusal takes this one back.
     if (stored.isNew && (await countPhoneNumbers(db, resourceId)) > most) {
@@ -171,36 +174,14 @@ async function answerPut(
 
 const notThere = "It doesn't exist."
 
-function fieldOf({ kind }: NumberTarget): string {
-  return kind === 'identity' ? 'identity' : 'roomId'
-}
-
-function targetOf(
-  resourceId: string,
-  { identity, roomId }: Static<typeof targetSchema>,
-): Result<NumberTarget, Fault> {
-  const hasIdentity = typeof identity === 'string'
-  if (hasIdentity === (typeof roomId === 'string')) {
-    return refuseField('', 'Expected one of identity and roomId.')
-  }
-  if (!hasIdentity) {
-    const room = roomId ?? ''
-    return isRoomId(room) ? ok({ kind: 'room', roomId: room }) : refuseField('roomId', notThere)
-  }
-  const name = parseIdentityName(identity)
-  if (name?.resourceId !== resourceId) return refuseField('identity', notThere)
-  return ok({ kind: 'identity', identityId: name.identityId })
-}
-
 function printNumber(
   resourceId: string,
-  { number, target, createdAtMs }: PhoneNumber,
+  { number, identityId, createdAtMs }: PhoneNumber,
 ): Static<typeof numberSchema> {
-  const rawIdOf = (identityId: string) => printIdentityName({ resourceId, identityId })
+  const identity = identityId && printIdentityName({ resourceId, identityId })
   return {
     phoneNumber: number,
-    ...(target?.kind === 'identity' ? { identity: rawIdOf(target.identityId) } : {}),
-    ...(target?.kind === 'room' ? { roomId: target.roomId } : {}),
+    ...(identity === undefined ? {} : { identity }),
     createdOn: printInstant(createdAtMs),
   }
 }

@@ -1,23 +1,15 @@
 import type { Queries, Transaction } from '../database/connect.ts'
-import type { NumberTarget, PhoneNumber } from './model.ts'
+import type { PhoneNumber } from './model.ts'
 
 interface NumberRow {
-  readonly resource_id: string
   readonly number: string
   readonly identity_id: string | null
-  readonly room_id: string | number | null
   readonly created_at: Date
 }
 
 function numberFrom(row: NumberRow): PhoneNumber {
-  const { identity_id: identityId, room_id: roomId } = row
-  const target: NumberTarget | undefined =
-    identityId !== null
-      ? { kind: 'identity', identityId }
-      : roomId === null
-        ? undefined
-        : { kind: 'room', roomId: String(roomId) }
-  return { number: row.number, target, createdAtMs: row.created_at.getTime() }
+  const identityId = row.identity_id ?? undefined
+  return { number: row.number, identityId, createdAtMs: row.created_at.getTime() }
 }
 
 /** Lists the numbers of a resource in their order; `after` is a number. */
@@ -27,7 +19,7 @@ export async function listPhoneNumbers(
   { after, numbersMax }: { readonly after: string; readonly numbersMax: number },
 ): Promise<readonly PhoneNumber[]> {
   const rows = await db<NumberRow[]>`
-    select resource_id, number, identity_id, room_id, created_at
+    select number, identity_id, created_at
     from phone_number
     where resource_id = ${resourceId}
     and number > ${after}
@@ -44,7 +36,7 @@ export async function findPhoneNumber(
   number: string,
 ): Promise<PhoneNumber | undefined> {
   const [row] = await db<NumberRow[]>`
-    select resource_id, number, identity_id, room_id, created_at
+    select number, identity_id, created_at
     from phone_number
     where resource_id = ${resourceId}
     and number = ${number}
@@ -67,57 +59,49 @@ export type StoredNumber =
   | { readonly kind: 'stored'; readonly number: PhoneNumber; readonly isNew: boolean }
   /** It is of another resource. */
   | { readonly kind: 'taken' }
-  /** What it would lead to is not there. */
-  | { readonly kind: 'target-unknown' }
+  | { readonly kind: 'identity-unknown' }
 
 /** Assigns a number of a resource that is held, anew or for the first time. */
 export async function upsertPhoneNumber(
   db: Transaction,
   resourceId: string,
-  asked: { readonly number: string; readonly target: NumberTarget; readonly atMs: number },
+  asked: { readonly number: string; readonly identityId: string; readonly atMs: number },
 ): Promise<StoredNumber> {
-  const { number, target } = asked
-  const isThere = await holdTarget(db, resourceId, target)
-  if (!isThere) return { kind: 'target-unknown' }
-  const identityId = target.kind === 'identity' ? target.identityId : null
-  const roomId = target.kind === 'room' ? target.roomId : null
+  const { number, identityId, atMs } = asked
+  const held = await db`
+    select
+    from identity
+    where resource_id = ${resourceId}
+    and identity_id = ${identityId}
+    for key share
+  `
+  if (held.length === 0) return { kind: 'identity-unknown' }
   const [row] = await db<(NumberRow & { readonly is_new: boolean })[]>`
-    insert into phone_number (resource_id, number, identity_id, room_id, created_at)
-    values (
-      ${resourceId}, ${number}, ${identityId}::uuid, ${roomId}::bigint, ${new Date(asked.atMs)}
-    )
+    insert into phone_number (resource_id, number, identity_id, created_at)
+    values (${resourceId}, ${number}, ${identityId}, ${new Date(atMs)})
     on conflict (number) do update
-    set identity_id = excluded.identity_id, room_id = excluded.room_id
+    set identity_id = excluded.identity_id
     where phone_number.resource_id = ${resourceId}
-    returning resource_id, number, identity_id, room_id, created_at, xmax = 0 as is_new
+    returning number, identity_id, created_at, xmax = 0 as is_new
   `
   if (row === undefined) return { kind: 'taken' }
   return { kind: 'stored', number: numberFrom(row), isNew: row.is_new }
 }
 
-/** Keeps what a number leads to from being deleted meanwhile. */
-async function holdTarget(
-  db: Transaction,
-  resourceId: string,
-  target: NumberTarget,
-): Promise<boolean> {
-  const rows =
-    target.kind === 'identity'
-      ? await db`
-          select
-          from identity
-          where resource_id = ${resourceId}
-          and identity_id = ${target.identityId}
-          for key share
-        `
-      : await db`
-          select
-          from room
-          where resource_id = ${resourceId}
-          and room_id = ${target.roomId}::bigint
-          for key share
-        `
-  return rows.length > 0
+/** Whose number it is, and whom it rings; `undefined` for one of no live resource. */
+export async function findOwnNumber(
+  db: Queries,
+  number: string,
+): Promise<{ readonly resourceId: string; readonly identityId: string | undefined } | undefined> {
+  const [row] = await db<{ readonly resource_id: string; readonly identity_id: string | null }[]>`
+    select phone_number.resource_id, identity_id
+    from phone_number
+    join resource_standing
+      on resource_standing.resource_id = phone_number.resource_id
+      and standing = 'live'
+    where number = ${number}
+  `
+  return row && { resourceId: row.resource_id, identityId: row.identity_id ?? undefined }
 }
 
 /** Deletes a number; false when there was none. */
