@@ -16,12 +16,20 @@ export async function startKamailio(trunks: readonly string[]): Promise<Daemon> 
   const folder = newFolder('kamailio')
   const file = join(folder, 'kamailio.cfg')
   writeFileSync(file, configuration(trunks))
-  return startDaemon({
+  const daemon = await startDaemon({
     program: 'kamailio',
     given: ['-f', file, '-DD', '-E', '-n', '1', '-m', '16', '-Y', folder, '-w', folder],
     ready: /SO_RCVBUF is finally/,
     folder,
   })
+  return { ...daemon, kill: () => end(daemon) }
+}
+
+/** Asked to end, it ends its processes too; killed, it leaves them behind. */
+async function end(daemon: Daemon): Promise<void> {
+  process.kill(daemon.pid, 'SIGTERM')
+  await daemon.says(/nothing that it says/).catch(() => undefined)
+  await daemon.kill()
 }
 
 /** The block of the guide, with the addresses of the test in the places of its own. */

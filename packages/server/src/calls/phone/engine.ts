@@ -9,7 +9,7 @@
  * The line is at the node where the client is. Where a phone calls, it is at the node at which the
  * edge has the account, and only clients there can answer.
  */
-import { fail, ok, type Result, type SignalPayload } from '@parley/protocol'
+import { fail, type MediaWay, ok, type Result, type SignalPayload } from '@parley/protocol'
 import { serverLimits } from '../../contract/limits.ts'
 import { isTrunkFailure, type TrunkAddress } from '../../phones/sip-configuration.ts'
 import type { Candidate } from '../janus/connection.ts'
@@ -77,30 +77,11 @@ export function createPhoneEngine(world: LineWorld): PhoneEngine {
       if (of(call) === undefined) life.calls.set(nameOf(call), newCall(call, false))
       return ok(undefined)
     },
-    async admit({ resourceId, callId, legId }) {
-      const call = of({ resourceId, callId })
-      if (call === undefined || call.isOver) return refused('call')
-      if (call.client !== undefined && call.client.legId !== legId) return refused('full')
-      call.client = { resourceId, callId, legId }
-      if (!call.isIncoming) return ok({ mode: 'sdp' })
-      if (call.offer !== undefined && !call.hasAnswer) signalClient(life, call, call.offer)
-      return ok({ mode: 'sdp', offerer: 'engine' })
-    },
+    admit: async (leg) => admit(life, of(leg), leg),
     signal: async (leg, signal) => hearClient(life, of(leg), { leg, signal }),
     setPermissions: async (leg) =>
       of(leg)?.client?.legId === leg.legId ? ok(undefined) : refused('leg'),
-    async dial({ resourceId, callId, legId }, phone) {
-      const call = of({ resourceId, callId })
-      if (call === undefined || call.isOver) return refused('call')
-      if (call.phone !== undefined)
-        return call.phone.legId === legId ? ok(undefined) : refused('full')
-      call.phone = { resourceId, callId, legId }
-      call.dial = phone
-      call.trunks = phone.trunks
-      call.timer = setTimeout(() => void lose(life, call), serverLimits.callRingMs).unref()
-      void dialNext(life, call)
-      return ok(undefined)
-    },
+    dial: async (leg, phone) => dial(life, of(leg), { leg, phone }),
     async sendDigits(leg, digits) {
       const line = of(leg)?.line
       if (line === undefined) return refused('leg')
@@ -136,6 +117,35 @@ export function createPhoneEngine(world: LineWorld): PhoneEngine {
       if (call?.line !== undefined) hearLine(life, call, { event, line: call.line })
     },
   }
+}
+
+function admit(
+  life: Life,
+  call: PhoneCall | undefined,
+  { resourceId, callId, legId }: EngineLeg,
+): Result<MediaWay, EngineFault> {
+  if (call === undefined || call.isOver) return refused('call')
+  if (call.client !== undefined && call.client.legId !== legId) return refused('full')
+  call.client = { resourceId, callId, legId }
+  if (!call.isIncoming) return ok({ mode: 'sdp' })
+  if (call.offer !== undefined && !call.hasAnswer) signalClient(life, call, call.offer)
+  return ok({ mode: 'sdp', offerer: 'engine' })
+}
+
+function dial(
+  life: Life,
+  call: PhoneCall | undefined,
+  { leg, phone }: { readonly leg: EngineLeg; readonly phone: DialledPhone },
+): Result<undefined, EngineFault> {
+  if (call === undefined || call.isOver) return refused('call')
+  const { resourceId, callId, legId } = leg
+  if (call.phone !== undefined) return call.phone.legId === legId ? ok(undefined) : refused('full')
+  call.phone = { resourceId, callId, legId }
+  call.dial = phone
+  call.trunks = phone.trunks
+  call.timer = setTimeout(() => void lose(life, call), serverLimits.callRingMs).unref()
+  void dialNext(life, call)
+  return ok(undefined)
 }
 
 function nameOf({ resourceId, callId }: EngineCall): string {
@@ -273,12 +283,25 @@ function connected(life: Life, call: PhoneCall): void {
 async function lose(life: Life, call: PhoneCall): Promise<void> {
   if (call.isOver) return
   const { phone } = call
-  await end(life, call)
+  const ended = hangUp(call)
   if (phone !== undefined) tell(life, { kind: 'disconnected', leg: phone })
+  // It is carried until it is known to be over: who compares would take it for lost.
+  call.timer = setTimeout(() => forget(life, call), forgottenAfterMs).unref()
+  await ended
 }
 
 async function end(life: Life, call: PhoneCall): Promise<void> {
+  forget(life, call)
+  await hangUp(call)
+}
+
+const forgottenAfterMs = 10_000
+
+function forget(life: Life, call: PhoneCall): void {
   if (life.calls.get(nameOf(call)) === call) life.calls.delete(nameOf(call))
+}
+
+async function hangUp(call: PhoneCall): Promise<void> {
   if (call.isOver) return
   call.isOver = true
   clearTimeout(call.timer)

@@ -52,7 +52,7 @@ export type LineUser =
   /** Is called while the account is: helps it. */
   | { readonly kind: 'helper'; readonly masterId: number }
 
-/** Opens a line. @faults `unreachable` - Janus, or the edge, is not there or wants nothing of us. */
+/** Opens a line. @faults `unreachable`, `refused` - Janus, or the edge, is not there or refuses. */
 export async function openLine(
   world: LineWorld,
   user: LineUser,
