@@ -3,6 +3,7 @@ import { writeFileSync } from 'node:fs'
 import { loadavg } from 'node:os'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
+import { measureCalls } from './calls.ts'
 import { measureCandidates } from './candidates.ts'
 import { measureChat } from './chat.ts'
 import { measureChatSockets } from './chat-sockets.ts'
@@ -44,6 +45,7 @@ const scripts: Readonly<Record<string, (bench: Bench) => Promise<Claim[]>>> = {
   workers: measureWorkers,
   'chat-sockets': measureChatSockets,
   chat: measureChat,
+  calls: measureCalls,
 }
 
 /** Scripts that print a table of their own: they measure inside one process, without a server. */

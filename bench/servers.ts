@@ -96,8 +96,13 @@ export function createWorkDirectory(): { readonly path: string; readonly remove:
  */
 export async function startParley(
   dataDirectory: string,
-  { workers = 1 }: { readonly workers?: number } = {},
+  given: {
+    readonly workers?: number
+    /** Other settings, by their variables. */
+    readonly settings?: Readonly<Record<string, string>>
+  } = {},
 ): Promise<ParleyServer> {
+  const { workers = 1, settings: rest = {} } = given
   const main = fileURLToPath(new URL('../../packages/server/dist/main.js', import.meta.url))
   const logFile = `${dataDirectory}.log`
   const log = openSync(logFile, 'a')
@@ -113,6 +118,7 @@ export async function startParley(
       PARLEY_RATE_LIMITS: 'off',
       // Ports differ from start to start, and with them the issuer that would be the default.
       PARLEY_ISSUER: 'https://parley.example',
+      ...rest,
     },
     stdio: ['ignore', 'pipe', log],
   })

@@ -13,6 +13,7 @@ export function describeMediaEngine(name: MediaEngine['name'], create: Create): 
   describe(`the engine ${name}`, () => {
     comingsAndGoings(name, create)
     limitsAndEnds(create)
+    changes(create)
   })
 }
 
@@ -84,7 +85,10 @@ function limitsAndEnds(create: Create): void {
     const unknown: EngineLeg = leg()
     await engine.remove(unknown)
   })
+}
 
+function changes(create: Create): void {
+  const opened = () => openedBy(create)
   test('holds nothing of a leg that another node has, and takes it back', async () => {
     const { engine, call, leg } = await opened()
     const one = leg()

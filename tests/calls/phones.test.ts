@@ -256,9 +256,9 @@ describe('phones', { skip: lacks('calls to phones', 'chromium', 'janus', 'kamail
     await ann.hears('call.ended')
     const path = '/usage?meter=call-phone-seconds'
     const { value } = (await tenant.call({ method: 'GET', path })).body as unknown as {
-      value: readonly { readonly used: number }[]
+      value: readonly { readonly quantity: number }[]
     }
-    assert.equal(value[0]?.used, 2)
+    assert.equal(value[0]?.quantity, 2)
     await ann.close()
   })
 

@@ -22,7 +22,7 @@ describe('a call', () => {
   let worlds: readonly [World, World]
   let tenant: Tenant
   before(async () => {
-    outside = await startTemporaryPostgres()
+    outside = await startTemporaryPostgres(60)
     const { username, host, port, database } = outside.postgres.connection
     const settings = {
       PARLEY_DATABASE_URL: `postgres://${username}@/${database}?host=${host}&port=${port}`,
@@ -90,6 +90,31 @@ describe('a call', () => {
           [ann.id],
         )
         assert.deepEqual(won.way, { mode: 'p2p' })
+      })
+
+      test('rings all devices of all who are called; each is there with the first', async () => {
+        const { ann, bob, caller, callee } = await pair()
+        const cid = await newCaller(worlds[0], tenant, ['voip.join'])
+        const devices = [
+          ...[callee, await bob.connect(origin(0))],
+          ...[await cid.connect(origin(0)), await cid.connect(origin(1))],
+        ] as const
+        const { callId } = await start(caller, [bob.id, cid.id, bob.id, ann.id])
+        for (const device of devices) {
+          assert.equal((await device.next('call.incoming')).callId, callId)
+        }
+        const answers = await Promise.all(
+          devices.map((device) => refusal(device, { type: 'call.accept', callId })),
+        )
+        const won = answers.flatMap((answer, place) => (answer === 'call.joined' ? [place] : []))
+        assert.deepEqual(
+          won.map((place) => place >> 1),
+          [0, 1],
+        )
+        for (const [place, device] of devices.entries()) {
+          if (won.includes(place)) continue
+          assert.equal((await device.next('call.cancelled')).reason, 'answeredElsewhere')
+        }
       })
 
       test('is rejected for all devices by one, and ends', async () => {

@@ -29,7 +29,7 @@ describe('calls on two nodes', () => {
   let tenant: Tenant
   let settings: Readonly<Record<string, string>>
   before(async () => {
-    outside = await startTemporaryPostgres()
+    outside = await startTemporaryPostgres(60)
     const { username, host, port, database } = outside.postgres.connection
     settings = {
       PARLEY_DATABASE_URL: `postgres://${username}@/${database}?host=${host}&port=${port}`,
@@ -262,28 +262,6 @@ describe('calls on two nodes', () => {
     )
   })
 
-  test('the owner of the resource ends calls, and sends somebody out', async () => {
-    const { bob, caller, callee, callId } = await talking()
-    const post = (path: string) => tenant.call({ method: 'POST', path })
-    const listed = await tenant.call({ method: 'GET', path: '/calls?state=live' })
-    assert.ok(listed.text.includes(callId))
-    assert.equal((await post(`/calls/${callId}/participants/${bob.id}/:remove`)).status, 204)
-    assert.equal((await callee.next('call.ended')).reason, 'removed')
-    assert.equal((await caller.next('participant.left')).identity, bob.id)
-    assert.equal((await caller.next('call.ended')).reason, 'removed')
-    const other = await talking()
-    for (const _ of ['once', 'again']) {
-      assert.equal((await post(`/calls/${other.callId}/:end`)).status, 204)
-    }
-    assert.equal((await other.callee.next('call.ended')).reason, 'ended')
-    assert.equal((await post(`/calls/${randomUUID()}/:end`)).status, 404)
-    assert.equal(
-      (await (await worlds[0].createTenant()).call({ method: 'GET', path: `/calls/${callId}` }))
-        .status,
-      404,
-    )
-  })
-
   test('a first frame that is no auth, or a token that opens no calls, closes', async () => {
     const chat = await newCaller(worlds[0], tenant, ['chat'])
     const first = await openCallSocket(worlds[0].origin)
@@ -310,12 +288,24 @@ describe('calls on two nodes', () => {
       ['start a room', 'voip.join', 'call.joined'],
       ['join', 'voip', 'call.joined'],
       ['join', 'voip.join', 'call.joined'],
+      ['join a room that goes on', 'voip', 'call.joined'],
+      ['join a room that goes on', 'voip.join', 'call.joined'],
+      ['dial from a room', 'voip', 'PhoneUnavailable'],
+      ['dial from a room', 'voip.join', 'ScopeForbidden'],
+      ['reject', 'voip', 'done'],
+      ['reject', 'voip.join', 'done'],
       ['answer', 'voip', 'call.joined'],
       ['answer', 'voip.join', 'call.joined'],
       ['add', 'voip', 'done'],
       ['add', 'voip.join', 'ScopeForbidden'],
       ['mute', 'voip', 'done'],
       ['mute', 'voip.join', 'done'],
+      ['send digits', 'voip', 'done'],
+      ['send digits', 'voip.join', 'done'],
+      ['remove', 'voip', 'done'],
+      ['remove', 'voip.join', 'done'],
+      ['leave', 'voip', 'done'],
+      ['leave', 'voip.join', 'done'],
     ]
     for (const [act, scope, outcome] of cells) {
       test(`${scope} to ${act}: ${outcome}`, async () => {
@@ -328,18 +318,26 @@ describe('calls on two nodes', () => {
           const frame = { type: 'call.start', media: 'audio' } as const
           if (act === 'start') return refusal(client, { ...frame, to: [other.id] })
           if (act === 'dial') return refusal(client, { ...frame, to: ['4:+15550100'] })
-          if (act === 'start a room') {
-            const roomId = await newRoom({ [one.id]: { role: 'Presenter' } })
-            return refusal(client, { type: 'room.join', roomId })
+          if (act.includes('room')) {
+            const role = { role: 'Presenter' }
+            const roomId = await newRoom({ [one.id]: role, [other.id]: role })
+            if (act === 'join a room that goes on') await join(host, { type: 'room.join', roomId })
+            if (act !== 'dial from a room') return refusal(client, { type: 'room.join', roomId })
+            const { callId } = await join(client, { type: 'room.join', roomId })
+            return refusal(client, { type: 'call.add', callId, rawId: '4:+15550100' })
           }
-          if (act === 'answer') {
+          if (act === 'answer' || act === 'reject') {
             const { callId } = await start(host, [one.id])
-            return refusal(client, { type: 'call.accept', callId })
+            const type = act === 'answer' ? 'call.accept' : 'call.reject'
+            return refusal(client, { type, callId })
           }
-          const { callId } = await start(host, [], { isJoinable: true })
+          const { callId, legId } = await start(host, [], { isJoinable: true })
           const joined = await refusal(client, { type: 'call.join', callId })
           if (act === 'join') return joined
           if (act === 'add') return refusal(client, { type: 'call.add', callId, rawId: third.id })
+          if (act === 'send digits') return refusal(client, { type: 'dtmf', callId, digits: '1' })
+          if (act === 'remove') return refusal(client, { type: 'call.remove', callId, legId })
+          if (act === 'leave') return refusal(client, { type: 'call.leave', callId })
           return refusal(client, { type: 'mute', callId, isMuted: true })
         }
         assert.equal(await asked(), outcome)

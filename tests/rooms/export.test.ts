@@ -2,12 +2,19 @@
  * What is kept for somebody, handed out and deleted, through the whole stack.
  */
 import assert from 'node:assert/strict'
-import { describe, test } from 'node:test'
+import { after, describe, test } from 'node:test'
 import { listAuditEntries } from '@parley/server/audit/store'
 import { serverLimits } from '@parley/server/contract/limits'
 import { identityHoldings } from '@parley/server/identity-holdings'
 import { createVerifier } from '@parley/verifier/node'
 import { createLocalJWKSet, decodeProtectedHeader, jwtVerify } from 'jose'
+import {
+  closeCallSockets,
+  connectCalls,
+  issueCallToken,
+  newCaller,
+  start,
+} from '../call-sockets.ts'
 import {
   claimsOf,
   createIdentity,
@@ -21,6 +28,8 @@ import { newThread, newUser, participant, say, seen, type User } from '../chat.t
 import { type Answer, send, type Tenant, theWorld } from '../world.ts'
 
 const world = await theWorld()
+
+after(closeCallSockets)
 
 type Line = Readonly<Record<string, unknown>> & { readonly type: string }
 
@@ -81,7 +90,8 @@ describe('an export', () => {
     const counts = { accessToken: 1, chatMembership: 2, chatMessage: 2, chatReadReceipt: 1 }
     assert.equal(end?.type, 'end')
     const told = end?.['counts'] as Readonly<Record<string, number>>
-    const others = { chatMention: 0, chatEndpoint: 0, roomParticipant: 1 }
+    const calls = { callLeg: 0, callRing: 0, callDevice: 0 }
+    const others = { chatMention: 0, chatEndpoint: 0, roomParticipant: 1, ...calls }
     assert.deepEqual({ ...told, chatMention: 0 }, { ...counts, ...others })
     const of = (kind: string) => rest.filter((line) => line.type === kind)
     const messages = of('chatMessage')
@@ -120,6 +130,21 @@ describe('an export', () => {
       listed.map(({ roomId, role }) => [roomId, role]),
       [[room.id, 'Presenter']],
     )
+  })
+
+  test('has the calls of the identity, what rings it, and its devices', async () => {
+    const tenant = await world.createTenant()
+    const [ann, bob] = [await newCaller(world, tenant), await newCaller(world, tenant)]
+    const client = await ann.connect()
+    const own = await start(client, [bob.id])
+    const rung = await start(await bob.connect(), [ann.id])
+    const lines = await linesOf(tenant, ann.id)
+    const told = (kind: string, field: string) =>
+      lines.filter(({ type }) => type === kind).map((line) => line[field])
+    assert.deepEqual(told('callLeg', 'callId'), [own.callId])
+    assert.deepEqual(told('callRing', 'callId'), [rung.callId])
+    assert.deepEqual(told('callDevice', 'deviceId'), [client.ready.deviceId])
+    assert.ok(!JSON.stringify(lines).includes(bob.id.slice(-36)))
   })
 
   test('has every line, however many pages they take', async () => {
@@ -161,6 +186,10 @@ describe('an export', () => {
       tables.map(({ name }) => name),
       [
         'access_token',
+        'call_device',
+        'call_frame',
+        'call_leg',
+        'call_ring',
         'chat_endpoint',
         'chat_erasure',
         'chat_message',
@@ -172,7 +201,7 @@ describe('an export', () => {
         'room_participant',
       ],
     )
-    assert.equal(identityHoldings.length, 7)
+    assert.equal(identityHoldings.length, 10)
   })
 
   test('leaves out what nobody has any more', async () => {
@@ -250,6 +279,13 @@ describe('a deletion with a receipt', () => {
     await world.db`
       insert into chat_endpoint
       values (${tenant.resourceId}, ${ann.id.slice(-36)}, 'e', gen_random_uuid(), 0, '{}', now())`
+    for (const [from, to] of [
+      [ann, bob],
+      [bob, ann],
+    ] as const) {
+      const token = await issueCallToken(tenant, from.id)
+      await start(await connectCalls(world.origin, { token }), [to.id])
+    }
     await bob.call('POST', `${threads[0]}/participants/:remove`, {
       body: { communicationUser: { id: ann.id } },
     })

@@ -204,10 +204,22 @@ export class CallAgent extends Emitter<CallAgentEvents> {
     else if (event.type === 'call.cancelled') {
       this.#ringing.get(callId)?.end(event.reason)
       this.#ringing.delete(callId)
+    } else if (event.type === 'call.rejoin') {
+      if (call !== undefined) void this.#rejoin(call)
     } else if (call !== undefined) call.take(event)
     else {
       const isExpected = this.calls.some(({ id }) => id === '')
       this.#early = isExpected ? [...this.#early, event].slice(-earlyMax) : []
+    }
+  }
+
+  /** The media were lost behind the service: takes this page's place in the call anew. */
+  async #rejoin(call: Call): Promise<void> {
+    try {
+      const answer = await this.#signalling.ask({ type: 'call.join', callId: call.id })
+      if (answer.type === 'call.joined') call.resume(answer)
+    } catch (error) {
+      if (error instanceof CallingError) call.end({ reason: 'error', error })
     }
   }
 

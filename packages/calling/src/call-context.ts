@@ -1,3 +1,4 @@
+import type { JoinedCall } from '@parley/protocol'
 import type { Call } from './call.ts'
 import type { DeviceManager } from './devices.ts'
 import type { Platform } from './platform.ts'
@@ -11,4 +12,11 @@ export interface CallContext {
   /** Called once the service knows the call, and once it is over. */
   readonly joined: (call: Call) => void
   readonly ended: (call: Call) => void
+}
+
+/** How connections of a call find their way through the net, as browsers take it. */
+export function configurationOf(joined: JoinedCall | undefined): RTCConfiguration {
+  const { iceServers = [], iceTransportPolicy = 'all' } = joined ?? {}
+  const servers = iceServers.map((server) => ({ ...server, urls: [...server.urls] }))
+  return { iceServers: servers, iceTransportPolicy }
 }

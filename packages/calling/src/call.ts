@@ -7,7 +7,7 @@ import type {
   JoinedCall,
   LegEndReason,
 } from '@parley/protocol'
-import type { CallContext } from './call-context.ts'
+import { type CallContext, configurationOf } from './call-context.ts'
 import type { CallEnd, CallEvents, CallOptions, CallState } from './call-events.ts'
 import { Emitter } from './emitter.ts'
 import { CallingError } from './errors.ts'
@@ -185,9 +185,11 @@ export class Call extends Emitter<CallEvents> {
     else if (event.type === 'participant.updated') this.#update(event.peer)
     else if (event.type === 'participant.left') this.#remove(event.legId, event.reason)
     else if (event.type === 'signal') this.#participants.get(event.from)?.receive(event)
-    else if (event.type === 'call.rejoin') void this.#rejoin()
-    else if (event.type === 'call.ended') this.#endAs(event)
-    else if (event.type === 'callee.updated') {
+    else if (event.type === 'call.ended') {
+      // A leg that was put out may have come back before its end was heard.
+      const { reason, legId = this.#joined?.legId } = event
+      if (legId === this.#joined?.legId) this.end({ reason })
+    } else if (event.type === 'callee.updated') {
       const { state, identity } = event
       this.emit('calleeUpdated', { identifier: identifierOf(identity), state })
     } else if (event.type === 'dtmf') {
@@ -196,7 +198,7 @@ export class Call extends Emitter<CallEvents> {
     }
   }
 
-  /** Goes on after the connection to the service was lost and came again; for the agent. */
+  /** Goes on after the connection to the service, or the media, came again; for the agent. */
   resume(joined: JoinedCall): void {
     this.#joined = joined
     const present = new Set(joined.peers.map(({ legId }) => legId))
@@ -239,11 +241,8 @@ export class Call extends Emitter<CallEvents> {
 
   #add(peers: readonly CallPeer[], isOffering: boolean): void {
     const { platform, devices, signalling } = this.#context
-    const { callId = '', legId, iceServers = [], iceTransportPolicy = 'all' } = this.#joined ?? {}
-    const configuration: RTCConfiguration = {
-      iceServers: iceServers.map((server) => ({ ...server, urls: [...server.urls] })),
-      iceTransportPolicy,
-    }
+    const { callId = '', legId } = this.#joined ?? {}
+    const configuration = configurationOf(this.#joined)
     const added = peers
       .filter((peer) => peer.legId !== legId && !this.#participants.has(peer.legId))
       .map((peer) => {
@@ -275,22 +274,6 @@ export class Call extends Emitter<CallEvents> {
     this.#participants.delete(legId)
     participant.close(reason)
     this.emit('remoteParticipantsUpdated', { added: [], removed: [participant] })
-  }
-
-  /** The media were lost behind the service: takes this page's place in the call anew. */
-  async #rejoin(): Promise<void> {
-    const callId = this.id
-    try {
-      const answer = await this.#context.signalling.ask({ type: 'call.join', callId })
-      if (answer.type === 'call.joined' && this.#end === undefined) this.resume(answer)
-    } catch (error) {
-      if (error instanceof CallingError) this.end({ reason: 'error', error })
-    }
-  }
-
-  /** A leg that was put out may have come back before its end was heard. */
-  #endAs({ legId, reason }: Extract<CallEvent, { type: 'call.ended' }>): void {
-    if (legId === undefined || legId === this.#joined?.legId) this.end({ reason })
   }
 
   #sayMuted(isMuted: boolean): void {

@@ -191,7 +191,7 @@ export type CallEvent =
       readonly from: string
       readonly digits: string
     }
-  /** The media are lost, here or for all: `call.join` again; the leg goes on, the way is another. */
+  /** The media are lost, here or for all: `call.join` again; the leg goes on by another way. */
   | { readonly type: 'call.rejoin'; readonly callId: string }
   /** The call, or this device's part in it, is over. */
   | {

@@ -20,6 +20,8 @@ create table call (
 create unique index call_of_room on call (resource_id, room_id)
 where ended_at is null and room_id is not null;
 
+create index call_live on call (resource_id) where ended_at is null;
+
 create index call_list on call (resource_id, created_at, call_id);
 
 -- One device or phone in one call. Deleting an identity takes its name off; whoever then ends the leg still
@@ -52,6 +54,10 @@ create table call_leg (
 
 create index call_leg_identity on call_leg (resource_id, identity_id);
 create index call_leg_device on call_leg (resource_id, device_id) where ended_at is null;
+-- Those that are to be deleted.
+create index call_leg_nameless on call_leg (resource_id)
+where identity_id is null and phone is null and ended_at is not null;
+
 create index call_leg_live on call_leg (counted_at) where ended_at is null;
 
 -- A device has one leg in a call.
@@ -177,3 +183,16 @@ create index phone_number_identity on phone_number (resource_id, identity_id);
 
 -- What a resource has dialled of late, for its caps.
 create index call_leg_phone on call_leg (resource_id, joined_at) where phone is not null;
+
+-- Whoever is deleted rings no more, and whoever called only them waits for nobody.
+create function tell_calls_of_rings() returns trigger language plpgsql as $$
+begin
+  perform pg_notify('parley_calls', concerned.resource_id || E'\n*')
+  from (select distinct resource_id from changed where state = 'ringing') as concerned;
+  return null;
+end
+$$;
+
+create trigger call_ring_gone after delete on call_ring
+referencing old table as changed
+for each statement execute function tell_calls_of_rings();

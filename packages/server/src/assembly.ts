@@ -9,10 +9,8 @@ import { createAuthenticator } from './authentication/authenticator.ts'
 import type { CheckBearer } from './authentication/bearer.ts'
 import type { Fetch } from './authentication/issuer-documents.ts'
 import { createBearerCheck } from './authentication/trusted-issuers.ts'
-import { type Calls, type CallsWorld, createCalls } from './calls/calls.ts'
 import { startCarrier } from './carrying.ts'
 import type { PublishNotices } from './chat/notices.ts'
-import { createRealtime, type Realtime, type RealtimeWorld } from './chat/realtime/realtime.ts'
 import { publishNotices } from './chat/realtime/store.ts'
 import { serverLimits } from './contract/limits.ts'
 import type { Operation } from './contract/operation.ts'
@@ -42,6 +40,7 @@ import { type Canary, startCanary } from './revocations/canary.ts'
 import { credentialKeyOf } from './revocations/credential-model.ts'
 import { createCredentialCheck } from './revocations/credentials.ts'
 import { createRevocationStreams, type RevocationStreams } from './revocations/streams.ts'
+import { createSockets, type Sockets } from './sockets.ts'
 import { followCutOffs, loadCutOffs } from './tokens/cut-offs.ts'
 import type { SigningKeyRing } from './tokens/signing-key-ring.ts'
 import { followSigningKeys, type SigningKeyRotation } from './tokens/signing-key-rotation.ts'
@@ -79,8 +78,7 @@ export interface Assembly {
   readonly purger: Purger
   /** To be closed after the last request was answered. */
   readonly streams: RevocationStreams
-  readonly realtime: Realtime
-  readonly calls: Calls
+  readonly sockets: Sockets
   /** How participants of chat are told what happens. */
   readonly publish: PublishNotices
 }
@@ -105,23 +103,16 @@ export async function assemble(world: AssemblyWorld): Promise<Assembly> {
   const purger = openPurger(world, { metrics, feed })
   const checkBearer = bearerCheckOf(world)
   const { cors, corsDefaults } = corsOf(settings, resources)
-  const realtime = realtimeOf(world, { openings, verifier, resources, metrics })
   const { overlaps, controlPlane } = controlPlaneOf(world, { feed, resources })
   const { endpointFor } = controlPlane
-  const calls = callsOf(world, { openings, verifier, resources, endpointFor, metrics })
+  const sockets = createSockets({ ...world, openings, verifier, resources, endpointFor, metrics })
   return {
     operations: operationsOf({
-      db,
-      platform,
-      sealer,
+      ...world,
       feed,
-      node,
       verifier,
-      ring,
-      rotation,
       customIdKey: installation.customIdKey,
       issuer,
-      endpoint,
       keyRing,
       resources,
       checkBearer,
@@ -131,8 +122,7 @@ export async function assemble(world: AssemblyWorld): Promise<Assembly> {
       credentialKey: credentialKeyOf(installation.customIdKey),
       corsDefaults,
       log: world.log.log,
-      realtime,
-      calls,
+      ...sockets,
       publish: publishNotices,
     }),
     pipeline: pipelineOf(world, { metrics, keyRing, resources, checkBearer, verifier, cors }),
@@ -143,42 +133,11 @@ export async function assemble(world: AssemblyWorld): Promise<Assembly> {
     controlPlane,
     purger,
     streams,
-    realtime,
-    calls,
+    sockets,
     publish: publishNotices,
     verifier,
     issuer,
   }
-}
-
-function realtimeOf(
-  world: AssemblyWorld,
-  {
-    metrics,
-    ...judging
-  }: Pick<RealtimeWorld, 'openings' | 'verifier' | 'resources'> & {
-    readonly metrics: Metrics
-  },
-): Realtime {
-  const { customIdKey: installationKey } = world.installation
-  const log = world.log.log
-  const realtime = createRealtime({ ...world, ...judging, log, installationKey })
-  metrics.watch(realtime.numbers)
-  return realtime
-}
-
-function callsOf(
-  world: AssemblyWorld,
-  {
-    metrics,
-    ...judging
-  }: Pick<CallsWorld, 'openings' | 'verifier' | 'resources' | 'endpointFor'> & {
-    readonly metrics: Metrics
-  },
-): Calls {
-  const calls = createCalls({ ...world, ...judging, log: world.log.log })
-  metrics.watch(calls.numbers)
-  return calls
 }
 
 /** Starts the canary, where it is on. The node has joined the others by now. */

@@ -225,8 +225,7 @@ async function serve(opened: Opened): Promise<Result<Started, StartFault>> {
   const rotation = createSigningKeyRotation({ db, memory, feed, platform, sealer, ...signing })
   const world = { ...opened, db, address, endpoint, ring, rotation }
   const assembly = await assemble(world)
-  const { pipeline, cors, operations, metrics, controlPlane, purger, streams } = assembly
-  const { realtime, calls } = assembly
+  const { pipeline, cors, operations, metrics, controlPlane, purger, streams, sockets } = assembly
   closers.push(() => purger.stop())
   closers.push(() => node.close())
   const joined = await node.start()
@@ -235,8 +234,7 @@ async function serve(opened: Opened): Promise<Result<Started, StartFault>> {
   const houseKeeping = await startHouseKeeping(db, keeping)
   closers.push(() => houseKeeping.stop())
   closers.push(...(await startWork({ ...assembly, ...platform, db, feed, log: log.log })))
-  const listeners = [bound.https, bound.http]
-  closers.push(await realtime.start(listeners), await calls.start(listeners))
+  closers.push(...(await sockets.start([bound.https, bound.http])))
   const canary = await openCanary(world, assembly)
   closers.push(async () => canary?.stop())
   const nodeCount = () => node.standing().nodesCount
@@ -252,8 +250,7 @@ async function serve(opened: Opened): Promise<Result<Started, StartFault>> {
   closers.push(async () => {
     isStopping = true
     const drained = pipeline.drain(settings.stopTimeoutMs)
-    const ends = [drained, realtime.close(), calls.close()] as const
-    const [isDrained] = await Promise.all(ends)
+    const [isDrained] = await Promise.all([drained, sockets.close()])
     if (!isDrained) log.log.warn({}, 'requests in flight were cut at the stop')
   })
   const openReachable = reachableOpener(endpoint, {

@@ -37,6 +37,17 @@ export function reject(call: Call, by: Party & { readonly atMs: number }): Resul
   return ok(closeIfOver({ call: step.call, tellings }, { atMs: by.atMs, reason: 'rejected' }))
 }
 
+/** Stops to ring somebody whose tokens are void; `undefined` when nothing rings. */
+export function giveUp(
+  call: Call,
+  { identityId, atMs }: { readonly identityId: string; readonly atMs: number },
+): Step | undefined {
+  const due = call.rings.filter((one) => one.identityId === identityId && one.state === 'ringing')
+  if (due.length === 0) return undefined
+  const step = silenceAll({ call, tellings: [] }, { due, state: 'cancelled', reason: 'revoked' })
+  return closeIfOver(step, { atMs, reason: 'cancelled' })
+}
+
 /** Lets rings stop that are due; `undefined` when none is. */
 export function timeOut(call: Call, atMs: number): Step | undefined {
   const due = call.rings.filter((one) => one.state === 'ringing' && atMs >= one.expiresAtMs)

@@ -1,8 +1,7 @@
 import type { CallMedia, CallRole, LegEndReason } from '@parley/protocol'
 import type { Queries, Transaction } from '../database/connect.ts'
-import type { Meter } from '../usage/model.ts'
-import { countUsage } from '../usage/store.ts'
 import { type Call, type Leg, type Ring, type RingState, uncountedSeconds } from './model.ts'
+import { countSpans, type LegSpan } from './usage.ts'
 
 interface CallRow {
   readonly call_id: string
@@ -182,17 +181,16 @@ export async function saveCall(db: Transaction, former: Call, call: Call): Promi
       and call_id = ${callId}
     `
   }
-  const counts = legs.flatMap((leg) => {
-    const quantity = leg.end === undefined ? 0 : uncountedSeconds(leg, leg.end.atMs)
-    const atMs = leg.end?.atMs ?? 0
-    return quantity === 0 ? [] : [{ resourceId, meter: meterOf(leg), atMs, quantity }]
-  })
-  await countUsage(db, counts)
+  await countSpans(db, resourceId, legs.flatMap(spanOf))
 }
 
-/** Phones are counted apart: they cost what the trunk takes. */
-function meterOf({ phone }: Leg): Meter {
-  return phone === undefined ? 'call-participant-seconds' : 'call-phone-seconds'
+/** What of a leg that has ended is still to be counted. */
+function spanOf(leg: Leg): readonly LegSpan[] {
+  const { connectedAtMs, countedSeconds: fromSeconds, end } = leg
+  if (end === undefined || connectedAtMs === undefined) return []
+  const isPhone = leg.phone !== undefined
+  const left = uncountedSeconds({ connectedAtMs, countedSeconds: fromSeconds }, end.atMs)
+  return left === 0 ? [] : [{ isPhone, connectedAtMs, fromSeconds, toSeconds: fromSeconds + left }]
 }
 
 async function saveLegs(db: Transaction, call: Call, legs: readonly Leg[]): Promise<void> {
@@ -211,8 +209,8 @@ async function saveLegs(db: Transaction, call: Call, legs: readonly Leg[]): Prom
       values (
         ${resourceId}, ${callId}, ${leg.legId}, ${leg.identityId ?? null}::uuid,
         ${leg.phone ?? null}::text, ${leg.deviceId}, now(), ${leg.direction}, ${leg.role},
-        ${leg.isMuted}, ${new Date(leg.joinedAtMs)}, ${connectedAt}::timestamptz, ${counted}, ${connectedAt}::timestamptz,
-        ${endedAt}::timestamptz, ${end?.reason ?? null}::text
+        ${leg.isMuted}, ${new Date(leg.joinedAtMs)}, ${connectedAt}::timestamptz, ${counted},
+        ${connectedAt}::timestamptz, ${endedAt}::timestamptz, ${end?.reason ?? null}::text
       )
       on conflict (resource_id, call_id, leg_id) do update
       set

@@ -20,7 +20,7 @@ import { parseNotices } from './notification-text.ts'
 import { callOperations } from './operations.ts'
 import { openPhones } from './phone/phones.ts'
 import { createReconciling } from './reconciling.ts'
-import { endStrayLegs, startCallWork } from './recurring.ts'
+import { endStrays, startCallWork } from './recurring.ts'
 import { takeCallSockets } from './websocket.ts'
 
 /** The calls of a node. */
@@ -90,13 +90,13 @@ export function createCalls(given: CallsWorld): Calls {
     ],
     async start(listeners) {
       const complain = (error: unknown) =>
-        log.error({ err: error }, 'legs of rooms that have changed were not ended')
+        log.error({ err: error }, 'calls that have changed outside of them were not followed')
       const hearing = await startHearing({
         ...{ address, log, channel: callChannel, applicationName: 'parley calls' },
         hear(text) {
           const { resourceId = '', notices = [] } = parseNotices(text) ?? {}
           for (const notice of notices) {
-            if (notice.kind === 'rooms') void endStrayLegs(world, resourceId).catch(complain)
+            if (notice.kind === 'changed') void endStrays(world, resourceId).catch(complain)
             else hub.deliver(resourceId, notice)
           }
         },

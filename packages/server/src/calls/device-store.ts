@@ -186,6 +186,21 @@ export async function listGoneDevices(
   }))
 }
 
+/** Whether an identity has a device. */
+export async function hasDevice(
+  db: Queries,
+  { resourceId, identityId }: { readonly resourceId: string; readonly identityId: string },
+): Promise<boolean> {
+  const { count } = await db`
+    select
+    from call_device
+    where resource_id = ${resourceId}
+    and identity_id = ${identityId}
+    limit 1
+  `
+  return count > 0
+}
+
 /** Lists the calls that ring an identity. */
 export async function listRinging(
   db: Queries,

@@ -14,7 +14,7 @@ import { type Call, liveLegs, refuse, type Telling } from './model.ts'
 import { connect } from './phone-legs.ts'
 import { type CallWorld, change } from './steps.ts'
 
-/** Listens to the engines of a node, until the end of the process. @returns waits for what was told. */
+/** Listens to the engines of a node from now on. @returns waits for what was told so far. */
 export function followEngines(world: CallWorld): () => Promise<void> {
   const queues = new Map<string, Promise<void>>()
   for (const engine of world.engines.all) {

@@ -9,10 +9,16 @@ import {
 import { serverLimits } from '../contract/limits.ts'
 import type { Transaction } from '../database/connect.ts'
 import { findRole } from '../rooms/store.ts'
-import { cancel, reject } from './answers.ts'
+import { cancel, giveUp, reject } from './answers.ts'
 import { holdCallees, listCallsOfDevice } from './call-store.ts'
-import { closeDevice, type DeviceName, deleteDevice } from './device-store.ts'
-import { type Ending, endAll, endLegs, mute } from './legs.ts'
+import {
+  closeDevice,
+  type DeviceName,
+  deleteDevice,
+  hasDevice,
+  listRinging,
+} from './device-store.ts'
+import { closeIfOver, type Ending, endAll, endLegs, mute } from './legs.ts'
 import {
   type Call,
   type CallFault,
@@ -138,6 +144,30 @@ export async function endDevice(
   if (!isClosed && end.reason !== 'revoked') return
   await endLegsOfDevice(world, { resourceId, deviceId }, end)
   await deleteDevice(world.db, device)
+}
+
+/**
+ * Stops to ring an identity whose tokens are void, where no other device of it is left. Each device
+ * is gone before this looks, so of several that end at once the last one finds none.
+ */
+export async function giveUpRings(
+  world: CallWorld,
+  named: { readonly resourceId: string; readonly identityId: string },
+): Promise<void> {
+  if (await hasDevice(world.db, named)) return
+  const { resourceId, identityId } = named
+  for (const callId of await listRinging(world.db, named)) {
+    await change(world, { resourceId, callId }, (call) => {
+      const step = giveUp(call, { identityId, atMs: world.platform.now() })
+      return step === undefined ? refuse('CallNotRinging') : ok(step)
+    })
+  }
+}
+
+/** Ends a call in which nobody is left to talk to: whoever it rang may have been deleted. */
+export async function closeLonely(world: CallWorld, named: CallName): Promise<void> {
+  const how = { atMs: world.platform.now(), reason: 'cancelled' } as const
+  await change(world, named, (call) => ok(closeIfOver({ call, tellings: [] }, how)))
 }
 
 async function endLegsOfDevice(

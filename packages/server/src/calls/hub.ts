@@ -13,10 +13,11 @@ import type { Platform } from '../foundation/platform.ts'
 import { type AdmissionWorld, type Admitted, admitCaller, type Refusal } from './admission.ts'
 import { markDeviceLost, touchDevices } from './device-store.ts'
 import { listFramesAfter } from './frame-store.ts'
-import { endDevice } from './going.ts'
+import { endDevice, giveUpRings } from './going.ts'
 import type { DeviceNotice } from './notification-text.ts'
 import { type Act, queueRequest } from './queue.ts'
-import { type CallSession, isFailing, sendFrame, takeEndedLeg } from './session.ts'
+import { type CallSession, isFailing, sendFrame } from './session.ts'
+import { releaseLegs, removeEndedLeg, removeLegs } from './session-legs.ts'
 import type { CallWorld } from './steps.ts'
 
 /** What a hub needs. */
@@ -31,6 +32,8 @@ export interface CallHubWorld extends CallWorld, AdmissionWorld {
 /** The clients of a node. */
 export interface CallHub {
   readonly hasRoom: () => boolean
+  /** Says that a client is about to be entered. @returns says that it was, or will not be. */
+  readonly expect: (sessionId: string) => () => void
   /** Enters a client; call it in the turn in which its token was found good. */
   readonly enter: (session: CallSession) => void
   /** Takes a new token in the place of the present one. */
@@ -76,6 +79,8 @@ const intervals = {
 interface Life extends CallHubWorld {
   /** By resource and device. */
   readonly devices: Map<string, CallSession>
+  /** Sessions that are about to be entered. */
+  readonly coming: Set<string>
   /** What is being stored. */
   readonly pending: Set<Promise<unknown>>
   isClosed: boolean
@@ -84,11 +89,16 @@ interface Life extends CallHubWorld {
 
 /** Creates an empty hub. */
 export function createCallHub(world: CallHubWorld): CallHub {
-  const life: Life = { ...world, devices: new Map(), pending: new Set(), isClosed: false, looks: 0 }
+  const empty = { devices: new Map(), coming: new Set<string>(), pending: new Set<Promise<void>>() }
+  const life: Life = { ...world, ...empty, isClosed: false, looks: 0 }
   const timer = setInterval(() => look(life), intervals.lookEveryMs).unref()
   const sessions = () => [...life.devices.values()]
   return {
     hasRoom: () => !life.isClosed && life.devices.size < serverLimits.callSocketsMax,
+    expect(sessionId) {
+      life.coming.add(sessionId)
+      return () => life.coming.delete(sessionId)
+    },
     enter: (session) => enter(life, session),
     renew(session, admitted) {
       session.letGo()
@@ -182,10 +192,10 @@ function end(life: Life, session: CallSession, { code, reason }: SessionEnd): vo
   const atMs = life.platform.now()
   transport?.close(code, reason)
   drop(life, session)
-  for (const [callId, { legId, engine }] of session.legs) {
-    follow(life, life.engines.of({ engine }).remove({ resourceId, callId, legId }))
-  }
-  follow(life, endDevice(life, { resourceId, deviceId, sessionId }, { reason, atMs }))
+  follow(life, removeLegs(life.engines, session))
+  const ended = endDevice(life, { resourceId, deviceId, sessionId }, { reason, atMs })
+  const named = { resourceId, identityId: session.admitted.identityId }
+  follow(life, reason === 'revoked' ? ended.then(() => giveUpRings(life, named)) : ended)
 }
 
 function lose(life: Life, session: CallSession): void {
@@ -218,10 +228,11 @@ function deliver(life: Life, session: CallSession, notice: DeviceNotice): void {
     if (notice.sessionId === session.sessionId) return
     session.transport?.close(codes.replaced, 'the device has another socket')
     drop(life, session)
-    release(life, session)
+    // A socket of this node goes on with what the engine holds here.
+    if (!life.coming.has(notice.sessionId)) follow(life, releaseLegs(life.engines, session))
     return
   }
-  if (notice.kind === 'frame') cutEnded(life, session, notice.body)
+  if (notice.kind === 'frame') follow(life, removeEndedLeg(life.engines, session, notice.body))
   if (session.transport === undefined) return
   if (session.requestCount > 0) {
     session.held.push(notice)
@@ -230,24 +241,6 @@ function deliver(life: Life, session: CallSession, notice: DeviceNotice): void {
   const isNext = notice.kind === 'frame' && notice.seq === session.toldSeq + 1
   if (isNext && !session.isReading && life.isCurrent()) sendFrame(session, notice)
   else if (notice.kind === 'read' || notice.seq > session.toldSeq) void read(life, session)
-}
-
-/** Another node, or another socket here, carries its legs from now on. */
-function release(life: Life, { admitted, deviceId, legs }: CallSession): void {
-  const { resourceId } = admitted
-  if (life.devices.has(nameOf(resourceId, deviceId))) return
-  for (const [callId, { legId, engine }] of legs) {
-    follow(life, life.engines.of({ engine }).release({ resourceId, callId, legId }))
-  }
-}
-
-/** Whichever node ended a leg: what carries it here is cut in the turn in which that is heard. */
-function cutEnded(life: Life, session: CallSession, body: string): void {
-  const ended = takeEndedLeg(session, body)
-  if (ended === undefined) return
-  const { resourceId } = session.admitted
-  const { callId, legId } = ended
-  follow(life, life.engines.of(ended).remove({ resourceId, callId, legId }))
 }
 
 /** Reads what a client was not told yet, and tells it. */
@@ -263,7 +256,7 @@ async function read(life: Life, session: CallSession): Promise<void> {
       const frames = await listFramesAfter(life.db, device, session.toldSeq)
       while (!life.isCurrent() && !session.isOver && !life.isClosed) await life.whenCurrent()
       for (const frame of frames) {
-        cutEnded(life, session, frame.body)
+        follow(life, removeEndedLeg(life.engines, session, frame.body))
         sendFrame(session, frame)
       }
     }

@@ -151,7 +151,8 @@ export function closeIfOver(
   how: { readonly atMs: number; readonly reason: CallEndReason | LegEndReason },
 ): Step {
   if (step.call.end !== undefined || !isOver(step.call)) return step
-  const closed = endAll(step.call, { ...how, ringReason: 'caller' })
+  const ringReason = how.reason === 'revoked' ? 'revoked' : 'caller'
+  const closed = endAll(step.call, { ...how, ringReason })
   return { call: closed.call, tellings: [...step.tellings, ...closed.tellings] }
 }
 

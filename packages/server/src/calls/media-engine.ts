@@ -3,8 +3,8 @@
  * told who is let in and who is out, and decides nothing about people.
  *
  * Every verb may be repeated, and each settles within a time of its own: whoever removes a leg does
- * not wait for a media server that is gone. What was missed is healed when all is compared: what the
- * engine has and the calls do not is removed, and a leg that the engine has lost is ended.
+ * not wait for a media server that is gone. What was missed is healed when all is compared: what
+ * the engine has and the calls do not is removed, and a leg that the engine has lost is ended.
  *
  * Each node has an engine object of its own, which holds the legs of the clients at this node; a
  * media server behind it may be shared. A leg is admitted at the node where its client is. `remove`

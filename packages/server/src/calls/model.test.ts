@@ -91,7 +91,7 @@ describe('a call that rings', () => {
       ...{ isMeant: ({ identityId }) => identityId === ann, reason: 'revoked', atMs: noonMs },
     })
     assert.ok(gone)
-    assert.deepEqual(told(gone), ['call.ended revoked', 'call.cancelled caller'])
+    assert.deepEqual(told(gone), ['call.ended revoked', 'call.cancelled revoked'])
     assert.equal(gone.call.rings[0]?.state, 'cancelled')
   })
 

@@ -6,8 +6,8 @@
  * *ring* is an identity that is called, on all its devices at once: it rings, and is then accepted,
  * rejected, cancelled, or timed out, and never rings again unless somebody adds it anew. A call is
  * over when nobody is left to talk to: without a leg, or with phones alone; and, unless others may
- * come in by themselves (a room, a joinable call), with one leg and nothing that rings. An ended call
- * stays ended.
+ * come in by themselves (a room, a joinable call), with one leg and nothing that rings. An ended
+ * call stays ended.
  *
  * Everything that happens is a function from the state of the call to the next one and what is told
  * of it, or to why not. Nothing here reads a clock or a row. Whoever runs one holds the row of the

@@ -15,7 +15,7 @@ describe('what nodes tell each other of calls', () => {
     assert.deepEqual(parseNotices(printTaken(resourceId, deviceId, resourceId))?.notices, [
       { kind: 'taken', deviceId, sessionId: resourceId },
     ])
-    assert.deepEqual(parseNotices(`${resourceId}\n*`)?.notices, [{ kind: 'rooms' }])
+    assert.deepEqual(parseNotices(`${resourceId}\n*`)?.notices, [{ kind: 'changed' }])
   })
 
   test('fits in a notification: what is too long is read from its row', () => {

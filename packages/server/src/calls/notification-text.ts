@@ -3,7 +3,7 @@
  *
  * The first line names the resource, each other one a device: with what it is told, or only that
  * there is something to be read, or that it has another socket now. A star says that rooms of the
- * resource have changed in which there are calls.
+ * resource have changed in which there are calls, or that somebody who was called is deleted.
  */
 import { isGuid } from '@parley/protocol'
 
@@ -21,7 +21,7 @@ export type DeviceNotice =
   | { readonly kind: 'taken'; readonly deviceId: string; readonly sessionId: string }
 
 /** What a line says. */
-export type CallNotice = DeviceNotice | { readonly kind: 'rooms' }
+export type CallNotice = DeviceNotice | { readonly kind: 'changed' }
 
 const bytesMax = 7900
 
@@ -62,7 +62,7 @@ export function parseNotices(
   const notices: CallNotice[] = []
   for (const line of lines) {
     if (line === '*') {
-      notices.push({ kind: 'rooms' })
+      notices.push({ kind: 'changed' })
       continue
     }
     const [isMatch, deviceId = '', sessionId, seq, body] = linePattern.exec(line) ?? []

@@ -31,7 +31,7 @@ export interface ComingPhone {
   readonly legsMax: number
 }
 
-/** Gives a phone its leg; then it is dialled. @faults it is in the call already; the call is full. */
+/** Gives a phone its leg; then it is dialled. @faults it is in the call; the call is full. */
 export function enterPhone(call: Call, coming: ComingPhone): Result<Step, CallFault> {
   const { legsMax, atMs, ...line } = coming
   if (call.end !== undefined) return refuse('CallNotFound')

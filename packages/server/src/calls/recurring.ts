@@ -7,7 +7,7 @@ import type { Log } from '../foundation/log.ts'
 import { type RecurringWork, startRecurringWork } from '../foundation/recurring-work.ts'
 import { timeOut } from './answers.ts'
 import { listGoneDevices } from './device-store.ts'
-import { endDevice, endLegsOf } from './going.ts'
+import { closeLonely, endDevice, endLegsOf } from './going.ts'
 import type { CallHub } from './hub.ts'
 import { refuse } from './model.ts'
 import { type CallWorld, change } from './steps.ts'
@@ -16,6 +16,7 @@ import {
   deleteNamelessLegs,
   deleteOldFrames,
   listDueRings,
+  listLonelyCalls,
   listStrayLegs,
 } from './sweep-store.ts'
 
@@ -46,10 +47,10 @@ export async function startCallWork(world: CallWork): Promise<() => Promise<void
       tasks: [
         { name: 'judge the tokens of calls again', run: async () => world.hub.judgeAll() },
         { name: 'compare the engines of calls with the legs', run: () => world.reconcile() },
-        { name: 'end legs that nobody speaks for', run: () => endStrayLegs(world) },
+        { name: 'end what nobody speaks for', run: () => endStrays(world) },
         { name: 'count the time of calls', run: () => checkpoint(world) },
         { name: 'forget what devices were told', run: () => forgetFrames(world) },
-        { name: 'forget calls without anybody', run: () => deleteNamelessLegs(world.db) },
+        { name: 'forget calls without anybody', run: () => forgetNameless(world) },
       ],
       intervalMs: serverLimits.callReconcileMs,
       log,
@@ -77,11 +78,17 @@ async function endGoneDevices(world: CallWorld): Promise<void> {
 }
 
 /**
- * Ends legs that nobody speaks for, and those in rooms that they may not be in.
+ * Ends legs that nobody speaks for, and those in rooms that they may not be in; then calls in which
+ * nobody is left to talk to.
  *
  * @param of - a resource; absent: every one.
  */
-export async function endStrayLegs(world: CallWorld, of?: string): Promise<void> {
+export async function endStrays(world: CallWorld, of?: string): Promise<void> {
+  await endStrayLegs(world, of)
+  for (const named of await listLonelyCalls(world.db, of)) await closeLonely(world, named)
+}
+
+async function endStrayLegs(world: CallWorld, of?: string): Promise<void> {
   const atMs = world.platform.now()
   for (const stray of await listStrayLegs(world.db, atMs, of)) {
     const isMeant = ({ legId }: { readonly legId: string }) => legId === stray.legId
@@ -93,6 +100,10 @@ export async function endStrayLegs(world: CallWorld, of?: string): Promise<void>
 async function checkpoint({ db, platform }: CallWorld): Promise<void> {
   const { callRowsAtOnceMax: rowsMax } = serverLimits
   while ((await countLiveLegs(db, platform.now())) === rowsMax) {}
+}
+
+async function forgetNameless({ db }: CallWorld): Promise<void> {
+  while ((await deleteNamelessLegs(db)) === serverLimits.callRowsAtOnceMax) {}
 }
 
 async function forgetFrames({ db, platform }: CallWorld): Promise<void> {

@@ -81,22 +81,6 @@ export function countFrame(session: CallSession, atMs: number): boolean {
   return session.requestCount < serverLimits.callFramesWaitingMax
 }
 
-const endPattern =
-  /^\{"type":"call\.ended","callId":"([0-9a-f-]{36})"(?:,"legId":"([0-9a-f-]{36})")?/
-
-/** Takes a leg off a session that is told of its end. @returns that leg. */
-export function takeEndedLeg(
-  { legs }: CallSession,
-  body: string,
-): { readonly callId: string; readonly legId: string; readonly engine: string } | undefined {
-  const [isMatch, callId = '', endedId] = endPattern.exec(body) ?? []
-  const own = isMatch === undefined ? undefined : legs.get(callId)
-  // It may have come in again since that leg ended.
-  if (own === undefined || (endedId !== undefined && endedId !== own.legId)) return undefined
-  legs.delete(callId)
-  return { callId, ...own }
-}
-
 /** Sends what a client is told, once. */
 export function sendFrame(
   session: CallSession,

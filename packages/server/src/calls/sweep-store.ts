@@ -1,6 +1,7 @@
 import { serverLimits } from '../contract/limits.ts'
 import type { Queries } from '../database/connect.ts'
 import type { CallName } from './steps.ts'
+import { countingSeconds } from './usage.ts'
 
 /** A leg, by name. */
 export interface LegName extends CallName {
@@ -86,6 +87,44 @@ export async function listStrayLegs(
   }))
 }
 
+/**
+ * Lists calls of a resource, or of every one, with at most one leg and nothing that rings, into
+ * which nobody comes by itself.
+ */
+export async function listLonelyCalls(
+  db: Queries,
+  resourceId?: string,
+): Promise<readonly CallName[]> {
+  const rows = await db<Omit<NameRow, 'leg_id'>[]>`
+    select resource_id, call_id
+    from call
+    where ended_at is null
+    and room_id is null
+    and not is_joinable
+    ${resourceId === undefined ? db`` : db`and resource_id = ${resourceId}`}
+    and not exists (
+      select
+      from call_ring
+      where call_ring.resource_id = call.resource_id
+      and call_ring.call_id = call.call_id
+      and state = 'ringing'
+    )
+    and (
+      select count(*)
+      from (
+        select
+        from call_leg
+        where call_leg.resource_id = call.resource_id
+        and call_leg.call_id = call.call_id
+        and call_leg.ended_at is null
+        limit 2
+      ) as present
+    ) < 2
+    limit ${rowsMax}
+  `
+  return rows.map((row) => ({ resourceId: row.resource_id, callId: row.call_id }))
+}
+
 /** When legs ended, `undefined` for those that live; a leg that is not stored is not in it. */
 export async function findLegEnds(
   db: Queries,
@@ -124,8 +163,9 @@ export async function touchPhoneLegs(db: Queries, legs: readonly LegName[]): Pro
 }
 
 /**
- * Counts legs that go on, those that were not counted for a minute: a crash forgets no more than
- * that. Nodes share the work, and a leg that is being ended is counted there.
+ * Counts legs that go on, those that were not counted for a while: a crash forgets no more than
+ * that. Nodes share the work, and a leg that is being ended is counted there; so is one whose node
+ * has fallen silent, since it may have ended at its last word.
  *
  * @returns how many were counted; fewer than the most of a round when there are no more.
  */
@@ -134,42 +174,36 @@ export async function countLiveLegs(db: Queries, nowMs: number): Promise<number>
   const before = new Date(nowMs - serverLimits.callCheckpointMs)
   const [row] = await db<{ readonly count: number }[]>`
     with due as materialized (
-      select resource_id, call_id, leg_id, seconds
-      from (
-        select
-          resource_id, call_id, leg_id,
-          floor(extract(epoch from ${now}::timestamptz - connected_at))::integer as seconds
-        from call_leg
-        where ended_at is null
-        and counted_at <= ${before}
-        order by counted_at
-        limit ${rowsMax}
-        for update skip locked
-      ) as held
+      select
+        resource_id, call_id, leg_id, connected_at, phone is not null as is_phone,
+        counted_seconds as from_seconds,
+        floor(extract(epoch from ${now}::timestamptz - connected_at))::integer as to_seconds
+      from call_leg
+      where ended_at is null
+      and counted_at <= ${before}
+      and (
+        phone is not null
+        or exists (
+          select
+          from call_device
+          where call_device.resource_id = call_leg.resource_id
+          and call_device.device_id = call_leg.device_id
+          and seen_at >= now() - make_interval(secs => ${serverLimits.callDeviceQuietSeconds})
+        )
+      )
+      order by counted_at
+      limit ${rowsMax}
+      for update of call_leg skip locked
     ),
     moved as (
       update call_leg
-      set counted_seconds = greatest(counted_seconds, seconds), counted_at = ${now}
+      set counted_seconds = greatest(from_seconds, to_seconds), counted_at = ${now}
       from due
       where call_leg.resource_id = due.resource_id
       and call_leg.call_id = due.call_id
       and call_leg.leg_id = due.leg_id
-      returning due.resource_id, due.leg_id
     ),
-    counted as (
-      insert into usage_record (resource_id, hour, meter, used)
-      select
-        due.resource_id,
-        date_trunc('hour', ${now}::timestamptz, 'UTC'),
-        case
-          when former.phone is null then 'call-participant-seconds' else 'call-phone-seconds'
-        end,
-        sum(due.seconds - former.counted_seconds)
-      from due
-      join call_leg as former using (resource_id, call_id, leg_id)
-      where due.seconds > former.counted_seconds
-      group by due.resource_id, former.phone is null
-    )
+    counted as (${countingSeconds(db, { rows: 'due', column: 'used' })})
     select count(*)::integer as count
     from due
   `
@@ -182,27 +216,67 @@ export async function deleteOldFrames(db: Queries, nowMs: number): Promise<void>
   await db`delete from call_frame where told_at < ${before}`
 }
 
-/** Deletes ended legs whose identity is gone, and ended calls without any identity. */
-export async function deleteNamelessLegs(db: Queries): Promise<void> {
-  await db`
-    with gone as (
-      delete from call_leg
+/**
+ * Deletes ended legs whose identity is gone; and ended calls in which no identity is left, with the
+ * numbers of phones that were in them. What was used stays charged.
+ *
+ * @returns how many legs without identity were deleted; fewer than the most of a round when there
+ * are no more.
+ */
+export async function deleteNamelessLegs(db: Queries): Promise<number> {
+  const [row] = await db<{ readonly count: number }[]>`
+    with nameless as materialized (
+      select resource_id, call_id, leg_id
+      from call_leg
       where identity_id is null
       and phone is null
       and ended_at is not null
-      returning resource_id, call_id, leg_id
-    )
-    delete from call
-    using gone
-    where call.resource_id = gone.resource_id
-    and call.call_id = gone.call_id
-    and call.ended_at is not null
-    and not exists (
-      select
-      from call_leg
-      where call_leg.resource_id = call.resource_id
-      and call_leg.call_id = call.call_id
-      and call_leg.identity_id is not null
-    )
+      limit ${rowsMax}
+      for update skip locked
+    ),
+    gone as (
+      delete from call_leg
+      using nameless
+      where call_leg.resource_id = nameless.resource_id
+      and call_leg.call_id = nameless.call_id
+      and call_leg.leg_id = nameless.leg_id
+      returning
+        call_leg.resource_id, call_leg.call_id, connected_at, false as is_phone, 0 as from_seconds,
+        counted_seconds as to_seconds
+    ),
+    nobodys as materialized (
+      select distinct call.resource_id, call.call_id
+      from gone
+      join call using (resource_id, call_id)
+      where ended_at is not null
+      and not exists (
+        select
+        from call_leg
+        where call_leg.resource_id = call.resource_id
+        and call_leg.call_id = call.call_id
+        and call_leg.identity_id is not null
+      )
+    ),
+    phones as (
+      delete from call_leg
+      using nobodys
+      where call_leg.resource_id = nobodys.resource_id
+      and call_leg.call_id = nobodys.call_id
+      and phone is not null
+      returning
+        call_leg.resource_id, call_leg.call_id, connected_at, true as is_phone, 0 as from_seconds,
+        counted_seconds as to_seconds
+    ),
+    dropped as (
+      delete from call
+      using nobodys
+      where call.resource_id = nobodys.resource_id
+      and call.call_id = nobodys.call_id
+    ),
+    purged as (select * from gone union all select * from phones),
+    counted as (${countingSeconds(db, { rows: 'purged', column: 'purged' })})
+    select count(*)::integer as count
+    from gone
   `
+  return row?.count ?? 0
 }

@@ -93,10 +93,14 @@ function takeFirst(world: CallSocketWorld, line: Line, text: string): void {
     return
   }
   line.isAsked = true
-  void greet(world, line, parsed.value).catch((error: unknown) => {
-    world.log.error({ err: error }, 'a client of calls could not be entered')
-    transport.close(codes.unavailable, 'try again')
-  })
+  const sessionId = world.platform.newGuid()
+  const settle = world.hub.expect(sessionId)
+  void greet(world, line, { frame: parsed.value, sessionId })
+    .catch((error: unknown) => {
+      world.log.error({ err: error }, 'a client of calls could not be entered')
+      transport.close(codes.unavailable, 'try again')
+    })
+    .finally(settle)
 }
 
 function takeNext(world: CallSocketWorld, session: CallSession, text: string): void {
@@ -129,7 +133,11 @@ function aboutOf(re: CallAnswer['re']): About {
 }
 
 /** Lets somebody in, or closes the socket. */
-async function greet(world: CallSocketWorld, line: Line, frame: AuthFrame): Promise<void> {
+async function greet(
+  world: CallSocketWorld,
+  line: Line,
+  { frame, sessionId }: { readonly frame: AuthFrame; readonly sessionId: string },
+): Promise<void> {
   const { transport } = line
   const { platform } = world
   const formerDevice = parseResume(frame.resume)
@@ -137,7 +145,6 @@ async function greet(world: CallSocketWorld, line: Line, frame: AuthFrame): Prom
   const judged = admitCaller(world, frame.token)
   if (!judged.ok) return closeRefused(transport, judged.fault)
   const open = (deviceId: string) => {
-    const sessionId = platform.newGuid()
     const guest = { admitted: judged.value, deviceId, sessionId, transport }
     const resume = printResume(world, deviceId)
     return createCallSession({ ...guest, resume }, platform.monotonicNow())

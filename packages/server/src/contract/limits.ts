@@ -227,6 +227,8 @@ export const serverLimits = {
   callResumeMs: 10_000,
   /** Time after which a device that no node speaks for is taken for lost, in seconds. */
   callDeviceSilentSeconds: 20,
+  /** Time after which its legs are not counted on; nodes speak for devices each 5 s. */
+  callDeviceQuietSeconds: 8,
   /** Seconds for which what a device was told is kept, for its coming back. */
   callFramesKeptSeconds: 60,
   /** How often a client of calls is to send a frame, in milliseconds. */
@@ -249,8 +251,8 @@ export const serverLimits = {
   callDevicesOfIdentityMax: 16,
   /** Calls in which one identity is at a time, with all its devices. */
   callLegsOfIdentityMax: 16,
-  /** Time between two counts of a leg that goes on, in milliseconds. */
-  callCheckpointMs: 60_000,
+  /** Time after which a leg that goes on is counted, in ms; a round of it comes 10 s later. */
+  callCheckpointMs: 50_000,
   /** Time between two comparisons of engines, tokens and rooms with what is stored, in ms. */
   callReconcileMs: 10_000,
   /** Time after its end at which a leg that an engine still has is one that got away, in ms. */

@@ -31,14 +31,19 @@ export const silentLog: LauncherLog = {
   error: () => undefined,
 }
 
-/** Starts a real PostgreSQL in a directory of its own: 0.6 s, once for each test process. */
-export async function startTemporaryPostgres(): Promise<TemporaryPostgres> {
+/**
+ * Starts a real PostgreSQL in a directory of its own: 0.6 s, once for each test process.
+ *
+ * @param connectionsMax - a server takes seven, a world of tests four more.
+ */
+export async function startTemporaryPostgres(connectionsMax = 20): Promise<TemporaryPostgres> {
   const directory = await mkdtemp(join(tmpdir(), 'parley-test-'))
   const clusterDirectory = join(directory, 'postgres')
   const started = await startEmbeddedPostgres({
     clusterDirectory,
     log: silentLog,
     facts: factsHere,
+    connectionsMax,
   })
   assert.ok(started.ok, JSON.stringify(started))
   const postgres = started.value
