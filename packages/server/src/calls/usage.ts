@@ -87,7 +87,7 @@ export async function countSpans(
         from_seconds,
         to_seconds
       from unnest(
-        ${spans.map(({ isPhone }) => isPhone)}::boolean[],
+        ${spans.map(({ isPhone }) => String(isPhone))}::text[]::boolean[],
         ${spans.map(({ connectedAtMs }) => String(connectedAtMs))}::text[]::bigint[],
         ${spans.map(({ fromSeconds }) => fromSeconds)}::integer[],
         ${spans.map(({ toSeconds }) => toSeconds)}::integer[]

@@ -225,6 +225,11 @@ const headersOf: Readonly<Partial<Record<Fault['kind'], Readonly<Record<string, 
   'server-stopping': { 'retry-after': '1' },
 }
 
+/** What stands in `details` of those that have any. */
+const detailsOf: Readonly<Partial<Record<Fault['kind'], readonly object[]>>> = {
+  'sip-unprocessable': [{ code: 'InvalidRouteName', message: 'Its name.' }],
+}
+
 function replyOf(wire: Wire, headers: Readonly<Record<string, string>> = {}): FaultReply {
   const [status, code, message, target] = wire
   const error = { code, message, ...(target === undefined ? {} : { target }) }
@@ -234,7 +239,10 @@ function replyOf(wire: Wire, headers: Readonly<Record<string, string>> = {}): Fa
 describe('a fault on the wire', () => {
   for (const [fault, wire] of Object.values(table)) {
     test(`${fault.kind} is told as ${wire[0]} ${wire[1]}`, () => {
-      assert.deepEqual(replyToFault(fault), replyOf(wire, headersOf[fault.kind]))
+      const { details, ...error } = replyToFault(fault).body.error
+      assert.deepEqual(details, detailsOf[fault.kind])
+      const told = { ...replyToFault(fault), body: { error } }
+      assert.deepEqual(told, replyOf(wire, headersOf[fault.kind]))
     })
   }
 

@@ -9,14 +9,6 @@ export interface SipEdge {
   readonly password: string
 }
 
-/** The way to phones. */
-export interface PhoneEdge {
-  /** WebSocket of a Janus with the SIP plugin. */
-  readonly janusUrl: string
-  readonly janusSecret: string
-  readonly edge: SipEdge
-}
-
 /** Reads the account at the edge: `sip:user:password@host:port`. @faults what it must be. */
 export function parseSipEdge(text: string): Result<SipEdge, string> {
   const found = /^sip:([\w.-]+)(?::([^@]*))?@([\w.-]+)(?::([0-9]{1,5}))?$/.exec(text)

@@ -4,7 +4,7 @@ import { parseDatabaseUrl, parseDomain, parseHosts, parseIssuer } from './addres
 import { type LogLevel, logLevels } from './log.ts'
 import { type NatsServers, parseNatsServers } from './nats-place.ts'
 import { parseOriginList } from './origin.ts'
-import { type PhoneEdge, parseJanusUrl, parseSipEdge } from './phone-edge.ts'
+import { parseJanusUrl, parseSipEdge, type SipEdge } from './phone-edge.ts'
 import { parseRates, type Rates } from './rates.ts'
 import {
   daysFrom,
@@ -56,8 +56,10 @@ export interface Settings {
   readonly showsRefusalReasons: boolean
   readonly stopTimeoutMs: number
   readonly hasCanary: boolean
-  /** `undefined`: no phones. */
-  readonly phoneEdge: PhoneEdge | undefined
+  /** `undefined`: no phones; all three are, or none. */
+  readonly sipEdge: SipEdge | undefined
+  readonly sipJanusUrl: string | undefined
+  readonly sipJanusSecret: string | undefined
   /** Processes that serve; 1: the one that starts. */
   readonly workersCount: number
 }
@@ -268,20 +270,22 @@ function settingsFrom(read: (name: SettingName) => string | undefined): Settings
     showsRefusalReasons: oneOf('PARLEY_REFUSAL_REASONS', ['on', 'off'], read) === 'on',
     stopTimeoutMs: wholeNumber('PARLEY_STOP_TIMEOUT_MS', { min: 0, max: 600_000 }, read),
     hasCanary: oneOf('PARLEY_CANARY', ['on', 'off'], read) === 'on',
-    phoneEdge: phoneEdgeFrom(read),
+    ...sipFrom(read),
     workersCount: wholeNumber('PARLEY_WORKERS', { min: 1, max: 64 }, read),
   }
 }
 
-function phoneEdgeFrom(read: (name: SettingName) => string | undefined): PhoneEdge | undefined {
-  const edge = ifGiven('PARLEY_SIP_EDGE', parseSipEdge, read)
-  const janusUrl = ifGiven('PARLEY_SIP_JANUS_URL', parseJanusUrl, read)
-  const janusSecret = read('PARLEY_SIP_JANUS_SECRET')
-  if (edge === undefined && janusUrl === undefined && janusSecret === undefined) return undefined
-  if (edge === undefined || janusUrl === undefined || janusSecret === undefined) {
+function sipFrom(
+  read: (name: SettingName) => string | undefined,
+): Pick<Settings, 'sipEdge' | 'sipJanusUrl' | 'sipJanusSecret'> {
+  const sipEdge = ifGiven('PARLEY_SIP_EDGE', parseSipEdge, read)
+  const sipJanusUrl = ifGiven('PARLEY_SIP_JANUS_URL', parseJanusUrl, read)
+  const sipJanusSecret = read('PARLEY_SIP_JANUS_SECRET')
+  const given = [sipEdge, sipJanusUrl, sipJanusSecret].filter((one) => one !== undefined)
+  if (given.length % 3 !== 0) {
     throw new Invalid('PARLEY_SIP_EDGE', 'set together with the two PARLEY_SIP_JANUS_ settings')
   }
-  return { edge, janusUrl, janusSecret }
+  return { sipEdge, sipJanusUrl, sipJanusSecret }
 }
 
 function natsServersFrom(text: string): Result<NatsServers, string> {

@@ -18,12 +18,11 @@ export function openPhones({
   settings,
   log,
 }: {
-  readonly settings: Pick<Settings, 'phoneEdge'>
+  readonly settings: Pick<Settings, 'sipEdge' | 'sipJanusUrl' | 'sipJanusSecret'>
   readonly log: Log
 }): Phones | undefined {
-  const { phoneEdge } = settings
-  if (phoneEdge === undefined) return undefined
-  const { janusUrl: url, janusSecret: apiSecret, edge } = phoneEdge
+  const { sipEdge: edge, sipJanusUrl: url, sipJanusSecret: apiSecret } = settings
+  if (edge === undefined || url === undefined || apiSecret === undefined) return undefined
   const lines = { connection: connectJanus({ url, apiSecret, log }), edge, log }
   const engine = createPhoneEngine(lines)
   return { engine, answer: (calls) => answerPhones(lines, calls, engine) }
