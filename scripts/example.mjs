@@ -24,7 +24,9 @@ if (build.status !== 0) {
   process.exit(1)
 }
 if (!existsSync(app)) {
-  console.error('usage: npm run example:web-chat | npm run example:clinic')
+  console.error(
+    'usage: npm run example:web-chat | npm run example:web-call | npm run example:clinic',
+  )
   process.exit(2)
 }
 

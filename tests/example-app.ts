@@ -67,8 +67,11 @@ async function urlOf({ child, stdout, stderr, ended }: Launched): Promise<string
 }
 
 /** Opens Chromium; with an endpoint, it trusts the certificate of that and no other. */
-export async function openBrowser(endpoint?: string): Promise<Browser> {
-  const args = ['--headless', '--no-sandbox', '--disable-gpu', '--no-first-run']
+export async function openBrowser(
+  endpoint?: string,
+  flags: readonly string[] = [],
+): Promise<Browser> {
+  const args = ['--headless', '--no-sandbox', '--disable-gpu', '--no-first-run', ...flags]
   if (endpoint !== undefined) {
     const print = await keyPrintOf(Number(new URL(endpoint).port))
     args.push(`--ignore-certificate-errors-spki-list=${print}`)

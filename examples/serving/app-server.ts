@@ -7,6 +7,8 @@ import type { Page } from './page.ts'
 export interface Asked {
   /** The session cookie, as it was set. */
   readonly session: string | undefined
+  /** What the page keeps of a session for its own window (`Authorization: Bearer`). */
+  readonly window: string | undefined
   /** From where the request comes. */
   readonly address: string
   /** The body's JSON object; empty for a GET. */
@@ -31,7 +33,7 @@ export interface AppServerOptions {
   /** Origin of the service: the only other one that the page may call. */
   readonly endpoint: string
   /** Answers `/api/...`. */
-  readonly tokens: NodeHandler
+  readonly tokens?: NodeHandler
   /** Answers all else but the page itself. */
   readonly routes: Readonly<Record<string, Route>>
 }
@@ -74,7 +76,8 @@ async function answer(
   response: ServerResponse,
 ): Promise<void> {
   const { pathname } = new URL(request.url ?? '/', 'http://localhost')
-  if (pathname.startsWith('/api/')) return options.tokens(request, response)
+  const { tokens } = options
+  if (tokens !== undefined && pathname.startsWith('/api/')) return tokens(request, response)
   const file = fileOf(options.page, pathname)
   if (file !== undefined) {
     const headers = { ...pageHeaders(options.endpoint), 'content-type': file.type }
@@ -101,7 +104,9 @@ async function replyTo(
   const body = method === 'GET' ? {} : await readBody(request)
   if (body === undefined) return { status: 400 }
   const address = request.socket.remoteAddress ?? ''
-  return route({ session: sessionIn(request.headers.cookie), address, body })
+  const { cookie, authorization } = request.headers
+  const window = authorization?.replace('Bearer ', '')
+  return route({ session: sessionIn(cookie), window, address, body })
 }
 
 function fileOf(page: Page, pathname: string): { type: string; text: string } | undefined {
@@ -112,8 +117,10 @@ function fileOf(page: Page, pathname: string): { type: string; text: string } | 
       return { type: 'text/javascript; charset=utf-8', text: page.script }
     case '/style.css':
       return { type: 'text/css; charset=utf-8', text: page.style }
-    default:
-      return undefined
+    default: {
+      const text = page.pictures[pathname]
+      return text === undefined ? undefined : { type: 'image/svg+xml', text }
+    }
   }
 }
 

@@ -1,12 +1,14 @@
-import { readFile } from 'node:fs/promises'
+import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { build } from 'esbuild'
 
-/** A page as it is sent: three files and no more. */
+/** A page as it is sent: three files, and pictures. */
 export interface Page {
   readonly html: string
   readonly script: string
   readonly style: string
+  /** The `*.svg` of its folder, by their paths. */
+  readonly pictures: Readonly<Record<string, string>>
 }
 
 const examples = join(import.meta.dirname, '..', '..')
@@ -34,5 +36,8 @@ export async function bundlePage(example: string): Promise<Page> {
   const textOf = (ending: string) =>
     outputFiles.find(({ path }) => path.endsWith(ending))?.text ?? ''
   const html = await readFile(join(folder, 'index.html'), 'utf8')
-  return { html, script: textOf('.js'), style: textOf('.css') }
+  const names = (await readdir(folder)).filter((name) => name.endsWith('.svg'))
+  const read = async (name: string) => [`/${name}`, await readFile(join(folder, name), 'utf8')]
+  const pictures = Object.fromEntries(await Promise.all(names.map(read)))
+  return { html, script: textOf('.js'), style: textOf('.css'), pictures }
 }

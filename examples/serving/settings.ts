@@ -5,6 +5,8 @@ export interface Settings {
   readonly connectionString: string
   /** Origin of the service, which pages call too. */
   readonly endpoint: string
+  /** The same where there is a plain listener on loopback: its origin, for pages of localhost. */
+  readonly callEndpoint: string
   readonly accessKey: string
   /** Where the service publishes the keys that verify its tokens. */
   readonly jwksUrl: string
@@ -31,10 +33,12 @@ export function readSettings(environment: NodeJS.ProcessEnv): Settings {
   }
   const { origin } = new URL(connection.endpoint)
   const { PARLEY_JWKS_URL: jwksUrl = `${origin}/.well-known/jwks.json` } = environment
+  const { PARLEY_HTTP_ENDPOINT: callEndpoint = origin } = environment
   const { accessKey } = connection
   return {
     connectionString,
     endpoint: origin,
+    callEndpoint: new URL(callEndpoint).origin,
     accessKey,
     jwksUrl,
     port: Number(PORT),

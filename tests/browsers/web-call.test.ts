@@ -1,55 +1,35 @@
 /** The example as a person has it: started by its one command's script, used by clicks. */
 import assert from 'node:assert/strict'
-import { type ChildProcess, spawn } from 'node:child_process'
-import { existsSync } from 'node:fs'
-import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
-import { type Browser, chromium, type Page } from 'playwright-core'
-import { inheritedEnvironment, repositoryRoot } from '../server-process.ts'
-import { newDataDir, startWorld, type World } from '../world.ts'
+import type { Browser, Page } from 'playwright-core'
+import {
+  type ExampleApp,
+  lacksChromium,
+  openBrowser,
+  openTab,
+  startExample,
+  takePicture,
+} from '../example-app.ts'
 
-const { CHROMIUM_PATH: executablePath = '/usr/bin/chromium' } = process.env
-const skip = existsSync(executablePath) ? false : `no Chromium at ${executablePath}`
-if (skip !== false) console.log(`skipped: the web call example (${skip}; set CHROMIUM_PATH)`)
+if (lacksChromium !== false) console.log(`skipped: the web call (${lacksChromium})`)
 
-describe('the example web-call', { skip }, () => {
-  let world: World
-  let app: ChildProcess
+describe('the example web-call', { skip: lacksChromium }, () => {
+  let app: ExampleApp
   let browser: Browser
-  let url = ''
 
   before(async () => {
-    world = await startWorld(newDataDir())
-    const { connectionString } = world.reachable
-    const variables = {
-      COMMUNICATION_SERVICES_CONNECTION_STRING: connectionString,
-      PARLEY_HTTP_ENDPOINT: `${world.origin}/`,
-      PORT: '0',
-    }
-    app = spawn(process.execPath, [join(repositoryRoot, 'examples', 'web-call', 'serve.mjs')], {
-      env: { ...inheritedEnvironment(), ...variables },
-      stdio: ['ignore', 'pipe', 'inherit'],
-    })
-    let said = ''
-    for await (const chunk of app.stdout?.setEncoding('utf8') ?? []) {
-      said += chunk
-      url = /http:\/\/localhost:\d+\//.exec(said)?.[0] ?? ''
-      if (url !== '') break
-    }
+    app = await startExample('web-call')
     const media = ['--use-fake-device-for-media-stream', '--use-fake-ui-for-media-stream']
-    const args = ['--headless', '--no-sandbox', '--disable-gpu', '--no-first-run', ...media]
-    browser = await chromium.launch({ executablePath, args })
+    browser = await openBrowser(undefined, media)
   })
 
   after(async () => {
     await browser?.close()
-    app?.kill('SIGTERM')
-    await world?.stop()
+    assert.deepEqual(await app?.stop(), { code: 0, signal: null })
   })
 
   async function signIn(name: string): Promise<Page> {
-    const page = await (await browser.newContext()).newPage()
-    await page.goto(url)
+    const page = await openTab(browser, app.url)
     await page.getByLabel('Your name').fill(name)
     await page.getByRole('button', { name: 'Sign in' }).click()
     await page.getByText('Online').waitFor()
@@ -68,6 +48,9 @@ describe('the example web-call', { skip }, () => {
     await ann.getByRole('figure', { name: 'Bob Okafor, muted' }).waitFor()
     await bob.getByRole('button', { name: 'Camera', exact: true }).click()
     await ann.locator('.tile:not(.mine) video:visible').waitFor()
+    const videos = "[...document.querySelectorAll('.tile:not(.mine) video')]"
+    await ann.waitForFunction(`${videos}.some(({ currentTime }) => currentTime > 0.2)`)
+    await takePicture(ann, 'web-call-of-two')
     await ann.getByRole('button', { name: 'Hang up' }).click()
     await bob.getByRole('heading', { name: 'No call' }).waitFor()
   })

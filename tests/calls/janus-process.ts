@@ -1,9 +1,11 @@
 /**
- * A Janus of a test's own, as `docs/guides/group-calls.md` says to run one: three plugins, one
- * transport, which only this machine reaches, and secrets.
+ * A Janus of a test's own, with the files that `docs/guides/group-calls.md` shows, and a plugin
+ * more, for phones.
  */
+import assert from 'node:assert/strict'
 import { mkdirSync, readdirSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { fencesOf, readPage } from '../documents/markdown.ts'
 import { namespaceAddress } from '../tiers/namespace.ts'
 import { type Daemon, freePort, newFolder, startDaemon } from './daemons.ts'
 
@@ -20,6 +22,19 @@ export interface JanusProcess {
   readonly kill: () => Promise<void>
   /** Starts it anew, at the same addresses. */
   readonly start: () => Promise<void>
+}
+
+/** The settings of a server that has these Januses. */
+export function janusSettings(
+  ...januses: readonly Pick<JanusProcess, 'url' | 'adminUrl'>[]
+): Readonly<Record<string, string>> {
+  return {
+    PARLEY_JANUS_URLS: januses.map(({ url }) => url).join(','),
+    PARLEY_JANUS_ADMIN_URLS: januses.map(({ adminUrl }) => adminUrl).join(','),
+    PARLEY_JANUS_API_SECRET: janusSecrets.api,
+    PARLEY_JANUS_ADMIN_SECRET: janusSecrets.admin,
+    PARLEY_JANUS_ADMIN_KEY: janusSecrets.room,
+  }
 }
 
 const plugins = ['audiobridge', 'videoroom', 'sip'] as const
@@ -52,6 +67,7 @@ export async function startJanus(): Promise<JanusProcess> {
   }
 }
 
+/** The files of the guide, with the addresses, ports and secrets of a test. */
 function writeConfiguration(
   folder: string,
   { port, adminPort }: { readonly port: number; readonly adminPort: number },
@@ -59,52 +75,36 @@ function writeConfiguration(
   const write = (name: string, text: string) => writeFileSync(join(folder, `${name}.jcfg`), text)
   linkOnly(folder, 'plugins', plugins)
   linkOnly(folder, 'transports', ['websockets'])
-  for (const empty of ['events', 'loggers']) mkdirSync(join(folder, empty))
-  write('janus', mainConfiguration(folder))
-  write(
-    'janus.transport.websockets',
-    `general: { ws = true, ws_port = ${port}, ws_ip = "127.0.0.1", wss = false }
-admin: { admin_ws = true, admin_ws_port = ${adminPort}, admin_ws_ip = "127.0.0.1" }
-`,
-  )
-  // Calls and legs are named by texts.
-  const room = `general: {
-  string_ids = true
-  admin_key = "${janusSecrets.room}"
-  lock_rtp_forward = true
-  lock_play_file = true
+  mkdirSync(join(folder, 'none'))
+  const ours: readonly (readonly [RegExp, string])[] = [
+    [/\/etc\/parley-janus/g, folder],
+    [/<secret of the API>/g, janusSecrets.api],
+    [/<secret of the administration>/g, janusSecrets.admin],
+    [/<key of the rooms>/g, janusSecrets.room],
+    [/203\.0\.113\.10/g, namespaceAddress],
+    [/10\.0\.0\.5/g, '127.0.0.1'],
+    [/\b8188\b/g, String(port)],
+    [/\b7188\b/g, String(adminPort)],
+  ]
+  const [main = '', socket = '', rooms = '', ...rest] = fencesOf(readPage(guide))
+    .filter(({ language }) => language === 'jcfg')
+    .map(({ code }) => ours.reduce((text, [theirs, our]) => text.replace(theirs, our), code))
+  assert.deepEqual(rest, [], 'the guide has a file that no test starts Janus with')
+  write('janus', main)
+  write('janus.transport.websockets', socket)
+  write('janus.plugin.audiobridge', rooms)
+  write('janus.plugin.videoroom', rooms)
+  write('janus.plugin.sip', sipConfiguration)
 }
-`
-  write('janus.plugin.audiobridge', room)
-  write('janus.plugin.videoroom', room)
-  write(
-    'janus.plugin.sip',
-    `general: {
+
+const guide = 'docs/guides/group-calls.md'
+
+const sipConfiguration = `general: {
   local_ip = "${namespaceAddress}"
   rtp_port_range = "31000-31999"
   register_ttl = 600
 }
-`,
-  )
-}
-
-function mainConfiguration(folder: string): string {
-  return `general: {
-  configs_folder = "${folder}"
-  plugins_folder = "${join(folder, 'plugins')}"
-  transports_folder = "${join(folder, 'transports')}"
-  events_folder = "${join(folder, 'events')}"
-  loggers_folder = "${join(folder, 'loggers')}"
-  debug_level = 4
-  debug_colors = false
-  api_secret = "${janusSecrets.api}"
-  admin_secret = "${janusSecrets.admin}"
-  server_name = "tests"
-}
-media: { ipv6 = false, rtp_port_range = "30000-30999" }
-nat: { nice_debug = false, ice_enforce_list = "${namespaceAddress}" }
 `
-}
 
 /** A folder with these modules alone: what Janus does not find it does not load. */
 function linkOnly(folder: string, kind: string, names: readonly string[]): void {

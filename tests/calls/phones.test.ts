@@ -258,7 +258,9 @@ describe('phones', { skip: lacks('calls to phones', 'chromium', 'janus', 'kamail
     const { value } = (await tenant.call({ method: 'GET', path })).body as unknown as {
       value: readonly { readonly quantity: number }[]
     }
-    assert.equal(value[0]?.quantity, 2)
+    const [{ quantity } = { quantity: 0 }] = value
+    // Whole seconds: of two that a timer has measured, one may be short by a millisecond.
+    assert.ok(quantity === 1 || quantity === 2, String(quantity))
     await ann.close()
   })
 

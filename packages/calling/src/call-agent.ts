@@ -83,6 +83,7 @@ export class CallAgent extends Emitter<CallAgentEvents> {
       signalling: this.#signalling,
       joined: (call) => this.#replay(call),
       ended: (call) => this.#forget(call),
+      lost: (call) => void this.#rejoin(call),
     }
     // A page that goes without a word would stay in its calls, mute and still, for ten seconds.
     this.#stopLeave = platform.onLeave(() => {
@@ -219,7 +220,9 @@ export class CallAgent extends Emitter<CallAgentEvents> {
       const answer = await this.#signalling.ask({ type: 'call.join', callId: call.id })
       if (answer.type === 'call.joined') call.resume(answer)
     } catch (error) {
-      if (error instanceof CallingError) call.end({ reason: 'error', error })
+      // Unheard, it is told its place when the connection to the service comes again.
+      const isOver = error instanceof CallingError && error.code !== 'unreachable'
+      if (isOver) call.end({ reason: 'error', error })
     }
   }
 

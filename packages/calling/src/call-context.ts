@@ -12,6 +12,8 @@ export interface CallContext {
   /** Called once the service knows the call, and once it is over. */
   readonly joined: (call: Call) => void
   readonly ended: (call: Call) => void
+  /** Called when its media were lost, and the service may not know yet. */
+  readonly lost: (call: Call) => void
 }
 
 /** How connections of a call find their way through the net, as browsers take it. */

@@ -7,19 +7,21 @@ import type {
   JoinedCall,
   LegEndReason,
 } from '@parley/protocol'
-import { type CallContext, configurationOf } from './call-context.ts'
+import type { CallContext } from './call-context.ts'
 import type { CallEnd, CallEvents, CallOptions, CallState } from './call-events.ts'
+import { CallWays } from './call-ways.ts'
 import { Emitter } from './emitter.ts'
 import { CallingError } from './errors.ts'
 import { type CommunicationIdentifier, identifierOf, rawIdOf } from './identifiers.ts'
 import { LocalMedia, type LocalVideoStream } from './local-media.ts'
-import { RemoteParticipant } from './remote-participant.ts'
+import type { RemoteParticipant } from './remote-participant.ts'
 
 /** This page's part in a call. */
 export class Call extends Emitter<CallEvents> {
   readonly direction: 'Incoming' | 'Outgoing'
   readonly #context: CallContext
   readonly #local: LocalMedia
+  readonly #ways: CallWays
   readonly #participants: Map<string, RemoteParticipant> = new Map()
   #joined: JoinedCall | undefined
   #state: CallState = 'None'
@@ -30,10 +32,12 @@ export class Call extends Emitter<CallEvents> {
     this.#context = context
     this.direction = direction
     this.#local = new LocalMedia(context.devices, {
-      tracks: (tracks) => {
-        for (const participant of this.#participants.values()) participant.send(tracks)
-      },
+      tracks: (tracks) => this.#ways.send(tracks),
       videoEnded: () => this.emit('localVideoChanged', undefined),
+    })
+    this.#ways = new CallWays(context, this.#participants, {
+      tracks: () => this.#local.tracks,
+      lost: () => context.lost(this),
     })
   }
 
@@ -107,10 +111,12 @@ export class Call extends Emitter<CallEvents> {
   /**
    * Shows a camera, or a track of the app's own.
    *
-   * @throws CallingError `device-denied`, `device-unavailable`.
+   * @throws CallingError `device-denied`, `device-unavailable`; `refused` in a call with sound
+   * alone that is mixed by a server.
    */
   async startVideo(stream: LocalVideoStream): Promise<void> {
     this.#assertLive()
+    if (!this.#ways.hasVideo) throw new CallingError('refused', 'the call has sound alone')
     await this.#local.startVideo(stream)
     this.emit('localVideoChanged', this.localVideoStream)
   }
@@ -184,7 +190,7 @@ export class Call extends Emitter<CallEvents> {
     if (event.type === 'participant.joined') this.#add([event.peer], false)
     else if (event.type === 'participant.updated') this.#update(event.peer)
     else if (event.type === 'participant.left') this.#remove(event.legId, event.reason)
-    else if (event.type === 'signal') this.#participants.get(event.from)?.receive(event)
+    else if (event.type === 'signal') this.#ways.receive(event)
     else if (event.type === 'call.ended') {
       // A leg that was put out may have come back before its end was heard.
       const { reason, legId = this.#joined?.legId } = event
@@ -200,16 +206,18 @@ export class Call extends Emitter<CallEvents> {
 
   /** Goes on after the connection to the service, or the media, came again; for the agent. */
   resume(joined: JoinedCall): void {
+    if (this.#end !== undefined) return
     this.#joined = joined
+    const isSameWay = this.#ways.take(joined)
     const present = new Set(joined.peers.map(({ legId }) => legId))
     for (const legId of [...this.#participants.keys()]) {
-      if (!present.has(legId)) this.#remove(legId, 'disconnected')
+      if (!isSameWay || !present.has(legId)) this.#remove(legId, 'disconnected')
     }
-    // Whoever is new came after this page, and offers.
-    this.#add(joined.peers, false)
     for (const participant of this.#participants.values()) {
       if (participant.state !== 'Connected') participant.restart()
     }
+    // Whoever is new came after this page, and offers.
+    this.#add(joined.peers, false)
   }
 
   /** Ends it here; for the agent. */
@@ -218,6 +226,7 @@ export class Call extends Emitter<CallEvents> {
     this.#end = end
     this.#local.close()
     for (const legId of [...this.#participants.keys()]) this.#remove(legId, 'ended')
+    this.#ways.close()
     this.#become('Disconnected')
     this.#context.ended(this)
   }
@@ -225,12 +234,13 @@ export class Call extends Emitter<CallEvents> {
   async #join(joined: JoinedCall, frame: ClientCallFrame): Promise<void> {
     const { signalling } = this.#context
     const { callId, way, peers } = joined
-    if (this.#state !== 'Connecting' || way.mode !== 'p2p') {
+    if (this.#state !== 'Connecting' || way.mode === 'external') {
       signalling.tell({ type: 'call.leave', callId })
       throw new CallingError('ended', `no call is begun: ${this.#state}, ${way.mode}`)
     }
     this.#joined = joined
     this.emit('idChanged', callId)
+    this.#ways.take(joined)
     this.#add(peers, true)
     const isRinging = frame.type === 'call.start' && frame.to.length > 0 && peers.length === 0
     this.#become(isRinging ? 'Ringing' : 'Connected')
@@ -240,21 +250,9 @@ export class Call extends Emitter<CallEvents> {
   }
 
   #add(peers: readonly CallPeer[], isOffering: boolean): void {
-    const { platform, devices, signalling } = this.#context
-    const { callId = '', legId } = this.#joined ?? {}
-    const configuration = configurationOf(this.#joined)
-    const added = peers
-      .filter((peer) => peer.legId !== legId && !this.#participants.has(peer.legId))
-      .map((peer) => {
-        const signal = (payload: object) => {
-          const to = peer.legId
-          signalling.tell({ type: 'signal', callId, to, ...payload } as ClientCallFrame)
-        }
-        const shared = { platform, devices, configuration, tracks: this.#local.tracks }
-        const participant = new RemoteParticipant({ ...shared, peer, isOffering, signal })
-        this.#participants.set(peer.legId, participant)
-        return participant
-      })
+    const { legId: ownId } = this.#joined ?? {}
+    const isNew = ({ legId }: CallPeer) => legId !== ownId && !this.#participants.has(legId)
+    const added = peers.filter(isNew).map((peer) => this.#ways.openTo(peer, isOffering))
     if (added.length === 0) return
     if (this.#state === 'Ringing') this.#become('Connected')
     this.emit('remoteParticipantsUpdated', { added, removed: [] })

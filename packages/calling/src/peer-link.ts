@@ -13,13 +13,21 @@ export interface LocalTracks {
   readonly video: MediaStreamTrack | null
 }
 
-/** What a link tells its call. */
-export interface PeerLinkListener {
-  readonly signal: (signal: PeerSignal) => void
+/** What a link tells of somebody. */
+export interface LinkListener {
   readonly track: (track: MediaStreamTrack) => void
   readonly state: (state: RTCPeerConnectionState) => void
   /** Whether the other side shows something; its video track alone does not tell. */
   readonly isVideoOn: (isVideoOn: boolean) => void
+}
+
+/** The way between this page and somebody else in a call. */
+export interface Link {
+  receive(signal: PeerSignal): void
+  send(tracks: LocalTracks): void
+  restart(): void
+  getStats(): Promise<RTCStatsReport>
+  close(): void
 }
 
 /** How a link is opened. */
@@ -29,7 +37,7 @@ export interface PeerLinkOptions {
   /** The newcomer offers, always and alone: so two offers can never meet. */
   readonly isOffering: boolean
   readonly tracks: LocalTracks
-  readonly listener: PeerLinkListener
+  readonly listener: LinkListener & { readonly signal: (signal: PeerSignal) => void }
 }
 
 /**
@@ -39,7 +47,7 @@ export interface PeerLinkOptions {
  * to send. Muting, a camera that starts and another microphone then change what is sent and
  * nothing that was agreed, so there is never a second offer, but to restart ICE on a new network.
  */
-export class PeerLink {
+export class PeerLink implements Link {
   readonly #options: PeerLinkOptions
   readonly #connection: RTCPeerConnection
   readonly #notes: RTCDataChannel

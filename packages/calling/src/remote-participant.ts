@@ -1,9 +1,10 @@
 import type { CallPeer, CallRole, LegEndReason } from '@parley/protocol'
-import type { AudioDeviceInfo, DeviceManager } from './devices.ts'
+import type { DeviceManager } from './devices.ts'
 import { Emitter } from './emitter.ts'
 import { type CommunicationIdentifier, identifierOf } from './identifiers.ts'
-import { type LocalTracks, PeerLink, type PeerSignal } from './peer-link.ts'
+import type { Link, LinkListener, LocalTracks, PeerSignal } from './peer-link.ts'
 import type { Platform } from './platform.ts'
+import { Speaker } from './speaker.ts'
 
 /** How it stands with the media between this page and somebody else. */
 export type RemoteParticipantState = 'Connecting' | 'Connected' | 'Disconnected'
@@ -20,12 +21,9 @@ export interface RemoteParticipantEvents {
 export interface ParticipantOptions {
   readonly platform: Platform
   readonly devices: DeviceManager
-  readonly configuration: RTCConfiguration
   readonly peer: CallPeer
-  /** Whether this page is the newcomer, who offers. */
-  readonly isOffering: boolean
-  readonly tracks: LocalTracks
-  readonly signal: (signal: PeerSignal) => void
+  /** Opens the way between this page and them. */
+  readonly link: (listener: LinkListener) => Link
 }
 
 /**
@@ -38,10 +36,8 @@ export class RemoteParticipant extends Emitter<RemoteParticipantEvents> {
   readonly identifier: CommunicationIdentifier
   /** Names this leg; differs for each device of a person. */
   readonly legId: string
-  readonly #audio: HTMLAudioElement | undefined
-  readonly #devices: DeviceManager
-  readonly #speakerChanged: (device: AudioDeviceInfo | undefined) => void
-  readonly #link: PeerLink
+  readonly #speaker: Speaker
+  readonly #link: Link
   #peer: CallPeer
   #state: RemoteParticipantState = 'Connecting'
   #videoTrack: MediaStreamTrack | undefined
@@ -54,22 +50,12 @@ export class RemoteParticipant extends Emitter<RemoteParticipantEvents> {
     this.#peer = peer
     this.legId = peer.legId
     this.identifier = identifierOf(peer.identity)
-    this.#audio = platform.createAudio()
-    this.#devices = devices
-    this.#speakerChanged = (speaker) => {
-      // A speaker that has gone meanwhile leaves the sound where it is.
-      this.#audio?.setSinkId?.(speaker?.id ?? '').catch(() => undefined)
-    }
-    devices.on('selectedSpeakerChanged', this.#speakerChanged)
-    if (devices.selectedSpeaker !== undefined) this.#speakerChanged(devices.selectedSpeaker)
-    const { signal, configuration, isOffering, tracks } = options
-    const listener = {
-      signal,
+    this.#speaker = new Speaker(platform, devices)
+    this.#link = options.link({
       track: (track: MediaStreamTrack) => this.#receive(track),
       state: (state: RTCPeerConnectionState) => this.#follow(state),
       isVideoOn: (isVideoOn: boolean) => this.#showVideo(isVideoOn),
-    }
-    this.#link = new PeerLink({ platform, configuration, isOffering, tracks, listener })
+    })
   }
 
   get state(): RemoteParticipantState {
@@ -128,8 +114,7 @@ export class RemoteParticipant extends Emitter<RemoteParticipantEvents> {
     if (this.#state === 'Disconnected') return
     this.#endReason = reason
     this.#link.close()
-    this.#devices.off('selectedSpeakerChanged', this.#speakerChanged)
-    if (this.#audio !== undefined) this.#audio.srcObject = null
+    this.#speaker.close()
     this.#showVideo(false)
     this.#become('Disconnected')
   }
@@ -138,11 +123,7 @@ export class RemoteParticipant extends Emitter<RemoteParticipantEvents> {
     if (track.kind === 'video') {
       this.#videoTrack = track
       if (this.#isVideoOn) this.emit('videoStreamChanged', this.videoStream)
-    } else if (this.#audio !== undefined) {
-      this.#audio.srcObject = new MediaStream([track])
-      // A browser may want a click first; pages that use a microphone are let through by all.
-      void this.#audio.play().catch(() => undefined)
-    }
+    } else this.#speaker.play(track)
   }
 
   #showVideo(isVideoOn: boolean): void {

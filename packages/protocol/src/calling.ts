@@ -56,10 +56,17 @@ export interface IceServer {
 export type MediaWay =
   /** From peer to peer: `signal` with `to` a leg. */
   | { readonly mode: 'p2p' }
-  /** To a media server behind this one: `signal` without `to`; it answers as `engine`. */
+  /**
+   * To a media server behind this one: `signal` without `to`; it answers as `engine`. The client
+   * offers what it sends; what it receives, it is offered, each stream with the name of a leg, or
+   * gets back as one mix on the connection on which it sends. A candidate has its
+   * `usernameFragment`, which says of the two connections which.
+   */
   | {
       readonly mode: 'sdp'
-      /** Absent: the client offers. `engine`: it waits for the offer of the engine, and answers. */
+      /** Names the media of this leg; where it is another than before, they begin anew. */
+      readonly session: string
+      /** Absent: the client offers. `engine`: it waits for an offer, and answers with what it sends. */
       readonly offerer?: 'engine'
     }
   /** To a media server that clients reach themselves. */

@@ -21,6 +21,7 @@ import {
   lockCall,
 } from './call-store.ts'
 import type { AskedEngine } from './engines.ts'
+import { grow } from './growing.ts'
 import { type Coming, endLegs, enter } from './legs.ts'
 import { type Call, type CallFault, legOf, type Party, refuse } from './model.ts'
 import { isOpenAt } from './permissions.ts'
@@ -215,7 +216,10 @@ async function come(
   decide: Decide,
 ): Joined {
   const { resourceId, identityId } = comer
-  const come = await change(world, { resourceId, callId, others: [identityId] }, decide)
+  const enter = () => change(world, { resourceId, callId, others: [identityId] }, decide)
+  const first = await enter()
+  const isFull = !first.ok && first.fault.code === 'CallFull'
+  const come = isFull && (await grow(world, { resourceId, callId })) ? await enter() : first
   return come.ok ? seated(world, come.value, comer) : come
 }
 

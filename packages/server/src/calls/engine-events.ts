@@ -10,7 +10,7 @@ import { findCall } from './call-store.ts'
 import { endLegsOf } from './going.ts'
 import { endAll, endLegs } from './legs.ts'
 import type { EngineCall, EngineEvent, EngineLeg, MediaEngine } from './media-engine.ts'
-import { type Call, liveLegs, refuse, type Telling } from './model.ts'
+import { type Call, liveLegs, refuse, type Step, type Telling } from './model.ts'
 import { connect } from './phone-legs.ts'
 import { type CallWorld, change } from './steps.ts'
 
@@ -109,8 +109,14 @@ async function failOver(world: CallWorld, failed: MediaEngine, named: EngineCall
   })
 }
 
-/** The lines of phones were the engine's, and are gone with it. */
-function moved(call: Call, { engine, atMs }: { readonly engine: string; readonly atMs: number }) {
+/**
+ * Has another engine carry a call; all who are in it are told to join again. The lines of phones
+ * were the former engine's, and are gone with it.
+ */
+export function moved(
+  call: Call,
+  { engine, atMs }: { readonly engine: string; readonly atMs: number },
+): Step {
   const isMeant = ({ phone }: { readonly phone?: string | undefined }) => phone !== undefined
   const step = endLegs(call, { isMeant, reason: 'failed', atMs }) ?? { call, tellings: [] }
   if (step.call.end !== undefined) return step

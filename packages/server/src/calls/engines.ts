@@ -6,7 +6,10 @@
  * `openEngines`; which calls it gets is decided in `chooseEngine`.
  */
 import { type CallMedia, fail } from '@parley/protocol'
+import type { Log } from '../foundation/log.ts'
+import type { Platform } from '../foundation/platform.ts'
 import type { Settings } from '../foundation/settings.ts'
+import { openJanus } from './janus/engine.ts'
 import type { EngineFault, MediaEngine } from './media-engine.ts'
 import { createMesh } from './mesh.ts'
 
@@ -34,19 +37,29 @@ export interface AskedEngine {
   readonly isToPhone: boolean
 }
 
+/** What engines need. */
+export interface EnginesWorld {
+  readonly settings: Pick<Settings, 'janus' | 'callsOfTwo'>
+  readonly log: Log
+  readonly platform: Pick<Platform, 'newGuid'>
+}
+
 /** Creates the engines that settings name; mesh is the last. */
-export function openEngines(
-  _world: { readonly settings: Settings },
-  others: readonly MediaEngine[] = [],
-): Engines {
-  return gatherEngines([createMesh(), ...others])
+export function openEngines(world: EnginesWorld, others: readonly MediaEngine[] = []): Engines {
+  const { janus, callsOfTwo } = world.settings
+  const engines: MediaEngine[] = []
+  if (janus !== undefined) engines.push(openJanus(world, janus))
+  return gatherEngines([...engines, createMesh(), ...others], callsOfTwo)
 }
 
 /** Puts engines together. */
-export function gatherEngines(all: readonly MediaEngine[]): Engines {
+export function gatherEngines(
+  all: readonly MediaEngine[],
+  callsOfTwo: Settings['callsOfTwo'] = 'direct',
+): Engines {
   return {
     all,
-    choose: (asked) => chooseEngine(all, asked),
+    choose: (asked) => chooseEngine(all, { ...asked, callsOfTwo }),
     of: ({ engine: name }) => all.find((engine) => engine.name === name) ?? absentEngine(name),
     instead: ({ engine: former, media }, legsCount) =>
       all.find(({ name, legsMax }) => name !== former && legsMax(media) >= legsCount),
@@ -61,8 +74,12 @@ export function gatherEngines(all: readonly MediaEngine[]): Engines {
  * the shortest way and sealed from end to end; a group takes the engine with the most room; a phone
  * the one with a line.
  */
-function chooseEngine(all: readonly MediaEngine[], asked: AskedEngine): MediaEngine {
-  const { isGroup, isToPhone } = asked
+function chooseEngine(
+  all: readonly MediaEngine[],
+  asked: AskedEngine & Pick<Settings, 'callsOfTwo'>,
+): MediaEngine {
+  const { isToPhone } = asked
+  const isGroup = asked.isGroup || asked.callsOfTwo === 'server'
   const byRoom = all.toSorted((one, other) => other.legsMax('video') - one.legsMax('video'))
   const fitting = isToPhone ? byRoom.filter(({ hasPhones }) => hasPhones) : byRoom
   const pair = all.find(({ name }) => name === 'mesh')

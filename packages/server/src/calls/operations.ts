@@ -203,7 +203,7 @@ function configOperation(room: CallsRoom): Operation {
 }
 
 function callingConfig({ engines }: CallsRoom) {
-  const { meshAudioLegsMax: audio, meshVideoLegsMax: video } = serverLimits
+  const { legsMax } = engines.choose({ isGroup: true, isToPhone: false })
   return {
     subprotocol: callingSubprotocol,
     path: callingPath,
@@ -211,7 +211,7 @@ function callingConfig({ engines }: CallsRoom) {
     ringForMs: serverLimits.callRingMs,
     resumeWithinMs: serverLimits.callResumeMs,
     frameBytesMax: serverLimits.callFrameBytesMax,
-    legsMax: { audio, video },
+    legsMax: { audio: legsMax('audio'), video: legsMax('video') },
     calleesMax: serverLimits.callCalleesMax,
     codecs: { audio: ['opus'], video: ['VP8', 'H264'] },
     isRelayConfigured: false,

@@ -39,7 +39,7 @@ export interface CallWorld {
   readonly db: Database
   readonly platform: Pick<Platform, 'now' | 'newGuid' | 'randomBytes'>
   readonly engines: Engines
-  readonly log: Pick<Log, 'warn' | 'error'>
+  readonly log: Pick<Log, 'info' | 'warn' | 'error'>
   /** Relays for a leg that comes in; called once for each coming. */
   readonly iceFor: (leg: {
     readonly resourceId: string
@@ -127,6 +127,9 @@ export async function seat(
   const leg = { resourceId, callId, legId }
   const identity = printIdentityName({ resourceId, identityId })
   const engine = world.engines.of(call)
+  // A call that has moved from another engine leaves nothing there.
+  const others = world.engines.all.filter((other) => other !== engine)
+  await Promise.all(others.map((other) => other.release(leg)))
   const opened = await engine.open({ resourceId, callId, media })
   const admit = () => engine.admit({ ...leg, identity, deviceId }, permissionsFor(role))
   const way = opened.ok ? await admit() : opened

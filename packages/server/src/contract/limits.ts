@@ -219,6 +219,8 @@ export const serverLimits = {
   /** Legs of a call whose media go from peer to peer: each sends once for each other one. */
   meshAudioLegsMax: 6,
   meshVideoLegsMax: 4,
+  /** Legs of a call at a Janus, whatever its media. */
+  janusLegsMax: 16,
   /** Identities that one call rings at a time. */
   callCalleesMax: 16,
   /** Time for which a call rings, in milliseconds. */

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { resolve } from 'node:path'
 import { describe, test } from 'node:test'
 import { fail, ok } from '@parley/protocol'
+import { janusRows } from './janus-settings.ts'
 import { logLevels } from './log.ts'
 import { parseNatsServers } from './nats-place.ts'
 import { publishedRates, type RateName } from './rates.ts'
@@ -17,6 +18,8 @@ const defaults: Settings = {
   nats: undefined,
   natsCredentials: undefined,
   natsReplicas: 1,
+  janus: undefined,
+  callsOfTwo: 'direct',
   masterKey: undefined,
   masterKeyFormer: undefined,
   issuer: undefined,
@@ -54,6 +57,7 @@ const published: Settings['rates'] = new Map(
 const taken: readonly (readonly [name: string, value: string, set: Partial<Settings>])[] = [
   ['PARLEY_CANARY', 'off', { hasCanary: false }],
   ['PARLEY_WORKERS', '64', { workersCount: 64 }],
+  ['PARLEY_CALLS_OF_TWO', 'server', { callsOfTwo: 'server' }],
   ['PARLEY_DATA_DIR', '/data', { dataDir: '/data' }],
   ['PARLEY_DATA_DIR', 'here', { dataDir: resolve('here') }],
   ['PARLEY_HOST', '::', { host: '::' }],
@@ -253,7 +257,8 @@ describe('a variable that begins with PARLEY_', () => {
 describe('the table of settings', () => {
   test('shows every setting once, with a default that reads as that default', () => {
     const shown = settingRows.map(({ name }) => name)
-    assert.equal(new Set(shown).size, Object.keys(defaults).length)
+    // Those of Janus make one place together.
+    assert.equal(new Set(shown).size, Object.keys(defaults).length + janusRows.length - 1)
     const printed = settingRows.flatMap(({ name, defaultText }) =>
       defaultText === undefined ? [] : [[name, defaultText]],
     )

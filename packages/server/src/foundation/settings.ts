@@ -1,6 +1,7 @@
 import { resolve } from 'node:path'
 import { fail, ok, type Result } from '@parley/protocol'
 import { parseDatabaseUrl, parseDomain, parseHosts, parseIssuer } from './addresses.ts'
+import { type JanusPlace, janusFrom, janusRows } from './janus-settings.ts'
 import { type LogLevel, logLevels } from './log.ts'
 import { type NatsServers, parseNatsServers } from './nats-place.ts'
 import { parseOriginList } from './origin.ts'
@@ -60,6 +61,10 @@ export interface Settings {
   readonly sipEdge: SipEdge | undefined
   readonly sipJanusUrl: string | undefined
   readonly sipJanusSecret: string | undefined
+  /** `undefined`: no calls go by Janus. */
+  readonly janus: JanusPlace | undefined
+  /** What carries calls of two, where a media server is configured. */
+  readonly callsOfTwo: 'direct' | 'server'
   /** Processes that serve; 1: the one that starts. */
   readonly workersCount: number
 }
@@ -175,6 +180,12 @@ export const settingRows = [
   row('PARLEY_SIP_JANUS_URL', undefined, 'WebSocket of the Janus with the SIP plugin.'),
   row('PARLEY_SIP_JANUS_SECRET', undefined, 'Its `api_secret`.'),
   row('PARLEY_WORKERS', '1', 'Processes that serve, 1..64; about one for each processor.'),
+  row(
+    'PARLEY_CALLS_OF_TWO',
+    'direct',
+    '`direct`: from peer to peer; `server`: by the media server that carries groups, if any.',
+  ),
+  ...janusRows,
 ] as const satisfies readonly SettingRow[]
 
 function row<const Name extends string>(
@@ -254,6 +265,8 @@ function settingsFrom(read: (name: SettingName) => string | undefined): Settings
     nats,
     natsCredentials,
     natsReplicas: wholeNumber('PARLEY_NATS_REPLICAS', { min: 1, max: 5 }, read),
+    janus: janusFrom(read),
+    callsOfTwo: oneOf('PARLEY_CALLS_OF_TWO', ['direct', 'server'], read),
     masterKey: read('PARLEY_MASTER_KEY'),
     masterKeyFormer: read('PARLEY_MASTER_KEY_FORMER'),
     issuer: ifGiven('PARLEY_ISSUER', parseIssuer, read),

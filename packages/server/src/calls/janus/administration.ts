@@ -17,8 +17,12 @@ export interface ForeignHandle {
 
 /** Looks at a Janus from above. */
 export interface JanusAdministration {
-  /** Lists all handles; `undefined` when Janus does not answer. */
-  readonly listHandles: () => Promise<readonly ForeignHandle[] | undefined>
+  /**
+   * Lists all handles; `undefined` when Janus does not answer.
+   *
+   * @param butOf - a session whose handles are not looked at.
+   */
+  readonly listHandles: (butOf?: number) => Promise<readonly ForeignHandle[] | undefined>
   readonly detach: (handle: Pick<ForeignHandle, 'sessionId' | 'handleId'>) => Promise<JanusAnswer>
   readonly close: () => void
 }
@@ -41,10 +45,11 @@ export function administerJanus(options: {
     return found.ok ? parseHandle(found.value, { sessionId: session_id, handleId: handle_id }) : []
   }
   return {
-    async listHandles() {
+    async listHandles(butOf) {
       const sessions = await ask({ janus: 'list_sessions' })
       if (!sessions.ok) return undefined
-      const handles = (sessions.value.sessions ?? []).map(async (session_id) => {
+      const others = (sessions.value.sessions ?? []).filter((id) => id !== butOf)
+      const handles = others.map(async (session_id) => {
         const listed = await ask({ janus: 'list_handles', session_id })
         const ids = listed.ok ? (listed.value.handles ?? []) : []
         return (await Promise.all(ids.map((id) => look(session_id, id)))).flat()

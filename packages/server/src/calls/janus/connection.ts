@@ -61,6 +61,7 @@ export interface JanusConnection {
   readonly url: string
   /** Whether there is a session at present. */
   readonly isUp: () => boolean
+  readonly sessionId: () => number | undefined
   /** Waits until there is one, for so long; says whether there is. */
   readonly whenUp: (timeoutMs: number) => Promise<boolean>
   /**
@@ -73,7 +74,7 @@ export interface JanusConnection {
     opaqueId: string,
     listener: (event: JanusEvent) => void,
   ) => Promise<Result<JanusHandle, JanusFault>>
-  /** Calls back whenever the session is lost, with all its handles, and whenever there is another. */
+  /** Calls back whenever the session is lost, with all its handles, and when there is another. */
   readonly follow: (listener: (isUp: boolean) => void) => void
   /** Ends it for good, with all its handles. */
   readonly close: () => Promise<void>
@@ -109,6 +110,7 @@ export function connectJanus(options: JanusConnectionOptions): JanusConnection {
   return {
     url: options.url,
     isUp: () => life.sessionId !== undefined,
+    sessionId: () => life.sessionId,
     whenUp: (timeoutMs) => whenUp(life, timeoutMs),
     attach: (plugin, opaqueId, listener) => attach(life, socket, { plugin, opaqueId, listener }),
     follow: (listener) => void life.followers.push(listener),

@@ -127,9 +127,10 @@ function admit(
   if (call === undefined || call.isOver) return refused('call')
   if (call.client !== undefined && call.client.legId !== legId) return refused('full')
   call.client = { resourceId, callId, legId }
-  if (!call.isIncoming) return ok({ mode: 'sdp' })
+  const way = { mode: 'sdp', session: callId } as const
+  if (!call.isIncoming) return ok(way)
   if (call.offer !== undefined && !call.hasAnswer) signalClient(life, call, call.offer)
-  return ok({ mode: 'sdp', offerer: 'engine' })
+  return ok({ ...way, offerer: 'engine' })
 }
 
 function dial(

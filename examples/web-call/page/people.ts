@@ -15,21 +15,21 @@ let session = ''
 
 /** Signs in by a name. */
 export async function signIn(name: string): Promise<Me> {
-  const answer = await ask<Me & { session: string }>('POST', '/api/sign-in', { name })
+  const answer = await ask<Me & { session: string }>('POST', '/app/sign-in', { name })
   session = answer.session
   return answer
 }
 
 /** Asks for a token; the server knows by the session for whom. */
 export async function fetchToken(): Promise<{ readonly token: string }> {
-  return ask('POST', '/api/token')
+  return ask('POST', '/app/token', {})
 }
 
 let known: readonly Person[] = []
 
 /** Asks who has signed in. */
 export async function listPeople(): Promise<readonly Person[]> {
-  known = await ask('GET', '/api/people')
+  known = await ask('GET', '/app/people')
   return known
 }
 
