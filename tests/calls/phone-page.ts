@@ -70,7 +70,8 @@ describe = async () => {
 talk = async (frame) => {
   const microphone = await navigator.mediaDevices.getUserMedia({ audio: true })
   connection = new RTCPeerConnection()
-  connection.onicecandidate = ({ candidate }) => signal({ candidate: candidate && candidate.toJSON() })
+  connection.onicecandidate = ({ candidate }) =>
+    signal({ candidate: candidate && candidate.toJSON() })
   for (const track of microphone.getTracks()) connection.addTrack(track, microphone)
   connection.ontrack = ({ track }) => {
     const audio = new Audio()

@@ -171,7 +171,8 @@ function mediaOf(text: string): { port: number; address: string } {
 function request(life: Life, method: string, uri: string, given: readonly string[], body = '') {
   const { port } = life
   life.count += 1
-  const via = `Via: SIP/2.0/UDP ${namespaceAddress}:${port};branch=z9hG4bKphone${port}x${life.count}`
+  const branch = `branch=z9hG4bKphone${port}x${life.count}`
+  const via = `Via: SIP/2.0/UDP ${namespaceAddress}:${port};${branch}`
   const contact = `Contact: <sip:phone@${namespaceAddress}:${port}>`
   const lines = [`${method} ${uri} SIP/2.0`, via, 'Max-Forwards: 70', contact, ...given]
   const text = [...lines, `Content-Length: ${body.length}`, '', body].join('\r\n')

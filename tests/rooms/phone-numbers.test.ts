@@ -142,7 +142,7 @@ describe('the settings of a resource for phones', () => {
     identitySecondsPerDayMax: 3600,
   }
 
-  test('allow nothing until they are set, which is audited, and nothing when set to nothing', async () => {
+  test('allow nothing until they are set, which is audited, nor when set to nothing', async () => {
     const tenant = await createTenant()
     assert.deepEqual(shown(await get(tenant, path)), shut)
     const body = { pstnEnabled: true, countries: ['+1', '+1876'], concurrentMax: 2 }
@@ -199,7 +199,7 @@ describe('trunks and routes', () => {
     assert.deepEqual(Object.keys(trunks as object).sort(), names)
   })
 
-  test('are not touched by a change that is refused, nor by one of another media type', async () => {
+  test('are not touched by a change that is refused, or of another media type', async () => {
     const tenant = await createTenant()
     const refused = await patch(tenant, { trunks: { x: { sipSignalingPort: 5060 } } })
     assert.deepEqual([refused.status, refused.body.error.code], [422, 'UnprocessableConfiguration'])

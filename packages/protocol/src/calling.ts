@@ -66,7 +66,7 @@ export type MediaWay =
       readonly mode: 'sdp'
       /** Names the media of this leg; where it is another than before, they begin anew. */
       readonly session: string
-      /** Absent: the client offers. `engine`: it waits for an offer, and answers with what it sends. */
+      /** Absent: the client offers. `engine`: it is offered, and answers with what it sends. */
       readonly offerer?: 'engine'
     }
   /** To a media server that clients reach themselves. */

@@ -5,7 +5,7 @@ import { type JanusPlace, janusFrom, janusRows } from './janus-settings.ts'
 import { type LogLevel, logLevels } from './log.ts'
 import { type NatsServers, parseNatsServers } from './nats-place.ts'
 import { parseOriginList } from './origin.ts'
-import { parseJanusUrl, parseSipEdge, type SipEdge } from './phone-edge.ts'
+import { type SipSettings, sipFrom, sipRows } from './phone-edge.ts'
 import { parseRates, type Rates } from './rates.ts'
 import {
   daysFrom,
@@ -23,7 +23,7 @@ import { parseTrustedIssuers, type TrustedIssuer } from './trusted-issuer.ts'
  * Every setting, read in this one place from environment variables. The reference page
  * `docs/reference/settings.md` is printed from `settingRows`.
  */
-export interface Settings {
+export interface Settings extends SipSettings {
   readonly dataDir: string
   readonly host: string
   readonly httpsPort: number
@@ -57,10 +57,6 @@ export interface Settings {
   readonly showsRefusalReasons: boolean
   readonly stopTimeoutMs: number
   readonly hasCanary: boolean
-  /** `undefined`: no phones; all three are, or none. */
-  readonly sipEdge: SipEdge | undefined
-  readonly sipJanusUrl: string | undefined
-  readonly sipJanusSecret: string | undefined
   /** `undefined`: no calls go by Janus. */
   readonly janus: JanusPlace | undefined
   /** What carries calls of two, where a media server is configured. */
@@ -172,13 +168,6 @@ export const settingRows = [
   row('PARLEY_REFUSAL_REASONS', 'off', '`on` names the reason of a 401 in a response header.'),
   row('PARLEY_STOP_TIMEOUT_MS', '10000', 'Time that requests in flight have to finish at a stop.'),
   row('PARLEY_CANARY', 'on', '`off`: no token is issued, verified and revoked each second.'),
-  row(
-    'PARLEY_SIP_EDGE',
-    undefined,
-    'Account at the SIP server before the trunks: `sip:user:password@host:port`; absent: no phones.',
-  ),
-  row('PARLEY_SIP_JANUS_URL', undefined, 'WebSocket of the Janus with the SIP plugin.'),
-  row('PARLEY_SIP_JANUS_SECRET', undefined, 'Its `api_secret`.'),
   row('PARLEY_WORKERS', '1', 'Processes that serve, 1..64; about one for each processor.'),
   row(
     'PARLEY_CALLS_OF_TWO',
@@ -186,6 +175,7 @@ export const settingRows = [
     '`direct`: from peer to peer; `server`: by the media server that carries groups, if any.',
   ),
   ...janusRows,
+  ...sipRows,
 ] as const satisfies readonly SettingRow[]
 
 function row<const Name extends string>(
@@ -286,19 +276,6 @@ function settingsFrom(read: (name: SettingName) => string | undefined): Settings
     ...sipFrom(read),
     workersCount: wholeNumber('PARLEY_WORKERS', { min: 1, max: 64 }, read),
   }
-}
-
-function sipFrom(
-  read: (name: SettingName) => string | undefined,
-): Pick<Settings, 'sipEdge' | 'sipJanusUrl' | 'sipJanusSecret'> {
-  const sipEdge = ifGiven('PARLEY_SIP_EDGE', parseSipEdge, read)
-  const sipJanusUrl = ifGiven('PARLEY_SIP_JANUS_URL', parseJanusUrl, read)
-  const sipJanusSecret = read('PARLEY_SIP_JANUS_SECRET')
-  const given = [sipEdge, sipJanusUrl, sipJanusSecret].filter((one) => one !== undefined)
-  if (given.length % 3 !== 0) {
-    throw new Invalid('PARLEY_SIP_EDGE', 'set together with the two PARLEY_SIP_JANUS_ settings')
-  }
-  return { sipEdge, sipJanusUrl, sipJanusSecret }
 }
 
 function natsServersFrom(text: string): Result<NatsServers, string> {

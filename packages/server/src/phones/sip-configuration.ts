@@ -1,4 +1,4 @@
-/** The SIP configuration of a resource: changed by merge patch, and asked which way a number goes. */
+/** The SIP configuration of a resource: changed by merge patch, and asked for ways of numbers. */
 import { fail, ok, type Result } from '@parley/protocol'
 import { parseNumberPattern } from './number-pattern.ts'
 

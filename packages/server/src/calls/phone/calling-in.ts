@@ -15,8 +15,15 @@ import { type Call, type CallFault, liveLegs, refuse, type Step } from '../model
 import { enterPhone } from '../phone-legs.ts'
 import { ring } from '../rings.ts'
 import { type CallWorld, type Decide, legsMaxOf, ringUntilMs, takeStep } from '../steps.ts'
-import type { IncomingPhone, PhoneEngine } from './engine.ts'
+import type { PhoneEngine } from './engine.ts'
 import { type Line, type LineEvent, type LineUser, type LineWorld, openLine } from './line.ts'
+
+/** A phone that calls a number of this server. */
+interface IncomingPhone {
+  /** As the trunk says it: E.164, or something else. */
+  readonly from: string
+  readonly number: string
+}
 
 interface Switchboard extends LineWorld {
   readonly calls: CallWorld

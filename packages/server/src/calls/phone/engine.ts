@@ -6,8 +6,8 @@
  * answer is its answer; a phone that calls has offered, and the client answers that. A trunk that
  * does not take a call is passed over with the same offer, which nobody has answered yet.
  *
- * The line is at the node where the client is. Where a phone calls, it is at the node at which the
- * edge has the account, and only clients there can answer.
+ * The line is at the node of the client. Where a phone calls, it is at the node at which the edge
+ * has the account, and only clients there can answer.
  */
 import { fail, type MediaWay, ok, type Result, type SignalPayload } from '@parley/protocol'
 import { serverLimits } from '../../contract/limits.ts'
@@ -23,13 +23,6 @@ import type {
   MediaEngine,
 } from '../media-engine.ts'
 import { type Line, type LineEvent, type LineWorld, openLine } from './line.ts'
-
-/** A phone that calls a number of this server. */
-export interface IncomingPhone {
-  /** As the trunk says it: E.164, or something else. */
-  readonly from: string
-  readonly number: string
-}
 
 /** The engine, and who is to be told that a phone calls. */
 export interface PhoneEngine extends MediaEngine {
@@ -61,8 +54,6 @@ interface Life extends LineWorld {
   readonly listeners: ((event: EngineEvent) => void)[]
 }
 
-const refused = (detail: string): Result<never, EngineFault> => fail({ kind: 'refused', detail })
-
 /** Creates the engine of a node. */
 export function createPhoneEngine(world: LineWorld): PhoneEngine {
   const life: Life = { ...world, calls: new Map(), listeners: [] }
@@ -84,14 +75,13 @@ export function createPhoneEngine(world: LineWorld): PhoneEngine {
     dial: async (leg, phone) => dial(life, of(leg), { leg, phone }),
     async sendDigits(leg, digits) {
       const line = of(leg)?.line
-      if (line === undefined) return refused('leg')
-      for (const digit of digits) await line.sendDigit(digit)
-      return ok(undefined)
+      for (const digit of digits) await line?.sendDigit(digit)
+      return line === undefined ? refused('leg') : ok(undefined)
     },
     async remove(leg) {
       const call = of(leg)
-      if (call === undefined) return
-      if (call.client?.legId === leg.legId || call.phone?.legId === leg.legId) await end(life, call)
+      const isIn = [call?.client, call?.phone].some((one) => one?.legId === leg.legId)
+      if (call !== undefined && isIn) await end(life, call)
     },
     release: async () => undefined,
     async close(named) {
@@ -99,9 +89,7 @@ export function createPhoneEngine(world: LineWorld): PhoneEngine {
       if (call !== undefined) await end(life, call)
     },
     reconcile: async () =>
-      [...life.calls.values()].flatMap(({ client, phone }) =>
-        [client, phone].filter((leg) => leg !== undefined),
-      ),
+      [...life.calls.values()].flatMap(({ client, phone }) => [client ?? [], phone ?? []].flat()),
     follow: (listener) => void life.listeners.push(listener),
     async stop() {
       life.listeners.length = 0
@@ -147,6 +135,10 @@ function dial(
   call.timer = setTimeout(() => void lose(life, call), serverLimits.callRingMs).unref()
   void dialNext(life, call)
   return ok(undefined)
+}
+
+function refused(detail: string): Result<never, EngineFault> {
+  return fail({ kind: 'refused', detail })
 }
 
 function nameOf({ resourceId, callId }: EngineCall): string {
@@ -256,8 +248,7 @@ function hearLine(
   if (event.kind === 'over') {
     const mayBeTriedAgain = !call.isIncoming && !call.hasAnswer && isTrunkFailure(event.code)
     if (!mayBeTriedAgain || call.trunks.length === 0) return void lose(life, call)
-    call.line = undefined
-    call.isDialling = false
+    Object.assign(call, { line: undefined, isDialling: false })
     void line.end()
     void dialNext(life, call)
   } else if (event.kind === 'answer') {
@@ -283,20 +274,19 @@ function connected(life: Life, call: PhoneCall): void {
 /** The phone has hung up, was not reached, or has talked for too long. */
 async function lose(life: Life, call: PhoneCall): Promise<void> {
   if (call.isOver) return
-  const { phone } = call
   const ended = hangUp(call)
-  if (phone !== undefined) tell(life, { kind: 'disconnected', leg: phone })
+  if (call.phone !== undefined) tell(life, { kind: 'disconnected', leg: call.phone })
   // It is carried until it is known to be over: who compares would take it for lost.
   call.timer = setTimeout(() => forget(life, call), forgottenAfterMs).unref()
   await ended
 }
 
+const forgottenAfterMs = 10_000
+
 async function end(life: Life, call: PhoneCall): Promise<void> {
   forget(life, call)
   await hangUp(call)
 }
-
-const forgottenAfterMs = 10_000
 
 function forget(life: Life, call: PhoneCall): void {
   if (life.calls.get(nameOf(call)) === call) life.calls.delete(nameOf(call))
