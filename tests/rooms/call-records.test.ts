@@ -82,7 +82,7 @@ describe('the time of participants', () => {
   test('is charged in the hours in which it was spent', async () => {
     const tenant = await world.createTenant()
     const hourMs = Date.parse('2026-03-01T11:00:00Z')
-    const span = { connectedAtMs: hourMs - 9500, fromSeconds: 0, toSeconds: 3620 }
+    const span = { isPhone: false, connectedAtMs: hourMs - 9500, fromSeconds: 0, toSeconds: 3620 }
     await countSpans(world.db, tenant.resourceId, [span])
     assert.deepEqual(await quantities(tenant), [10, 3600, 10])
     const rest = { ...span, fromSeconds: 3620, toSeconds: 3621 }

@@ -104,8 +104,10 @@ export type CallErrorCode =
   | 'CallFull'
   /** Too many calls, callees or devices; or too many frames in a second. */
   | 'TooMany'
-  /** Phones cannot be called here. */
+  /** Phones cannot be called here, or not in such a call; why is in `detail`. */
   | 'PhoneUnavailable'
+  /** This phone may not be called; which guard refuses it is in `detail`. */
+  | 'PhoneForbidden'
   /** What the engine cannot do, or has failed at. */
   | 'EngineFailed'
   /** Something inside went wrong; try again. */

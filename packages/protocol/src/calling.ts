@@ -66,6 +66,8 @@ export type MediaWay =
       readonly mode: 'sdp'
       /** Names the media of this leg; where it is another than before, they begin anew. */
       readonly session: string
+      /** Absent: the client offers. `engine`: it is offered, and answers with what it sends. */
+      readonly offerer?: 'engine'
     }
   /** To a media server that clients reach themselves. */
   | { readonly mode: 'external'; readonly url: string; readonly token: string }

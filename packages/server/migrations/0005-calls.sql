@@ -144,6 +144,46 @@ create trigger room_window_moved after update on room
 referencing new table as changed
 for each statement execute function tell_calls_of_rooms();
 
+-- Phones. Trunks and routes of a resource, as they are shown: small, and read and written whole.
+create table sip_configuration (
+  resource_id uuid not null references resource on delete cascade,
+  trunks json not null,
+  routes json not null,
+  primary key (resource_id)
+);
+
+-- What a resource allows its calls to phones; no row: nothing. Whoever dials holds a lock of the
+-- resource, so that of two calls one is counted before the other is judged.
+create table phone_settings (
+  resource_id uuid not null references resource on delete cascade,
+  is_enabled boolean not null,
+  countries text[] not null,
+  refused_prefixes text[] not null,
+  concurrent_max integer not null,
+  per_minute_max integer not null,
+  duration_seconds_max integer not null,
+  identity_seconds_per_day_max integer not null,
+  primary key (resource_id)
+);
+
+create table phone_number (
+  resource_id uuid not null references resource on delete cascade,
+  number text not null,
+  -- Whom it rings; absent once that identity is deleted.
+  identity_id uuid,
+  created_at timestamptz not null,
+  primary key (resource_id, number),
+  foreign key (resource_id, identity_id) references identity on delete set null (identity_id)
+);
+
+-- A number is of one resource of all: a call that comes in says no more than it.
+create unique index phone_number_owner on phone_number (number);
+
+create index phone_number_identity on phone_number (resource_id, identity_id);
+
+-- What a resource has dialled of late, for its caps.
+create index call_leg_phone on call_leg (resource_id, joined_at) where phone is not null;
+
 -- Whoever is deleted rings no more, and whoever called only them waits for nobody.
 create function tell_calls_of_rings() returns trigger language plpgsql as $$
 begin

@@ -7,6 +7,7 @@ import { chatHoldings } from './chat/holdings-store.ts'
 import { endpointHolding } from './chat/realtime/holding-store.ts'
 import type { Holding } from './identities/holdings.ts'
 import { relayHolding } from './relays/holding-store.ts'
+import { numberHolding } from './phones/holding-store.ts'
 import { roomHolding } from './rooms/holding-store.ts'
 import { tokenHolding } from './tokens/holding.ts'
 
@@ -17,5 +18,6 @@ export const identityHoldings: readonly Holding[] = [
   endpointHolding,
   roomHolding,
   relayHolding,
+  numberHolding,
   ...callHoldings,
 ]

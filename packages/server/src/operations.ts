@@ -29,6 +29,7 @@ import type { KeyRing } from './keys/key-ring.ts'
 import { keyOperations } from './keys/operations.ts'
 import type { Node } from './nodes/node.ts'
 import { describeRelayOperations, type Relays } from './relays/relays.ts'
+import { phoneOperations } from './phones/operations.ts'
 import type { CorsDefaults } from './resources/cors.ts'
 import { corsOperations } from './resources/cors-operations.ts'
 import type { ResourceDirectory } from './resources/directory.ts'
@@ -122,6 +123,7 @@ export function operationsOf(world: OperationWorld): readonly Operation[] {
     ...exchangeOperations({ ...world, issueToken }),
     ...assignmentOperations({ ...world, findResource }),
     ...roomOperations({ ...world, findResource }),
+    ...phoneOperations({ ...world, findResource }),
     ...keyOperations(world),
     ...controlPlaneOperations(world.controlPlane),
     ...purgeOperations(world.controlPlane),

@@ -9,6 +9,7 @@ import { endpointPurge, noticePurge } from './chat/realtime/purge.ts'
 import { assignmentPurge } from './exchanges/purge.ts'
 import { identityPurge } from './identities/purge.ts'
 import { relayPolicyPurge, relayUserPurge } from './relays/purge.ts'
+import { phonePurges } from './phones/purge.ts'
 import type { PurgeStep } from './resources/purge.ts'
 import { credentialPurge } from './revocations/credential-store.ts'
 import { roomParticipantPurge, roomPurge } from './rooms/purge.ts'
@@ -22,6 +23,7 @@ export const purgeSteps: readonly PurgeStep[] = [
   ...callPurges,
   relayUserPurge,
   relayPolicyPurge,
+  ...phonePurges,
   roomParticipantPurge,
   roomPurge,
   tokenPurge,

@@ -185,10 +185,12 @@ export async function saveCall(db: Transaction, former: Call, call: Call): Promi
 }
 
 /** What of a leg that has ended is still to be counted. */
-function spanOf({ connectedAtMs, countedSeconds: fromSeconds, end }: Leg): readonly LegSpan[] {
+function spanOf(leg: Leg): readonly LegSpan[] {
+  const { connectedAtMs, countedSeconds: fromSeconds, end } = leg
   if (end === undefined || connectedAtMs === undefined) return []
+  const isPhone = leg.phone !== undefined
   const left = uncountedSeconds({ connectedAtMs, countedSeconds: fromSeconds }, end.atMs)
-  return left === 0 ? [] : [{ connectedAtMs, fromSeconds, toSeconds: fromSeconds + left }]
+  return left === 0 ? [] : [{ isPhone, connectedAtMs, fromSeconds, toSeconds: fromSeconds + left }]
 }
 
 async function saveLegs(db: Transaction, call: Call, legs: readonly Leg[]): Promise<void> {

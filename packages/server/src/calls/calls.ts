@@ -19,6 +19,7 @@ import { callChannel } from './frame-store.ts'
 import { createCallHub } from './hub.ts'
 import { parseNotices } from './notification-text.ts'
 import { callOperations } from './operations.ts'
+import { openPhones } from './phone/phones.ts'
 import { createReconciling } from './reconciling.ts'
 import { endStrays, startCallWork } from './recurring.ts'
 import { takeCallSockets } from './websocket.ts'
@@ -62,7 +63,8 @@ export function createCalls(given: CallsWorld): Calls {
   const { isCurrent } = node
   const whenCurrent = async () =>
     isCurrent() || (await node.whenCurrent(serverLimits.currentWaitMs))
-  const engines = openEngines(given)
+  const phones = openPhones(given)
+  const engines = openEngines(given, phones === undefined ? [] : [phones.engine])
   const world = { ...given, engines, isCurrent, whenCurrent }
   const reconciling = createReconciling()
   const hub = createCallHub(world)
@@ -105,6 +107,7 @@ export function createCalls(given: CallsWorld): Calls {
       const settleEvents = followEngines(world)
       const reconcile = () => reconciling.run({ ...world, hub })
       const stopWork = await startCallWork({ ...world, hub, reconcile })
+      if (phones !== undefined) closers.push(phones.answer(world))
       closers.push(stopWork, engines.stop, settleEvents, hearing.close)
       for (const one of listeners) {
         if (one !== undefined) takeCallSockets(one.server, { ...world, hub })

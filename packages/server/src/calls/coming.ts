@@ -20,6 +20,7 @@ import {
   insertCall,
   lockCall,
 } from './call-store.ts'
+import type { AskedEngine } from './engines.ts'
 import { grow } from './growing.ts'
 import { type Coming, endLegs, enter } from './legs.ts'
 import { type Call, type CallFault, legOf, type Party, refuse } from './model.ts'
@@ -46,6 +47,8 @@ export interface Comer extends Party {
 
 type Joined = Promise<Result<JoinedCall, CallFault>>
 
+const group: AskedEngine = { isGroup: true, isToPhone: false }
+
 /** A call as it is asked for. */
 export interface AskedCall {
   /** Raw ids. */
@@ -66,7 +69,8 @@ export async function startCall(world: CallWorld, comer: Comer, asked: AskedCall
   const callees = to as readonly string[]
   const { media, isJoinable } = asked
   const isGroup = isJoinable || callees.length > 1
-  const call = newCall(world, { resourceId, media, isJoinable, roomId: undefined }, isGroup)
+  const engine = { isGroup, isToPhone: false }
+  const call = newCall(world, { resourceId, media, isJoinable, roomId: undefined }, engine)
   const begun = (await world.db.begin(async (db) => {
     const present = await holdCallees(db, resourceId, [...callees, identityId])
     const missing = callees.some((id) => !present.has(id)) || !present.has(identityId)
@@ -90,7 +94,9 @@ function calleesOf(
   { to, isJoinable }: AskedCall,
   { resourceId, identityId }: Comer,
 ): readonly string[] | Result<never, CallFault> {
-  if (to.some((rawId) => rawId.startsWith('4:'))) return refuse('PhoneUnavailable')
+  // One phone alone has come another way by now.
+  const isMixed = to.some((rawId) => rawId.startsWith('4:'))
+  if (isMixed) return refuse('PhoneUnavailable', 'not-in-groups')
   const ids: string[] = []
   for (const rawId of to) {
     const name = parseIdentityName(rawId)
@@ -101,17 +107,17 @@ function calleesOf(
   return ids.length > serverLimits.callCalleesMax ? refuse('TooMany', 'callees') : ids
 }
 
-/** Its id is 122 bits of chance: whoever knows it was told. */
-function newCall(
+/** A call that is to be stored. Its id is 122 bits of chance: whoever knows it was told. */
+export function newCall(
   { platform, engines }: CallWorld,
   asked: Pick<BareCall, 'resourceId' | 'media' | 'isJoinable' | 'roomId'>,
-  isGroup: boolean,
+  forWhom: AskedEngine,
 ): BareCall {
   const bytes = platform.randomBytes(16)
   bytes[6] = 0x40 | ((bytes[6] ?? 0) & 0x0f)
   bytes[8] = 0x80 | ((bytes[8] ?? 0) & 0x3f)
   const callId = bytes.toString('hex').replace(/^(.{8})(.{4})(.{4})(.{4})/, '$1-$2-$3-$4-')
-  const engine = engines.choose({ isGroup, isToPhone: false }).name
+  const engine = engines.choose(forWhom).name
   return { ...asked, callId, engine, createdAtMs: platform.now(), end: undefined }
 }
 
@@ -160,7 +166,7 @@ export async function joinRoom(
     if (room === undefined || role === undefined) return refuse('RoomNotFound')
     if (!isOpenAt(room, world.platform.now())) return refuse('RoomNotOpen')
     // Of two who start it at once one waits here, and finds the other's.
-    const call = newCall(world, { resourceId, media, isJoinable: false, roomId }, true)
+    const call = newCall(world, { resourceId, media, isJoinable: false, roomId }, group)
     const isNew =
       (await findCallOfRoom(db, resourceId, roomId)) === undefined && (await insertCall(db, call))
     const callId = isNew ? call.callId : await findCallOfRoom(db, resourceId, roomId)
@@ -173,14 +179,16 @@ export async function joinRoom(
   return entered.ok ? seated(world, entered.value, comer) : entered
 }
 
-interface Entering {
+/** A device that comes in. */
+export interface Entering {
   readonly call: Call
   readonly comer: Comer
   readonly direction: Coming['direction']
   readonly role?: CallRole
 }
 
-async function letIn(world: CallWorld, db: Transaction, entering: Entering) {
+/** Lets a device into a call that is held. */
+export async function letIn(world: CallWorld, db: Transaction, entering: Entering) {
   const found = await comingOf(world, db, entering)
   return found.ok ? enter(entering.call, found.value) : found
 }
@@ -216,7 +224,7 @@ async function come(
 }
 
 /** Whom the engine does not let in is taken out again. */
-async function seated(world: CallWorld, call: Call, comer: Comer): Joined {
+export async function seated(world: CallWorld, call: Call, comer: Comer): Joined {
   await followStep(world, call)
   const found = await seat(world, call, comer)
   if (found.ok) return found

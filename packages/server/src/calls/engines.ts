@@ -46,12 +46,12 @@ export interface EnginesWorld {
 }
 
 /** Creates the engines that settings name; mesh is the last. */
-export function openEngines(world: EnginesWorld): Engines {
+export function openEngines(world: EnginesWorld, others: readonly MediaEngine[] = []): Engines {
   const { janus, livekit, callsOfTwo } = world.settings
   const engines: MediaEngine[] = []
   if (janus !== undefined) engines.push(openJanus(world, janus))
   if (livekit !== undefined) engines.push(openLivekit(world, livekit))
-  return gatherEngines([...engines, createMesh()], callsOfTwo)
+  return gatherEngines([...engines, createMesh(), ...others], callsOfTwo)
 }
 
 /** Puts engines together. */

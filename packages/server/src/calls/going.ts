@@ -91,7 +91,7 @@ async function roleNow(db: Transaction, call: Call, { role, identityId = '' }: L
 /** Rings one more. @faults `RoleForbidden`, `IdentityNotFound`, `PhoneUnavailable`. */
 export async function addCallee(world: CallWorld, at: AtCall & { readonly rawId: string }): Done {
   const { resourceId, rawId, identityId: from } = at
-  if (rawId.startsWith('4:')) return refuse('PhoneUnavailable')
+  if (rawId.startsWith('4:')) return refuse('PhoneUnavailable', 'not-in-groups')
   const name = parseIdentityName(rawId)
   if (name?.resourceId !== resourceId) return refuse('IdentityNotFound')
   const to = name.identityId

@@ -137,9 +137,12 @@ export function endAll(
 /** Whether anybody is left who can talk to somebody, or will. */
 function isOver(call: Call): boolean {
   const legs = liveLegs(call)
-  if (legs.every(({ phone }) => phone !== undefined)) return true
+  const isRinging = call.rings.some(({ state }) => state === 'ringing')
+  // A phone that calls waits while somebody rings.
+  const isCalled = legs.some(({ phone, direction }) => phone && direction === 'started')
+  if (legs.every(({ phone }) => phone !== undefined)) return !(isCalled && isRinging)
   if (legs.length > 1 || call.isJoinable || call.roomId !== undefined) return false
-  return !call.rings.some(({ state }) => state === 'ringing')
+  return !isRinging
 }
 
 /** Ends a call where nobody is left to talk to. */

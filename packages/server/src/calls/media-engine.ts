@@ -46,6 +46,18 @@ export type EngineEvent =
   /** The media of a call are gone; its clients come again. */
   | { readonly kind: 'failed'; readonly call: EngineCall }
 
+/** A phone that may be dialled, and how. */
+export interface DialledPhone {
+  /** E.164. */
+  readonly number: string
+  /** What it shows. */
+  readonly callerId: string
+  /** In the order in which they are tried. */
+  readonly trunks: readonly { readonly host: string; readonly port: number }[]
+  /** How long it may be talked to. */
+  readonly secondsMax: number
+}
+
 /** Carries the media of calls. */
 export interface MediaEngine {
   /** `mesh`, `janus` or `livekit`. */
@@ -73,10 +85,9 @@ export interface MediaEngine {
     permissions: LegPermissions,
   ) => Promise<Result<undefined, EngineFault>>
   /** Calls a phone into a call. */
-  readonly dial: (
-    leg: EngineLeg,
-    phone: { readonly number: string; readonly callerId: string | undefined },
-  ) => Promise<Result<undefined, EngineFault>>
+  readonly dial: (leg: EngineLeg, phone: DialledPhone) => Promise<Result<undefined, EngineFault>>
+  /** Sends tones on the line of the phone that is in a call with a leg. Absent: it has no lines. */
+  readonly sendDigits?: (leg: EngineLeg, digits: string) => Promise<Result<undefined, EngineFault>>
   /** Cuts a leg out, whatever its client does. */
   readonly remove: (leg: EngineLeg) => Promise<void>
   /** Forgets what this node holds of a leg whose client is at another node now; the leg lives. */

@@ -46,13 +46,24 @@ export async function relaySignal(
   return relay(world, at, (from) => ({ type: 'signal', callId, from, ...signal }))
 }
 
-/** Passes digits on to a leg, or to all. */
+/** Passes digits on to a leg, or to all; to a phone as tones on its line. */
 export async function relayDigits(
   world: CallWorld,
   at: AtCall & { readonly to: string | undefined; readonly digits: string },
 ): Relayed {
   const { callId, digits } = at
-  return relay(world, at, (from) => ({ type: 'dtmf', callId, from, digits }))
+  const relayed = await relay(world, at, (from) => ({ type: 'dtmf', callId, from, digits }))
+  return relayed.ok ? sendDigits(world, at) : relayed
+}
+
+async function sendDigits(world: CallWorld, at: AtCall & { readonly digits: string }): Relayed {
+  const own = (await world.db.begin((db) => endsOf(db, at))) as Ends | undefined
+  const { resourceId, callId, digits } = at
+  if (own === undefined) return refuse('LegNotFound')
+  const { sendDigits: send } = world.engines.of(own)
+  if (send === undefined) return ok(undefined)
+  const sent = await send({ resourceId, callId, legId: own.ownLegId }, digits)
+  return sent.ok ? sent : refuse('EngineFailed', sent.fault.kind)
 }
 
 async function relay(

@@ -12,6 +12,7 @@ import {
 } from './going.ts'
 import { type CallFault, refuse } from './model.ts'
 import { mayBeAsked } from './permissions.ts'
+import { isToPhone, startPhoneCall } from './phone/calling-out.ts'
 import { relayDigits, relaySignal } from './relaying.ts'
 import type { CallSession } from './session.ts'
 import type { CallWorld } from './steps.ts'
@@ -54,7 +55,9 @@ async function answerComing(
   const come = () => {
     switch (frame.type) {
       case 'call.start':
-        return startCall(world, comer, { isJoinable: false, ...frame })
+        return isToPhone(frame)
+          ? startPhoneCall(world, comer, frame)
+          : startCall(world, comer, { isJoinable: false, ...frame })
       case 'call.accept':
         return acceptCall(world, comer, frame.callId)
       case 'call.join':

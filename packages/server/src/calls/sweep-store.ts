@@ -175,7 +175,8 @@ export async function countLiveLegs(db: Queries, nowMs: number): Promise<number>
   const [row] = await db<{ readonly count: number }[]>`
     with due as materialized (
       select
-        resource_id, call_id, leg_id, connected_at, counted_seconds as from_seconds,
+        resource_id, call_id, leg_id, connected_at, phone is not null as is_phone,
+        counted_seconds as from_seconds,
         floor(extract(epoch from ${now}::timestamptz - connected_at))::integer as to_seconds
       from call_leg
       where ended_at is null
@@ -240,7 +241,7 @@ export async function deleteNamelessLegs(db: Queries): Promise<number> {
       and call_leg.call_id = nameless.call_id
       and call_leg.leg_id = nameless.leg_id
       returning
-        call_leg.resource_id, call_leg.call_id, connected_at, 0 as from_seconds,
+        call_leg.resource_id, call_leg.call_id, connected_at, false as is_phone, 0 as from_seconds,
         counted_seconds as to_seconds
     ),
     nobodys as materialized (
@@ -263,7 +264,7 @@ export async function deleteNamelessLegs(db: Queries): Promise<number> {
       and call_leg.call_id = nobodys.call_id
       and phone is not null
       returning
-        call_leg.resource_id, call_leg.call_id, connected_at, 0 as from_seconds,
+        call_leg.resource_id, call_leg.call_id, connected_at, true as is_phone, 0 as from_seconds,
         counted_seconds as to_seconds
     ),
     dropped as (

@@ -9,15 +9,19 @@ import type { Queries } from '../database/connect.ts'
 import type { UsageSource } from '../usage/comparison.ts'
 import type { Meter } from '../usage/model.ts'
 
-const meter: Meter = 'call-participant-seconds'
+/** Phones are counted apart: they cost what their trunk takes. */
+const meters = {
+  people: 'call-participant-seconds',
+  phones: 'call-phone-seconds',
+} as const satisfies Readonly<Record<string, Meter>>
 
 type Fragment = ReturnType<Queries>
 
 /**
  * Counts, within a statement, seconds of legs.
  *
- * @param rows - name of a `with` query of `resource_id`, `connected_at`, and of the seconds
- *   `from_seconds` until `to_seconds` after that; rows without any are harmless.
+ * @param rows - name of a `with` query of `resource_id`, `connected_at`, `is_phone`, and of the
+ *   seconds `from_seconds` until `to_seconds` after that; rows without any are harmless.
  * @param column - `purged` for legs that are deleted: what was used stays charged.
  */
 export function countingSeconds(
@@ -33,11 +37,16 @@ export function countingSeconds(
 /** The seconds of spans by resource and hour. */
 function secondsByHour(db: Queries, rows: string): Fragment {
   return db`
-    select resource_id, hour, ${meter}::text as meter, sum(last - first)::bigint as seconds
+    select
+      resource_id,
+      hour,
+      case when is_phone then ${meters.phones}::text else ${meters.people}::text end as meter,
+      sum(last - first)::bigint as seconds
     from (
       select
         resource_id,
         hour,
+        is_phone,
         greatest(from_seconds, ceil(extract(epoch from hour - connected_at))) as first,
         least(to_seconds, ceil(extract(epoch from hour + interval '1 hour' - connected_at))) as last
       from ${db(rows)} as span
@@ -49,12 +58,13 @@ function secondsByHour(db: Queries, rows: string): Fragment {
       where to_seconds > from_seconds
     ) as part
     where last > first
-    group by resource_id, hour
+    group by resource_id, hour, is_phone
   `
 }
 
 /** A part of a leg's time. */
 export interface LegSpan {
+  readonly isPhone: boolean
   readonly connectedAtMs: number
   /** Seconds after that. */
   readonly fromSeconds: number
@@ -73,31 +83,43 @@ export async function countSpans(
       select
         ${resourceId}::uuid as resource_id,
         to_timestamp(connected_ms / 1000.0) as connected_at,
+        is_phone,
         from_seconds,
         to_seconds
       from unnest(
+        ${spans.map(({ isPhone }) => String(isPhone))}::text[]::boolean[],
         ${spans.map(({ connectedAtMs }) => String(connectedAtMs))}::text[]::bigint[],
         ${spans.map(({ fromSeconds }) => fromSeconds)}::integer[],
         ${spans.map(({ toSeconds }) => toSeconds)}::integer[]
-      ) as span (connected_ms, from_seconds, to_seconds)
+      ) as span (is_phone, connected_ms, from_seconds, to_seconds)
     )
     ${countingSeconds(db, { rows: 'span', column: 'used' })}
   `
 }
 
-/** Counts again the time of legs, of those that go on as well. */
-export const participantSeconds: UsageSource = {
-  meter,
-  async countStored(db, resourceId) {
-    const rows = await db<{ readonly hour: Date; readonly seconds: string | number }[]>`
-      with span as (
-        select resource_id, connected_at, 0 as from_seconds, counted_seconds as to_seconds
-        from call_leg
-        where resource_id = ${resourceId}
-        and connected_at is not null
-      )
-      ${secondsByHour(db, 'span')}
-    `
-    return new Map(rows.map((row) => [row.hour.getTime(), Number(row.seconds)]))
-  },
+function secondsOf(meter: Meter, isPhone: boolean): UsageSource {
+  return {
+    meter,
+    async countStored(db, resourceId) {
+      const rows = await db<{ readonly hour: Date; readonly seconds: string | number }[]>`
+        with span as (
+          select
+            resource_id, connected_at, phone is not null as is_phone, 0 as from_seconds,
+            counted_seconds as to_seconds
+          from call_leg
+          where resource_id = ${resourceId}
+          and connected_at is not null
+          and (phone is not null) = ${isPhone}
+        )
+        ${secondsByHour(db, 'span')}
+      `
+      return new Map(rows.map((row) => [row.hour.getTime(), Number(row.seconds)]))
+    },
+  }
 }
+
+/** Count again the time of legs, of those that go on as well: of people, and of phones. */
+export const callSeconds: readonly UsageSource[] = [
+  secondsOf(meters.people, false),
+  secondsOf(meters.phones, true),
+]

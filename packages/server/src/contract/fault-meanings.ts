@@ -116,6 +116,16 @@ export const faultMeanings: { readonly [Kind in Fault['kind']]: FaultMeaning<Kin
     when: 'A relay was asked for, and `PARLEY_TURN_URLS` names none.',
     example: { kind: 'relay-not-configured' },
   },
+  'sip-unprocessable': {
+    when:
+      'Trunks and routes cannot be as they were asked for; `details` has the code of what is ' +
+      'wrong, such as `InvalidTrunkFqdn`.',
+    example: {
+      kind: 'sip-unprocessable',
+      code: 'InvalidTrunkFqdn',
+      message: 'Trunk with an invalid FQDN.',
+    },
+  },
   'caller-not-allowed': {
     when: 'The caller is known and has no role that allows this at this place.',
     example: { kind: 'caller-not-allowed', actor: '{caller}' },

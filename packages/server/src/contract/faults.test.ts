@@ -125,6 +125,10 @@ const table: { readonly [Kind in Fault['kind']]: readonly [FaultOf<Kind>, Wire] 
     { kind: 'relay-not-configured' },
     [503, 'RelayNotConfigured', 'This server has no relay.'],
   ],
+  'sip-unprocessable': [
+    { kind: 'sip-unprocessable', code: 'InvalidRouteName', message: 'Its name.' },
+    [422, 'UnprocessableConfiguration', 'Its name.'],
+  ],
   'caller-not-allowed': [
     { kind: 'caller-not-allowed', actor: 'somebody' },
     [403, 'AuthorizationFailed', 'somebody is not allowed to do this here.'],
@@ -225,6 +229,11 @@ const headersOf: Readonly<Partial<Record<Fault['kind'], Readonly<Record<string, 
   'server-stopping': { 'retry-after': '1' },
 }
 
+/** What stands in `details` of those that have any. */
+const detailsOf: Readonly<Partial<Record<Fault['kind'], readonly object[]>>> = {
+  'sip-unprocessable': [{ code: 'InvalidRouteName', message: 'Its name.' }],
+}
+
 function replyOf(wire: Wire, headers: Readonly<Record<string, string>> = {}): FaultReply {
   const [status, code, message, target] = wire
   const error = { code, message, ...(target === undefined ? {} : { target }) }
@@ -234,7 +243,10 @@ function replyOf(wire: Wire, headers: Readonly<Record<string, string>> = {}): Fa
 describe('a fault on the wire', () => {
   for (const [fault, wire] of Object.values(table)) {
     test(`${fault.kind} is told as ${wire[0]} ${wire[1]}`, () => {
-      assert.deepEqual(replyToFault(fault), replyOf(wire, headersOf[fault.kind]))
+      const { details, ...error } = replyToFault(fault).body.error
+      assert.deepEqual(details, detailsOf[fault.kind])
+      const told = { ...replyToFault(fault), body: { error } }
+      assert.deepEqual(told, replyOf(wire, headersOf[fault.kind]))
     })
   }
 

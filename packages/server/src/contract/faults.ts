@@ -76,6 +76,7 @@ export type Fault =
   | { readonly kind: 'events-forgotten' }
   | { readonly kind: 'operation-not-served'; readonly what: string }
   | { readonly kind: 'relay-not-configured' }
+  | { readonly kind: 'sip-unprocessable'; readonly code: string; readonly message: string }
   | { readonly kind: 'rate-exceeded'; readonly retryAfterSeconds: number }
   | { readonly kind: 'server-busy' }
   | { readonly kind: 'node-behind' }
@@ -172,6 +173,10 @@ function rowFor(fault: Fault): FaultRow {
       return row(501, 'NotImplemented', `This server does not serve ${fault.what}.`)
     case 'relay-not-configured':
       return row(503, 'RelayNotConfigured', 'This server has no relay.')
+    case 'sip-unprocessable': {
+      const { code, message } = fault
+      return { ...row(422, 'UnprocessableConfiguration', message), details: [{ code, message }] }
+    }
     case 'rate-exceeded':
       return {
         ...row(429, 'TooManyRequests', 'Too many requests; Retry-After says when to come again.'),

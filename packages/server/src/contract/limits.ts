@@ -216,6 +216,12 @@ export const serverLimits = {
   chatPassMs: 5 * 60_000,
   /** Seconds for which a client that is away is told later what it missed. */
   chatNoticesKeptSeconds: 300,
+  /** Phone numbers of a resource. */
+  phoneNumbersMax: 1000,
+  /** Phone numbers on a page of their list. */
+  phoneNumbersInPage: 100,
+  /** Calls to and from phones at a time, of one node: those that come in. */
+  phoneLinesMax: 64,
   /** Legs of a call whose media go from peer to peer: each sends once for each other one. */
   meshAudioLegsMax: 6,
   meshVideoLegsMax: 4,

@@ -76,8 +76,8 @@ const resourceGroupMessage =
 
 /** Says a fault of every service as the service at hand says it. */
 export function inMannerOfService(row: FaultRow, fault: Fault, service: Service): FaultRow {
-  if (service === 'identity' || service === 'rooms' || service === 'relays') return row
   if (service === 'chat') return inMannerOfChat(row, fault)
+  if (service !== 'management' && service !== 'subscription') return row
   switch (fault.kind) {
     case 'version-missing':
       return { ...row, code: 'MissingApiVersionParameter', message: versionMissingMessage }

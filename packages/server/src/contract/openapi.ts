@@ -71,6 +71,8 @@ const titles: Readonly<Record<Service, string>> = {
   chat: 'Parley: chat',
   rooms: 'Parley: rooms',
   relays: 'Parley: relays',
+  sip: 'Parley: SIP trunks and routes',
+  'phone-numbers': 'Parley: phone numbers, which it does not sell',
 }
 
 function printOperation(operation: Operation, space: OpenApiSpace): JsonObject {

@@ -74,6 +74,26 @@ const roomsVersions = ['2023-06-14', '2024-04-15', '2025-03-13'] as const
  */
 const relaysVersions = ['2022-03-01-preview'] as const
 
+/**
+ * The stable api-version of SIP routing.
+ *
+ * @source ACS SIP routing; the one that all stable SDKs send.
+ */
+const sipVersions = ['2023-03-01'] as const
+
+/**
+ * The stable api-versions of phone numbers, which are known and not served.
+ *
+ * @source ACS phone numbers; those that the stable SDKs send.
+ */
+const phoneNumberVersions = [
+  '2021-03-07',
+  '2022-12-01',
+  '2025-02-11',
+  '2025-04-01',
+  '2025-06-01',
+] as const
+
 /** The api-versions of every service; the same name in two of them means two things. */
 export const apiVersions = {
   identity: identityVersions,
@@ -82,6 +102,8 @@ export const apiVersions = {
   chat: chatVersions,
   rooms: roomsVersions,
   relays: relaysVersions,
+  sip: sipVersions,
+  'phone-numbers': phoneNumberVersions,
 } as const
 
 /** A service with api-versions, and a manner of answering, of its own. */
@@ -104,6 +126,8 @@ export type ServiceVersions =
   | ({ readonly service: 'chat' } & Ends<(typeof chatVersions)[number]>)
   | ({ readonly service: 'rooms' } & Ends<(typeof roomsVersions)[number]>)
   | ({ readonly service: 'relays' } & Ends<(typeof relaysVersions)[number]>)
+  | ({ readonly service: 'sip' } & Ends<(typeof sipVersions)[number]>)
+  | ({ readonly service: 'phone-numbers' } & Ends<(typeof phoneNumberVersions)[number]>)
 
 interface Ends<Version> {
   readonly since: Version

@@ -38,6 +38,9 @@ const defaults: Settings = {
   showsRefusalReasons: false,
   stopTimeoutMs: 10_000,
   hasCanary: true,
+  sipEdge: undefined,
+  sipJanusUrl: undefined,
+  sipJanusSecret: undefined,
   workersCount: 1,
   turnUrls: undefined,
   turnRealm: 'parley',
@@ -137,6 +140,9 @@ const refused: readonly (readonly [name: string, value: string, expected: string
   ['PARLEY_TURN_CLI', '127.0.0.1', 'host:port, with commas'],
   ['PARLEY_TURN_CLI', '127.0.0.1:5766', 'set only where PARLEY_TURN_URLS is'],
   ['PARLEY_TURN_CLI_PASSWORD', 'secret', 'set exactly when PARLEY_TURN_CLI is'],
+  ['PARLEY_SIP_EDGE', 'parley@edge', 'sip:user:password@host:port'],
+  ['PARLEY_SIP_EDGE', 'sip:parley@edge:65536', 'sip:user:password@host:port'],
+  ['PARLEY_SIP_JANUS_URL', 'http://janus', 'a URL ws:// or wss://'],
   ['PARLEY_ISSUER', 'https://parley.example/', anIssuer],
   ['PARLEY_ISSUER', 'https://parley.example?a', anIssuer],
   ['PARLEY_ISSUER', 'https://parley.example#a', anIssuer],
@@ -192,6 +198,20 @@ describe('the settings', () => {
   test('are absent where their variable is empty', () => {
     const empty = Object.fromEntries(settingRows.map((row) => [row.name, '']))
     assert.deepEqual(readSettings(empty), ok(defaults))
+  })
+
+  test('take the way to phones whole, or not at all', () => {
+    const whole = {
+      PARLEY_SIP_EDGE: 'sip:parley:p%40ss@edge.example',
+      PARLEY_SIP_JANUS_URL: 'ws://127.0.0.1:8188',
+      PARLEY_SIP_JANUS_SECRET: 'hush',
+    }
+    const sipEdge = { user: 'parley', password: 'p@ss', host: 'edge.example', port: 5060 }
+    const set = { sipEdge, sipJanusUrl: 'ws://127.0.0.1:8188', sipJanusSecret: 'hush' }
+    assert.deepEqual(readSettings(whole), ok({ ...defaults, ...set }))
+    for (const name of Object.keys(whole)) {
+      assert.equal(readSettings({ ...whole, [name]: '' }).ok, false)
+    }
   })
 
   test('take certificate and key as a pair', () => {

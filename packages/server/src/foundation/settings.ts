@@ -6,6 +6,7 @@ import { type LivekitPlace, livekitFrom, livekitRows } from './livekit-settings.
 import { type LogLevel, logLevels } from './log.ts'
 import { type NatsServers, parseNatsServers } from './nats-place.ts'
 import { parseOriginList } from './origin.ts'
+import { type SipSettings, sipFrom, sipRows } from './phone-edge.ts'
 import { parseRates, type Rates } from './rates.ts'
 import {
   daysFrom,
@@ -25,7 +26,7 @@ import { turnFrom, turnRows } from './turn-settings.ts'
  * Every setting, read in this one place from environment variables. The reference page
  * `docs/reference/settings.md` is printed from `settingRows`.
  */
-export interface Settings {
+export interface Settings extends SipSettings {
   readonly dataDir: string
   readonly host: string
   readonly httpsPort: number
@@ -187,6 +188,7 @@ export const settingRows = [
   ),
   ...janusRows,
   ...turnRows,
+  ...sipRows,
 ] as const satisfies readonly SettingRow[]
 
 function row<const Name extends string>(
@@ -285,6 +287,7 @@ function settingsFrom(read: (name: SettingName) => string | undefined): Settings
     showsRefusalReasons: oneOf('PARLEY_REFUSAL_REASONS', ['on', 'off'], read) === 'on',
     stopTimeoutMs: wholeNumber('PARLEY_STOP_TIMEOUT_MS', { min: 0, max: 600_000 }, read),
     hasCanary: oneOf('PARLEY_CANARY', ['on', 'off'], read) === 'on',
+    ...sipFrom(read),
     workersCount: wholeNumber('PARLEY_WORKERS', { min: 1, max: 64 }, read),
     ...turnFrom(read),
   }

@@ -11,6 +11,7 @@ import {
 import { migrate } from '../database/migrate.ts'
 import { ensureTokenPartitions } from '../database/partitions.ts'
 import { insertIdentities, upsertNamedIdentity } from '../identities/store.ts'
+import { insertSamplePhones, noPhones } from '../phones/sample-rows.ts'
 import { purgeSteps } from '../purge-steps.ts'
 import { insertSampleRelays } from '../relays/sample-rows.ts'
 import { insertSampleRooms } from '../rooms/sample-rows.ts'
@@ -85,6 +86,7 @@ async function makeResource(count: number): Promise<Made> {
   await insertSampleChat(sql, resourceId, now)
   await insertSampleCalls(sql, resourceId, now)
   await insertSampleRelays(sql, resourceId, { now, later })
+  await insertSamplePhones(sql, resourceId, now)
   return made
 }
 
@@ -168,6 +170,7 @@ const emptied = {
   access_key: 0,
   access_token: 0,
   ...noCalls,
+  ...noPhones,
   chat_endpoint: 0,
   chat_erasure: 0,
   chat_message: 0,

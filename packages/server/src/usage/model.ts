@@ -28,6 +28,8 @@ export const meterUnits = {
   'chat-messages-sent': 'messages',
   /** Time that each participant was in a call, added up. */
   'call-participant-seconds': 'seconds',
+  /** Time that each phone was in a call, added up. */
+  'call-phone-seconds': 'seconds',
 } as const
 
 /** What is counted. */
