@@ -15,6 +15,11 @@ import { createWorkDirectory, type ParleyServer, startParley } from './servers.t
 const { FOLLOWERS: followersText = '1000', CUT_OFFS: cutOffsText = '1000000' } = process.env
 const [followerCount, cutOffCount] = [Number(followersText), Number(cutOffsText)]
 
+/** Events of a round at the least: a p99 of fewer is their maximum. */
+const eventsMin = 100
+/** Events before those: followers live for days, and compile at their first events only. */
+const firstCount = 40
+
 /** Revocations in a second, and the time in which the last follower must know, at p99. */
 const rates = [
   { perSecond: 10, limitMs: 50 },
@@ -24,12 +29,12 @@ const rates = [
 /**
  * How the followers of the bench are run. In life they are as many machines; here all of them share
  * the cores of the server, and what they cost is part of the time. So those that are held to the
- * limit fetch by `nodeFetch`, which anybody may, in two processes; for those in one process by the
+ * limit fetch by `nodeFetch`, which anybody may, in four processes; for those in one process by the
  * platform's `fetch`, the default, of which the way through a message costs twice as much, the same
  * is printed without a limit.
  */
 const manners = [
-  { name: 'nodeFetch, 2 processes', fetch: 'node', processCount: 2, hasLimit: true },
+  { name: 'nodeFetch, 4 processes', fetch: 'node', processCount: 4, hasLimit: true },
   { name: 'fetch, 1 process', fetch: 'platform', processCount: 1, hasLimit: false },
 ] as const
 
@@ -37,8 +42,9 @@ type Manner = (typeof manners)[number]
 
 /**
  * Verifiers elsewhere: 1,000 connections to one server, all of the same resource, in processes of
- * their own on the same machine. Measured is the time from when the request that revokes was sent,
- * which is before its commit, to when the last of them would refuse; and the CPU that the server
+ * their own on the same machine. Measured is the time from when the event was appended, by the clock
+ * of the database and right before its commit, to when the last of them would refuse, and the same
+ * from when the request was sent; and the CPU that the server
  * spends on an event beyond what it spends on the same revocation without followers. Then what a
  * verifier pays for a snapshot of 1,000,000 cut-offs: CPU of its process, and what it keeps.
  */
@@ -63,12 +69,13 @@ async function measureRate(
   { perSecond, limitMs }: (typeof rates)[number],
   manner: Manner,
 ): Promise<Claim[]> {
-  const figures: Record<'p99Ms' | 'cpuUs' | 'followerUs', number[]> = {
-    ...{ p99Ms: [], cpuUs: [], followerUs: [] },
+  const figures: Record<'p99Ms' | 'sentP99Ms' | 'cpuUs' | 'followerUs', number[]> = {
+    ...{ p99Ms: [], sentP99Ms: [], cpuUs: [], followerUs: [] },
   }
-  const eventCount = Math.max(10, Math.round((perSecond * bench.pace.measureMs) / 1000))
+  const eventCount = Math.max(eventsMin, Math.round((perSecond * bench.pace.measureMs) / 1000))
   for (let round = 0; round < bench.pace.rounds; round++) {
-    const [alone, followed] = [
+    const [first, alone, followed] = [
+      await createIdentities(bench, parley, firstCount),
       await createIdentities(bench, parley, eventCount),
       await createIdentities(bench, parley, eventCount),
     ]
@@ -79,13 +86,17 @@ async function measureRate(
       const count = Math.round(followerCount / processCount)
       children.push((await startFollowers(parley, { count, fetch: manner.fetch })).child)
     }
+    await revokeAll(parley, first, perSecond)
+    await lastTimesOf(children, first)
     const beganUs = followerCpuUs(children)
     const { sentAt, cpuUs } = await revokeAll(parley, followed, perSecond)
     const knownAt = await lastTimesOf(children, followed)
     const followersUs = followerCpuUs(children) - beganUs
     for (const child of children) await end(child)
-    const took = [...sentAt].map(([id, at]) => Number((knownAt.get(id) ?? at) - at) / 1e6)
-    figures.p99Ms.push(percentile(took, 99))
+    const took = (since: ReadonlyMap<string, bigint>) =>
+      [...since].map(([id, at]) => Number((knownAt.get(id) ?? at) - at) / 1e6)
+    figures.p99Ms.push(percentile(took(await appendedTimes(parley, followed)), 99))
+    figures.sentP99Ms.push(percentile(took(sentAt), 99))
     figures.cpuUs.push((cpuUs - aloneUs) / (eventCount * followerCount))
     figures.followerUs.push(followersUs / (eventCount * followerCount))
   }
@@ -93,9 +104,36 @@ async function measureRate(
   const limit = manner.hasLimit ? { limit: limitMs } : {}
   return [
     { text: `p99, ${what}`, figures: figures.p99Ms, unit: 'ms', ...limit },
+    { text: `p99 from the request, ${what}`, figures: figures.sentP99Ms, unit: 'ms' },
     { text: `CPU an event and follower, ${what}`, figures: figures.cpuUs, unit: 'us' },
     { text: `the same in followers, ${what}`, figures: figures.followerUs, unit: 'us' },
   ]
+}
+
+/** When each revocation was appended: nanoseconds on the clock that all processes share. */
+async function appendedTimes(
+  parley: ParleyServer,
+  identities: readonly string[],
+): Promise<ReadonlyMap<string, bigint>> {
+  const db = await openDatabaseOf(parley)
+  const rows = await db<{ readonly subject: string; readonly micros: string }[]>`
+    select subject, floor(extract(epoch from appended_at) * 1000000)::text as micros
+    from revocation_event
+    where kind = 'identity'
+    and subject = any(${identities.map((id) => id.slice(-36))})
+  `
+  await db.end()
+  if (rows.length !== identities.length) throw new Error('an event is not in the log')
+  const ahead = wallAheadNs()
+  return new Map(rows.map(({ subject, micros }) => [subject, BigInt(micros) * 1000n - ahead]))
+}
+
+/** By how much the wall clock is ahead of the one that processes share, to some microseconds. */
+function wallAheadNs(): bigint {
+  const before = Date.now()
+  let now = before
+  while (now === before) now = Date.now()
+  return BigInt(now) * 1_000_000n - process.hrtime.bigint()
 }
 
 /** Revokes one identity after the other at a steady rate. */

@@ -119,13 +119,23 @@ function isScopeSubject(subject: string): boolean {
   return place >= 0 && place < scopes.length && isGuid(subject.slice(0, guidCharacters))
 }
 
+/** The resource of the cut-off before: a feed is mostly of one, and its id is looked at once. */
+let judgedResourceId = ''
+
+function isResourceId(id: string): boolean {
+  if (id === judgedResourceId) return true
+  if (!isGuid(id)) return false
+  judgedResourceId = id
+  return true
+}
+
 /**
  * Says whether `value` is a cut-off that a server can have written: a known kind, ids in the shape
  * that the kind asks for, a generation from 2 on.
  */
 export function isCutOff(value: CutOff): boolean {
   const { kind, resourceId, subject, generation } = value
-  if (typeof resourceId !== 'string' || !isGuid(resourceId)) return false
+  if (typeof resourceId !== 'string' || !isResourceId(resourceId)) return false
   if (generation !== deletedGeneration && !(isGeneration(generation) && generation >= 2)) {
     return false
   }

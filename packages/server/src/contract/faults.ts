@@ -173,10 +173,8 @@ function rowFor(fault: Fault): FaultRow {
       return row(501, 'NotImplemented', `This server does not serve ${fault.what}.`)
     case 'relay-not-configured':
       return row(503, 'RelayNotConfigured', 'This server has no relay.')
-    case 'sip-unprocessable': {
-      const { code, message } = fault
-      return { ...row(422, 'UnprocessableConfiguration', message), details: [{ code, message }] }
-    }
+    case 'sip-unprocessable':
+      return sipRow(fault)
     case 'rate-exceeded':
       return {
         ...row(429, 'TooManyRequests', 'Too many requests; Retry-After says when to come again.'),
@@ -192,6 +190,10 @@ function rowFor(fault: Fault): FaultRow {
     default:
       return isBodyFault(fault) ? bodyRowFor(fault) : managementRowFor(fault)
   }
+}
+
+function sipRow({ code, message }: Extract<Fault, { readonly kind: 'sip-unprocessable' }>): FaultRow {
+  return { ...row(422, 'UnprocessableConfiguration', message), details: [{ code, message }] }
 }
 
 function isBodyFault(fault: BodyFault | ManagementFault): fault is BodyFault {

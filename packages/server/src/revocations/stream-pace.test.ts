@@ -17,7 +17,13 @@ function stage({ mock }: TestContext) {
   /** Lets time pass, and what is due happen. */
   const pass = async (ms: number) => {
     clock.nowMs += ms
-    mock.timers.tick(ms)
+    // In a turn of its own, as timers are: what it leaves for the end of the turn comes first.
+    await new Promise<void>((resolve) => {
+      setImmediate(() => {
+        mock.timers.tick(ms)
+        resolve()
+      })
+    })
     await new Promise(setImmediate)
   }
   return { clock, pace, pass }
@@ -59,6 +65,33 @@ describe('a pace', () => {
     pace.ask()
     await pass(0)
     assert.equal(clock.count, 2)
+  })
+
+  /** How many milliseconds pass until the work is done again. */
+  async function restOf({ clock, pace, pass }: ReturnType<typeof stage>): Promise<number> {
+    const countBefore = clock.count
+    pace.ask()
+    for (let ms = 0; ms < 200; ms++) {
+      await pass(ms === 0 ? 0 : 1)
+      if (clock.count > countBefore) return ms
+    }
+    return Number.NaN
+  }
+
+  test('takes a tenth of what one time cost more, and half of what it cost less', async (t) => {
+    const world = stage(t)
+    const { clock, pace, pass } = world
+    const costsMs = [10, 20, 2, 0]
+    const restsMs: number[] = []
+    clock.costMs = costsMs[0] ?? 0
+    pace.ask()
+    await pass(0)
+    for (const costMs of costsMs.slice(1)) {
+      clock.costMs = costMs
+      restsMs.push(await restOf(world))
+    }
+    // Usually 10; then 10 + 1; then 11 - 4.5.
+    assert.deepEqual(restsMs, [20, 22, 13])
   })
 
   test('never rests for longer than it may', async (t) => {

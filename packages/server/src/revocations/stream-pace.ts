@@ -16,8 +16,11 @@ export interface PacedWork {
 /** By what the cost of the work is multiplied: it takes a third of a core at most. */
 const restFactor = 2
 
+/** How much of a difference counts: a time that others of the machine held up is not the cost. */
+const [shareOfMore, shareOfLess] = [0.1, 0.5]
+
 /**
- * Paces work by its cost: after each time it rests for twice as long as that took.
+ * Paces work by its cost: after each time it rests for twice as long as that usually takes.
  *
  * What is asked for after a rest is done in the same turn of the event loop, so that at a low rate
  * nobody waits. At a high rate more and more comes together, and the rest of the process still gets
@@ -25,6 +28,7 @@ const restFactor = 2
  */
 export function createPace({ work, monotonicNow, restMsMax }: PacedWork): Pace {
   let isAsked = false
+  let usualMs: number | undefined
   let restUntilMs = Number.NEGATIVE_INFINITY
   const run = () => {
     isAsked = false
@@ -33,7 +37,8 @@ export function createPace({ work, monotonicNow, restMsMax }: PacedWork): Pace {
     // What a turn writes to sockets leaves when the turn is over, and that is the larger part.
     queueMicrotask(() => {
       const endedMs = monotonicNow()
-      restUntilMs = endedMs + Math.min((endedMs - beganMs) * restFactor, restMsMax)
+      usualMs = usualAfter(usualMs, endedMs - beganMs)
+      restUntilMs = endedMs + Math.min(usualMs * restFactor, restMsMax)
     })
   }
   return {
@@ -45,4 +50,9 @@ export function createPace({ work, monotonicNow, restMsMax }: PacedWork): Pace {
       else setImmediate(run)
     },
   }
+}
+
+function usualAfter(usualMs: number | undefined, tookMs: number): number {
+  if (usualMs === undefined) return tookMs
+  return usualMs + (tookMs - usualMs) * (tookMs > usualMs ? shareOfMore : shareOfLess)
 }
