@@ -39,7 +39,7 @@ async function main(order: FollowersOrder): Promise<void> {
         const known = lastKnew.get(cutOff.subject) ?? { count: 0, at: undefined }
         if (known.count === 0) lastKnew.set(cutOff.subject, known)
         known.count += 1
-        // The last one's moment is asked for; looking at the clock for each would be a cost of ours.
+        // The last one's moment is asked for; looking at the clock for each would cost as well.
         if (known.count === count) known.at = process.hrtime.bigint()
       },
     }

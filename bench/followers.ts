@@ -42,9 +42,9 @@ type Manner = (typeof manners)[number]
 
 /**
  * Verifiers elsewhere: 1,000 connections to one server, all of the same resource, in processes of
- * their own on the same machine. Measured is the time from when the event was appended, by the clock
- * of the database and right before its commit, to when the last of them would refuse, and the same
- * from when the request was sent; and the CPU that the server
+ * their own on the same machine. Measured is the time from when the event was appended, by the
+ * clock of the database and right before its commit, to when the last of them would refuse, and the
+ * same from when the request was sent; and the CPU that the server
  * spends on an event beyond what it spends on the same revocation without followers. Then what a
  * verifier pays for a snapshot of 1,000,000 cut-offs: CPU of its process, and what it keeps.
  */

@@ -60,6 +60,7 @@ describe('a variable on a page', () => {
     'packages/server/src/foundation/janus-settings.ts',
     'packages/server/src/foundation/livekit-settings.ts',
     'packages/server/src/foundation/turn-settings.ts',
+    'packages/server/src/foundation/phone-edge.ts',
     'packages/server/src/admin/environment-file.ts',
     // Names its stream in NATS so.
     'packages/server/src/events/nats/line.ts',

@@ -57,11 +57,9 @@ const capacityMin = 64
 const loadMax = 0.75
 const growthOfMany = 2
 
-/** What is filled once is left so much of its room; a large table that lives grows by a fifth. */
+/** A table that is filled once is left so much of its room; one that lives grows by a fifth. */
 const loadLeft = 0.7
 const growthOfLiving = 1.2
-/** Below so many places (400 KB) room is cheaper than moving everything again and again. */
-const smallCapacity = 32_768
 
 /** More room than this, for so many as there are, is given back when a table has been filled. */
 const roomMax = 1.05
@@ -162,9 +160,7 @@ function findSlot({ slots, scale }: CutOffTable, high: number, low: number): num
 }
 
 function grow(table: CutOffTable): void {
-  const capacity = table.slots.length / slotWords
-  const growth = capacity < smallCapacity ? growthOfMany : table.growth
-  moveTo(table, Math.ceil(capacity * growth))
+  moveTo(table, Math.ceil((table.slots.length / slotWords) * table.growth))
 }
 
 function moveTo(table: CutOffTable, capacity: number): void {

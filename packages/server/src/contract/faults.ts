@@ -192,7 +192,8 @@ function rowFor(fault: Fault): FaultRow {
   }
 }
 
-function sipRow({ code, message }: Extract<Fault, { readonly kind: 'sip-unprocessable' }>): FaultRow {
+function sipRow(fault: Extract<Fault, { readonly kind: 'sip-unprocessable' }>): FaultRow {
+  const { code, message } = fault
   return { ...row(422, 'UnprocessableConfiguration', message), details: [{ code, message }] }
 }
 
