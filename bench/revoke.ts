@@ -17,7 +17,8 @@ const revocationsPerSecondMin = 10_000
 
 /**
  * Revocations that a whole server absorbs: 32 callers, each of which revokes again when it has its
- * answer. An answer says that the cut-off is on disk, in the audit log, and known on every node.
+ * answer. An answer says that the cut-off is on disk, in the audit log, and known on every node;
+ * two workers are two nodes, which wait for each other.
  *
  * At the end server and database are killed in the midst of it. Of what had been answered by then
  * each must be in the log after a restart, the numbers of the log without a gap, and the chain of
@@ -25,11 +26,35 @@ const revocationsPerSecondMin = 10_000
  */
 export async function measureRevoke(bench: Bench): Promise<Claim[]> {
   const work = createWorkDirectory()
-  const dataDirectory = join(work.path, 'data')
-  let parley = await startParley(dataDirectory)
+  try {
+    const claims: Claim[] = []
+    for (const workers of [1, 2]) claims.push(await measureRate(bench, work.path, workers))
+    return [...claims, await measureCrash(bench, join(work.path, 'crash'))]
+  } finally {
+    work.remove()
+  }
+}
+
+async function measureRate(bench: Bench, folder: string, workers: number): Promise<Claim> {
+  const parley = await startParley(join(folder, `workers-${workers}`), { workers })
   try {
     const identities = await createIdentities(bench, parley, requestsPerRound)
-    const [series] = await compare(bench, [revoking(parley, identities)])
+    const [series] = await compare(bench, [revoking(parley, identities, workers)])
+    const processes = workers === 1 ? 'one process' : `${workers} workers`
+    return {
+      text: `a revocation, ${connections} callers, wall time (10,000 a second), ${processes}`,
+      figures: series.perSecond.map((rate) => 1e6 / rate),
+      unit: 'us',
+      limit: 1e6 / revocationsPerSecondMin,
+    }
+  } finally {
+    await parley.stop()
+  }
+}
+
+async function measureCrash(bench: Bench, dataDirectory: string): Promise<Claim> {
+  let parley = await startParley(dataDirectory)
+  try {
     const fresh = await createIdentities(bench, parley, requestsPerRound)
     const answered = await revokeUntilCrash(parley, fresh, bench.pace.measureMs)
     parley = await startParley(dataDirectory)
@@ -43,29 +68,20 @@ export async function measureRevoke(bench: Bench): Promise<Claim[]> {
       `  after kill -9 and a restart: ${sum(kept.values())} revocations in the log, ` +
         `of which ${sum(answered.values())} had been answered`,
     )
-    return [
-      {
-        text: `a revocation, ${connections} callers, wall time (10,000 a second)`,
-        figures: series.perSecond.map((rate) => 1e6 / rate),
-        unit: 'us',
-        limit: 1e6 / revocationsPerSecondMin,
-      },
-      {
-        text: 'answered revocations that kill -9 took back',
-        figures: [sum(lost)],
-        unit: 'lost',
-        limit: 0,
-      },
-    ]
+    return {
+      text: 'answered revocations that kill -9 took back',
+      figures: [sum(lost)],
+      unit: 'lost',
+      limit: 0,
+    }
   } finally {
     await parley.stop()
-    work.remove()
   }
 }
 
-function revoking(parley: ParleyServer, identities: readonly string[]): Contender {
+function revoking(parley: ParleyServer, identities: readonly string[], workers: number): Contender {
   return {
-    name: `Parley http: revoke, ${connections} connections`,
+    name: `Parley http, ${workers} at work: revoke, ${connections} connections`,
     server: parley,
     endpoint: parley.http,
     connections,

@@ -2,6 +2,7 @@
  * What is kept for somebody, handed out and deleted, through the whole stack.
  */
 import assert from 'node:assert/strict'
+import { randomInt } from 'node:crypto'
 import { after, describe, test } from 'node:test'
 import { listAuditEntries } from '@parley/server/audit/store'
 import { serverLimits } from '@parley/server/contract/limits'
@@ -91,6 +92,9 @@ async function friends() {
   const path = '/rooms?api-version=2025-03-13'
   assert.equal((await tenant.call({ method: 'POST', path, body: room })).status, 201)
   await giveRelay(tenant, ann.id)
+  const number = `/parley/phoneNumbers/${encodeURIComponent(`+1425777${randomInt(10_000_000)}`)}`
+  const assigned = await tenant.call({ method: 'PUT', path: number, body: { identity: ann.id } })
+  assert.equal(assigned.status, 201, assigned.text)
   return { tenant, ann, bob, threads, ids }
 }
 
@@ -104,7 +108,8 @@ describe('an export', () => {
     assert.equal(end?.type, 'end')
     const told = end?.['counts'] as Readonly<Record<string, number>>
     const calls = { callLeg: 0, callRing: 0, callDevice: 0 }
-    const others = { chatMention: 0, chatEndpoint: 0, roomParticipant: 1, relayUser: 1, ...calls }
+    const more = { ...calls, phoneNumber: 1 }
+    const others = { chatMention: 0, chatEndpoint: 0, roomParticipant: 1, relayUser: 1, ...more }
     assert.deepEqual({ ...told, chatMention: 0 }, { ...counts, ...others })
     const of = (kind: string) => rest.filter((line) => line.type === kind)
     const messages = of('chatMessage')
@@ -211,11 +216,12 @@ describe('an export', () => {
         'chat_participant',
         'chat_receipt',
         'identity',
+        'phone_number',
         'relay_user',
         'room_participant',
       ],
     )
-    assert.equal(identityHoldings.length, 11)
+    assert.equal(identityHoldings.length, 12)
   })
 
   test('leaves out what nobody has any more', async () => {

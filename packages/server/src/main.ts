@@ -4,6 +4,7 @@
  */
 import { fork } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
+import { setTimeout as delay } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { ok, type Result } from '@parley/protocol'
 import { bannerText } from './admin/banner.ts'
@@ -28,6 +29,9 @@ const secretVariables = ['PARLEY_MASTER_KEY', 'PARLEY_MASTER_KEY_FORMER']
  * wish; only later signals are a second one.
  */
 const sameWishMs = 300
+
+/** Time that a stop waits for whoever reads the log, in milliseconds. */
+const settleMs = 1000
 
 /** What nobody caught is a bug, after which nothing is certain; but for one of the driver. */
 function judgeUncaught(error: Error, { log, flush }: OpenLog): void {
@@ -86,6 +90,7 @@ async function main(): Promise<void> {
     }
     stoppingSince = now
     await parley.stop()
+    await Promise.race([openedLog.settle(), delay(settleMs)])
     flush()
     process.exit(exitCode)
   }

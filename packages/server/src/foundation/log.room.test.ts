@@ -39,14 +39,15 @@ describe('the log', () => {
    * Opens a log on a file, lets `write` say something, and reads what the file holds then. The
    * file stays open: a log lives as long as its process, and goes on looking after its buffer.
    */
-  function linesOf(
+  async function linesOf(
     level: LogLevel,
     write: (open: ReturnType<typeof openLog>) => void,
-  ): readonly Readonly<Record<string, unknown>>[] {
+  ): Promise<readonly Readonly<Record<string, unknown>>[]> {
     fileCount += 1
     const path = join(folder, `${fileCount}.log`)
     const open = openLog({ level, fileDescriptor: openSync(path, 'w') })
     write(open)
+    await open.settle()
     open.flush()
     const text = readFileSync(path, 'utf8')
     if (text === '') return []
@@ -57,27 +58,29 @@ describe('the log', () => {
       .map((line) => JSON.parse(line))
   }
 
-  test('has one JSON object a line: level by name, time, fields, message', () => {
-    const [line] = linesOf('info', ({ log }) => log.warn({ port: 4430 }, 'line\nbreak "quoted"'))
+  test('has one JSON object a line: level by name, time, fields, message', async () => {
+    const [line] = await linesOf('info', ({ log }) =>
+      log.warn({ port: 4430 }, 'line\nbreak "quoted"'),
+    )
     const { time, ...rest } = line ?? {}
     assert.deepEqual(rest, { level: 'warn', port: 4430, msg: 'line\nbreak "quoted"' })
     assert.match(String(time), /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/)
   })
 
-  test('spells an error out', () => {
+  test('spells an error out', async () => {
     const error = Object.assign(new Error('no connection'), { code: 'ECONNREFUSED' })
-    const [line] = linesOf('error', ({ log }) => log.error({ err: error }, 'failed'))
+    const [line] = await linesOf('error', ({ log }) => log.error({ err: error }, 'failed'))
     const { stack, ...spelt } = { stack: '', ...(line?.['err'] as object) }
     assert.deepEqual(spelt, { type: 'Error', message: 'no connection', code: 'ECONNREFUSED' })
     assert.match(stack, /^Error: no connection\n +at /)
   })
 
-  test('has a line for each request of a turn, without the fields that are absent', () => {
+  test('has a line for each request of a turn, without the fields that are absent', async () => {
     const time = '2026-11-22T12:00:00.000Z'
     const { fault: _, reason: __, ...success } = answered
     const { resourceId: ___, ...refusal } = refused
     assert.deepEqual(
-      linesOf('info', ({ logRequests }) => logRequests([answered, refused], noonMs)),
+      await linesOf('info', ({ logRequests }) => logRequests([answered, refused], noonMs)),
       [
         { level: 'info', time, ...success, msg: 'request' },
         { level: 'info', time, ...refusal, msg: 'request' },
@@ -87,8 +90,9 @@ describe('the log', () => {
 
   const saying = ['fatal', 'error', 'warn', 'info', 'debug'] as const
   for (const [rank, level] of logLevels.entries()) {
-    test(`at level ${level} says what is ${rank === 0 ? 'nothing' : 'as grave or graver'}`, () => {
-      const lines = linesOf(level, ({ log }) => {
+    const said = rank === 0 ? 'nothing' : 'as grave or graver'
+    test(`at level ${level} says what is ${said}`, async () => {
+      const lines = await linesOf(level, ({ log }) => {
         for (const one of saying) log[one]({}, 'said')
       })
       assert.deepEqual(
@@ -98,15 +102,15 @@ describe('the log', () => {
     })
 
     const showsRequests = level === 'info' || level === 'debug'
-    test(`at level ${level} ${showsRequests ? 'shows' : 'does not show'} requests`, () => {
-      const lines = linesOf(level, ({ logRequests }) => logRequests([answered], noonMs))
+    test(`at level ${level} ${showsRequests ? 'shows' : 'does not show'} requests`, async () => {
+      const lines = await linesOf(level, ({ logRequests }) => logRequests([answered], noonMs))
       assert.equal(lines.length, showsRequests ? 1 : 0)
     })
   }
 
-  test('keeps lines whole and in their order when there are more than its buffer holds', () => {
+  test('keeps lines whole and in their order when there are more than its buffer holds', async () => {
     const numbered = Array.from({ length: 500 }, (_, index) => index)
-    const lines = linesOf('info', ({ log, logRequests }) => {
+    const lines = await linesOf('info', ({ log, logRequests }) => {
       for (const durationMs of numbered) {
         log.info({ durationMs }, 'before')
         logRequests([{ ...answered, durationMs }], noonMs)

@@ -28,8 +28,10 @@ export interface OpenLog {
   readonly log: Log
   /** Logs the requests of a turn at level `info`. */
   readonly logRequests: (lines: readonly RequestLine[], nowMs: number) => void
-  /** Writes out what is still buffered. */
+  /** Writes out what is still buffered, but what is being written at this moment may come later. */
   readonly flush: () => void
+  /** Settles when nothing is being written; never while whoever reads the log takes nothing. */
+  readonly settle: () => Promise<void>
 }
 
 /**
@@ -70,6 +72,7 @@ export function openLog(options: {
       sink.write(text)
     },
     flush: () => sink.flushSync(),
+    settle: () => new Promise((resolve) => sink.flush(() => resolve())),
   }
 }
 
