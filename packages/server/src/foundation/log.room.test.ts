@@ -108,7 +108,7 @@ describe('the log', () => {
     })
   }
 
-  test('keeps lines whole and in their order when there are more than its buffer holds', async () => {
+  test('keeps lines whole and in order when there are more than its buffer holds', async () => {
     const numbered = Array.from({ length: 500 }, (_, index) => index)
     const lines = await linesOf('info', ({ log, logRequests }) => {
       for (const durationMs of numbered) {
