@@ -34,9 +34,9 @@ export const silentLog: LauncherLog = {
 /**
  * Starts a real PostgreSQL in a directory of its own: 0.6 s, once for each test process.
  *
- * @param connectionsMax - a server takes seven, a world of tests four more.
+ * @param connectionsMax - a server takes eight, a world of tests four more.
  */
-export async function startTemporaryPostgres(connectionsMax = 20): Promise<TemporaryPostgres> {
+export async function startTemporaryPostgres(connectionsMax = 60): Promise<TemporaryPostgres> {
   const directory = await mkdtemp(join(tmpdir(), 'parley-test-'))
   const clusterDirectory = join(directory, 'postgres')
   const started = await startEmbeddedPostgres({
